@@ -15,9 +15,9 @@
 //!    engine counts it as abandoned and no longer waits for it. The same happens after two such
 //!    graces to a node whose own task does not end, because a service holds its thread.
 //! 5. **Late results.** The result of an abandoned attempt is discarded, since nothing awaits its
-//!    task. `journal` drops the log lines that follow the run's end, and storage refuses appends
+//!    task. `appender` drops the log lines that follow the run's end, and storage refuses appends
 //!    to a finished run. Storage also refuses any other outcome for a run with a cancel request;
-//!    `journal` then appends the run as cancelled.
+//!    `appender` then appends the run as cancelled.
 //!
 //! A plain cancel does step 1 with the signal `Cancel` and lets executing nodes finish.
 

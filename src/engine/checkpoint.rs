@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::journal::is_claim_over;
+use super::appender::is_claim_over;
 use super::redaction;
 use super::run_context::RunContext;
 use super::stop_signal::StopSignal;

@@ -12,8 +12,9 @@ use tokio::task::JoinError;
 
 use super::Shared;
 use super::active::{DriverHandle, Removal};
+use super::appender::{Appender, JournalEnd, JournalPosition};
 use super::driver::RunExit;
-use super::journal::{Journal, JournalEnd, JournalPosition};
+use super::journal::Journal;
 use super::prepare::{self, PrepareError, PreparedRun, RunSignals};
 use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{
@@ -62,7 +63,9 @@ async fn execute(slot: Slot, claimed: ClaimedRun, signals: RunSignals) {
     };
     let nodes = claimed.definition.nodes.len().max(1);
     let (stored, stored_nodes) = mpsc::channel(nodes);
-    let (journal, appender) = Journal::open(&shared, start, stored, signals.stop_signal.clone());
+    let (journal, queue) = Journal::open(&shared.limits);
+    let stop_signal = signals.stop_signal.clone();
+    let appender = Appender::new(&shared, queue, stored, start, stop_signal);
     let closing = journal.closing_token();
     let appender = shared
         .tasks

@@ -3,6 +3,7 @@
 //! Reads are left to `views`, and durable state to `storage`.
 
 mod active;
+mod appender;
 mod attempt;
 mod attempt_log;
 mod backfill;

@@ -11,11 +11,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::body::JournalBody;
+use super::counts::Counted;
 use super::lanes::LaneKey;
 use super::queue::lease_end;
 use super::state::{ACTIVE_RUN, ActiveRun, CachedRun, read_active_run};
 use super::store_error::StoreError;
-use super::tx::{Counted, Tx};
+use super::tx::Tx;
 use super::upcoming::{Head, Upcoming};
 use super::values::{self, millis, run_id, time, to_i64};
 use crate::model::{BackfillOrder, EventKind, NodeRun, Priority, RunId, RunStatus};

@@ -1,18 +1,21 @@
 //! Reads the figures: counts of runs by the day of their creation or by pipeline.
 //!
-//! `tx` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count
+//! `counts` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count
 //! cannot make it overflow.
+
+use std::ops::RangeInclusive;
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
-use super::naming::tenant_text;
+use super::figure_changes::UNIT_DAY;
+use super::naming::{exact_tenant, tenant_text};
 use super::pages::Conditions;
 use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
 use super::store_error::StoreError;
 use super::values::{date, day, pipeline_id, tenant, to_u64};
-use crate::model::{Qualified, Scope};
+use crate::model::{Qualified, RunStatus, Scope};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 impl Reader {
@@ -31,14 +34,12 @@ impl Reader {
             None => None,
             Some(id) => Some(self.pipeline_keys(id, scope)?),
         };
-        let mut conditions = figure_rows(scope, pipelines.as_ref());
-        let days = [day(*from), day(*to)].map(Value::Integer);
-        conditions.add("day BETWEEN ? AND ?", days);
+        let rows = FigureRows::new(scope, pipelines.as_ref(), Some(day(*from)..=day(*to)));
         let sql = format!(
-            "SELECT day, {COUNTS} FROM daily{} GROUP BY day HAVING {HAS_RUNS} ORDER BY day",
-            conditions.sql(),
+            "SELECT day, {COUNTS} FROM {} GROUP BY day HAVING {HAS_RUNS} ORDER BY day",
+            rows.sql,
         );
-        self.rows(&sql, params_from_iter(conditions.values()), read_figures)
+        self.rows(&sql, params_from_iter(&rows.values), read_figures)
     }
 
     fn figures_by_pipeline(
@@ -46,27 +47,34 @@ impl Reader {
         filter: &FiguresFilter,
         count_max: u32,
     ) -> Result<Vec<Figures>, StoreError> {
-        let mut conditions = Conditions::default();
-        conditions.add("p.slug IS NOT NULL", []);
-        if let Some(pipeline) = &filter.pipeline {
-            conditions.add("p.id = ?", [Value::Text(pipeline.to_string())]);
-        }
-        conditions.add_scope("p.tenant", &filter.scope);
+        let mut rows = Conditions::default();
         let days = [day(filter.from), day(filter.to)].map(Value::Integer);
-        conditions.add("day BETWEEN ? AND ?", days);
-        // The query starts with the pipelines, so that the key finds the days of each.
+        rows.add("day BETWEEN ? AND ?", days);
+        if let Some(tenant) = exact_tenant(&filter.scope) {
+            rows.add("tenant = ?", [Value::Text(tenant.to_owned())]);
+        }
+        let mut pipelines = Conditions::default();
+        pipelines.add("p.slug IS NOT NULL", []);
+        if let Some(pipeline) = &filter.pipeline {
+            pipelines.add("p.id = ?", [Value::Text(pipeline.to_string())]);
+        }
+        pipelines.add_scope("p.tenant", &filter.scope);
+        // The rows of the days are neighbors, and few of them are those of a deleted pipeline.
         let sql = format!(
-            "SELECT min(day), {COUNTS}, p.id, p.tenant FROM pipelines p CROSS JOIN daily ON pipeline = p.key{} \
-             GROUP BY p.key HAVING {HAS_RUNS} ORDER BY total(failed) DESC, p.id, coalesce(p.tenant, '') LIMIT ?",
-            conditions.sql(),
+            "SELECT f.*, p.id, p.tenant FROM (SELECT min(day), {COUNTS}, total(failed) AS fails, pipeline FROM daily{} \
+             GROUP BY pipeline HAVING {HAS_RUNS}) f CROSS JOIN pipelines p ON p.key = f.pipeline{} \
+             ORDER BY fails DESC, p.id, coalesce(p.tenant, '') LIMIT ?",
+            rows.sql(),
+            pipelines.sql(),
         );
         let limit = Value::Integer(i64::from(count_max));
-        let values = params_from_iter(conditions.values().iter().chain([&limit]));
+        let values = rows.values().iter().chain(pipelines.values());
+        let values = params_from_iter(values.chain([&limit]));
         self.readable_rows("the figures of a pipeline", &sql, values, |row| {
             let mut figures = read_figures(row)?;
             figures.date = filter.from;
-            let id = pipeline_id(&row.get::<_, String>(6)?)?;
-            figures.pipeline = Some(Qualified::new(id, tenant(row.get(7)?)?));
+            let id = pipeline_id(&row.get::<_, String>(8)?)?;
+            figures.pipeline = Some(Qualified::new(id, tenant(row.get(9)?)?));
             Ok(figures)
         })
     }
@@ -79,20 +87,121 @@ const COUNTS: &str = "CAST(total(pending) AS INTEGER), CAST(total(running) AS IN
 /// Whether a group of rows counts any run.
 const HAS_RUNS: &str = "total(pending + running + success + failed + cancelled) > 0";
 
-/// Returns the conditions for the rows that together count the runs of a scope, or of pipelines.
-pub(super) fn figure_rows(scope: &Scope, pipelines: Option<&PipelineKeys>) -> Conditions {
-    let mut conditions = Conditions::default();
-    match (pipelines, scope) {
-        (Some(pipelines), _) => conditions.add_pipelines(pipelines, "pipeline", "pipeline"),
-        // For pipeline 0, the empty tenant stands for all tenants.
-        (None, Scope::NoTenant) => conditions.add("pipeline <> 0", []),
-        (None, Scope::All | Scope::Tenant(_)) => conditions.add("pipeline = 0", []),
+/// The rows that together count the runs of a scope, or of pipelines, with their columns `day` and
+/// one for each status.
+pub(super) struct FigureRows {
+    /// The text after `FROM`.
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+}
+
+impl FigureRows {
+    /// Returns the rows of these days, or of all.
+    pub(super) fn new(
+        scope: &Scope,
+        pipelines: Option<&PipelineKeys>,
+        days: Option<RangeInclusive<i64>>,
+    ) -> Self {
+        match (pipelines, scope) {
+            (Some(pipelines), _) => Self::of_pipelines(scope, pipelines, days),
+            (None, Scope::NoTenant) => Self::without_tenant(days),
+            (None, Scope::All | Scope::Tenant(_)) => {
+                let days = total_days(scope, days);
+                Self {
+                    sql: format!(
+                        "(SELECT at AS day, pending, running, success, failed, cancelled FROM totals{})",
+                        days.sql(),
+                    ),
+                    values: days.values().to_vec(),
+                }
+            }
+        }
     }
-    if pipelines.is_none() || *scope != Scope::All {
-        let tenant = tenant_text(scope.tenant()).to_owned();
-        conditions.add("tenant = ?", [Value::Text(tenant)]);
+
+    /// Returns the rows of pipelines. The days come first: the rows of a pipeline are no neighbors.
+    fn of_pipelines(
+        scope: &Scope,
+        pipelines: &PipelineKeys,
+        days: Option<RangeInclusive<i64>>,
+    ) -> Self {
+        let days = total_days(scope, days);
+        let mut rows = Conditions::default();
+        rows.add_pipelines(pipelines, "pipeline", "pipeline");
+        if let Some(tenant) = exact_tenant(scope) {
+            rows.add("tenant = ?", [Value::Text(tenant.to_owned())]);
+        }
+        Self {
+            sql: format!(
+                "(SELECT at AS day FROM totals{}) CROSS JOIN daily USING (day){}",
+                days.sql(),
+                rows.sql(),
+            ),
+            values: [days.values(), rows.values()].concat(),
+        }
+    }
+
+    fn without_tenant(days: Option<RangeInclusive<i64>>) -> Self {
+        let mut rows = Conditions::default();
+        rows.add("tenant = ''", []);
+        if let Some(days) = days {
+            let days = [*days.start(), *days.end()].map(Value::Integer);
+            rows.add("day BETWEEN ? AND ?", days);
+        }
+        Self {
+            sql: format!("daily{}", rows.sql()),
+            values: rows.values().to_vec(),
+        }
+    }
+}
+
+/// Returns the conditions for the total rows of days.
+///
+/// Runs without a tenant have none: those of all tenants have each of their days.
+fn total_days(scope: &Scope, days: Option<RangeInclusive<i64>>) -> Conditions {
+    total_rows(scope, UNIT_DAY, days)
+}
+
+/// Returns the conditions for the total rows of a unit, in a range or all.
+pub(super) fn total_rows(
+    scope: &Scope,
+    unit: i64,
+    range: Option<RangeInclusive<i64>>,
+) -> Conditions {
+    let mut conditions = Conditions::default();
+    let tenant = Value::Text(tenant_text(scope.tenant()).to_owned());
+    conditions.add("tenant = ? AND unit = ?", [tenant, Value::Integer(unit)]);
+    if let Some(range) = range {
+        let range = [*range.start(), *range.end()].map(Value::Integer);
+        conditions.add("at BETWEEN ? AND ?", range);
     }
     conditions
+}
+
+/// Returns the sum of the counts of these statuses. Without any, of all.
+pub(super) fn sum_of(statuses: &[RunStatus]) -> String {
+    const ALL: [RunStatus; 5] = [
+        RunStatus::Pending,
+        RunStatus::Running,
+        RunStatus::Success,
+        RunStatus::Failed,
+        RunStatus::Cancelled,
+    ];
+    let wanted = ALL
+        .into_iter()
+        .filter(|status| statuses.is_empty() || statuses.contains(status));
+    let columns: Vec<_> = wanted.map(column).collect();
+    format!("CAST(total({}) AS INTEGER)", columns.join(" + "))
+}
+
+/// Returns the column of a status.
+const fn column(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Pending => "pending",
+        RunStatus::Running => "running",
+        RunStatus::Success => "success",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "cancelled",
+    }
 }
 
 fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, StoreError> {

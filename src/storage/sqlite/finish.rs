@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::body::{JournalBody, terminal_kind};
+use super::counts::Counted;
 use super::state::ActiveRun;
 use super::store_error::StoreError;
-use super::tx::{Counted, Tx};
+use super::tx::Tx;
 use super::values::{self, millis, node_keys};
 use crate::model::{RunStatus, TenantId};
 

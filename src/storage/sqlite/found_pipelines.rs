@@ -1,7 +1,7 @@
 //! The pipelines that callers have found, as long as no commit changes a pipeline.
 //!
-//! Every trigger finds its pipeline: this saves it the way to a reader thread. The writer tells when
-//! a commit may change a pipeline; `pipelines` asks.
+//! Every trigger finds its pipeline, and does not wait for a reader thread. `group` announces each
+//! commit that may change a pipeline, and `pipelines` asks.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) struct FoundPipelines(RwLock<State>);
 struct State {
     /// How many changes have begun. A read that began before a change has the state before it.
     change_count: u64,
-    /// Whether a commit is under way that changes a pipeline. Its outcome is not known yet.
+    /// Whether a commit that changes a pipeline has begun, and its outcome is not known yet.
     is_changing: bool,
     by_name: Cache<Name, Found, Bytes>,
 }
@@ -184,7 +184,7 @@ mod tests {
         let during = found.start_read();
         for start in [before, during] {
             add(&found, start);
-            assert!(!is_found(&found), "while the change is under way");
+            assert!(!is_found(&found), "before the change has ended");
         }
         drop(change);
         for start in [before, during] {

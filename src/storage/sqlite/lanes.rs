@@ -1,8 +1,8 @@
 //! The queue lanes: pending runs, counted by priority, pipeline and backfill.
 //!
 //! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
-//! remembers its next runs (`upcoming`). `claim` chooses a lane. The changes of a transaction can be
-//! undone, because counting the rows again takes long if many runs are pending.
+//! remembers its next runs (`upcoming`), and `claim` chooses a lane. The changes of a transaction
+//! can be undone, because counting the rows again takes long if many runs are pending.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -70,7 +70,8 @@ impl Lanes {
         self.changes.clear();
     }
 
-    /// Undoes the changes of the current transaction. The next runs of changed lanes are read again.
+    /// Undoes the changes of the current transaction. The next runs of changed lanes are read
+    /// again.
     pub(super) fn roll_back(&mut self) {
         for (key, order, change) in std::mem::take(&mut self.changes).into_iter().rev() {
             match change {

@@ -7,10 +7,12 @@ mod backfill_params;
 mod backfills;
 mod body;
 mod cached_pipelines;
+mod calls;
 mod cancel;
 mod claim;
 mod connect;
 mod connections;
+mod counts;
 mod create;
 #[cfg(feature = "testing")]
 mod decode;
@@ -20,6 +22,7 @@ mod encoded_append;
 mod events;
 #[cfg(any(test, feature = "testing"))]
 mod fault_injection;
+mod figure_changes;
 mod figures;
 mod finish;
 mod found_pipelines;
@@ -40,6 +43,7 @@ mod outputs;
 mod pages;
 mod panics;
 mod payloads;
+mod period;
 mod pipeline_keys;
 mod pipelines;
 mod poisoned;
@@ -84,7 +88,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::OnceCell;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::decode::decode;
@@ -93,15 +97,13 @@ pub use self::fault_injection::CommitFault;
 pub use self::options::{Durability, SqliteOptions};
 
 use self::definitions::Definitions;
-use self::inbox::{Inbox, InboxPriority};
+use self::inbox::Inbox;
 use self::open::OpenedStore;
 use self::read_bound::ReadBound;
 use self::reader::{ReadJob, Reader};
-use self::step::{StepFn, StepKind, WriteStep};
-use self::store_error::StoreError;
+use self::step::WriteStep;
 use self::store_file::StoreFile;
 use self::sweep::sweep_step;
-use self::tx::Tx;
 use self::writer::{Published, Writer};
 use super::rules;
 use crate::error::{Error, Problem, Result};
@@ -226,92 +228,6 @@ impl SqliteStorage {
             handle.steps.push_background(first);
         }
         Ok(Self(Arc::new(handle)))
-    }
-
-    /// Sends a step to the writer. Returns its result once the step is durable.
-    async fn step<T: Send + 'static>(
-        &self,
-        run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T> {
-        self.step_with(InboxPriority::Normal, StepKind::Ordinary, run)
-            .await
-    }
-
-    /// Sends a step that renews or releases leases.
-    async fn step_for_leases<T: Send + 'static>(
-        &self,
-        run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T> {
-        self.step_with(InboxPriority::Normal, StepKind::Lease, run)
-            .await
-    }
-
-    /// Sends a step that other steps may overtake.
-    async fn step_low<T: Send + 'static>(
-        &self,
-        run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T> {
-        self.step_with(InboxPriority::Low, StepKind::Ordinary, run)
-            .await
-    }
-
-    async fn step_with<T: Send + 'static>(
-        &self,
-        priority: InboxPriority,
-        kind: StepKind,
-        mut run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T> {
-        let (sender, answer) = oneshot::channel();
-        let steps = Arc::clone(&self.0.steps);
-        let run = move |tx: &mut Tx| {
-            let value = run(tx)?;
-            Ok((value, std::mem::take(&mut tx.wants_sweep)))
-        };
-        // The writer completes the step even if the caller no longer waits.
-        let deliver = move |outcome: Result<(T, bool)>| {
-            if matches!(outcome, Ok((_, true))) {
-                steps.push_background(sweep_step(Arc::clone(&steps)));
-            }
-            drop(sender.send(outcome.map(|(value, _)| value)));
-        };
-        let step = StepFn::boxed(kind, run, deliver);
-        self.send(priority, step).await?;
-        answer.await.unwrap_or_else(|_| Err(step_dropped()))
-    }
-
-    async fn send(&self, priority: InboxPriority, step: Box<dyn WriteStep>) -> Result<()> {
-        if self.0.steps.push(priority, step).await {
-            Ok(())
-        } else if self.0.is_closing.load(Ordering::Acquire) {
-            Err(rules::shutting_down())
-        } else {
-            Err(StoreError::WriterGone.into())
-        }
-    }
-
-    /// Sends a read to the readers. Returns its result.
-    async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T> {
-        let (sender, answer) = oneshot::channel();
-        // The caller waits as long as this token lives.
-        let caller = Arc::new(());
-        let waiting = Arc::downgrade(&caller);
-        let job: ReadJob = Box::new(move |reader| {
-            if !sender.is_closed() {
-                drop(sender.send(reader.bounded(waiting, read)));
-            }
-        });
-        if !self.0.read_jobs.push(InboxPriority::Normal, job).await {
-            return Err(rules::shutting_down());
-        }
-        let outcome = answer.await;
-        drop(caller);
-        match outcome {
-            Ok(outcome) => outcome.map_err(Error::from),
-            Err(_) => Err(Error::internal("a read failed unexpectedly")),
-        }
     }
 
     /// Ends the writer, then the readers.

@@ -9,12 +9,13 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::{Connection, params};
 
+use super::counts::Counted;
 use super::meta::meta;
 use super::query::{row, rows};
 use super::reader::Reader;
 use super::store_error::StoreError;
 use super::sweep_queue::Sweep;
-use super::tx::{Counted, Tx};
+use super::tx::Tx;
 use super::unreadable::UnreadableRows;
 use super::values::{NUMBERS_END, id, millis, nearest_time, run_id, tenant_or_none, to_run_status};
 use crate::model::{RunId, RunStatus, TenantId};

@@ -5,7 +5,7 @@
 use rusqlite::Row;
 use rusqlite::types::Value;
 
-use super::figures::figure_rows;
+use super::figures::{FigureRows, sum_of};
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
@@ -201,40 +201,21 @@ impl Reader {
             from,
             to,
         } = filter;
-        let can_sum = triggers.is_empty() && run.is_none() && from.is_none() && to.is_none();
-        if can_sum {
-            return self.sum_runs(scope, pipelines, statuses);
+        if !triggers.is_empty() || run.is_some() {
+            return self.count("runs r", &conditions(filter, pipelines, Index::Any));
         }
-        self.count("runs r", &conditions(filter, pipelines, Index::Any))
-    }
-
-    /// Sums the total from the figures, which have one row per day instead of one per run.
-    fn sum_runs(
-        &self,
-        scope: &Scope,
-        pipelines: Option<&PipelineKeys>,
-        statuses: &[RunStatus],
-    ) -> Result<u64, StoreError> {
-        const ALL: [RunStatus; 5] = [
-            RunStatus::Pending,
-            RunStatus::Running,
-            RunStatus::Success,
-            RunStatus::Failed,
-            RunStatus::Cancelled,
-        ];
-        let wanted = ALL
-            .into_iter()
-            .filter(|status| statuses.is_empty() || statuses.contains(status));
-        let columns: Vec<_> = wanted.map(column).collect();
-        let conditions = figure_rows(scope, pipelines);
-        let sql = format!(
-            "SELECT CAST(total({}) AS INTEGER) FROM daily{}",
-            columns.join(" + "),
-            conditions.sql(),
-        );
-        let values = rusqlite::params_from_iter(conditions.values());
-        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, to_u64))
+        if from.is_none() && to.is_none() {
+            let rows = FigureRows::new(scope, pipelines, None);
+            let sql = format!("SELECT {} FROM {}", sum_of(statuses), rows.sql);
+            let values = rusqlite::params_from_iter(&rows.values);
+            let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
+            return Ok(count.map_or(0, to_u64));
+        }
+        if pipelines.is_some() || *scope == Scope::NoTenant {
+            return self.count("runs r", &conditions(filter, pipelines, Index::Any));
+        }
+        let period = from.map_or(i64::MIN, millis)..to.map_or(i64::MAX, millis);
+        self.count_period(filter, period)
     }
 }
 
@@ -247,17 +228,6 @@ fn join_rows(keys: &str) -> String {
          LEFT JOIN pipelines p ON p.key = r.pipeline LEFT JOIN definitions d ON d.key = r.definition \
          ORDER BY page.id DESC"
     )
-}
-
-/// Returns the column of a status in the figures.
-const fn column(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Pending => "pending",
-        RunStatus::Running => "running",
-        RunStatus::Success => "success",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-    }
 }
 
 fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, index: Index) -> Conditions {

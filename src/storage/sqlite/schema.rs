@@ -10,10 +10,11 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -139,6 +140,7 @@ mod tests {
         let shipped = [
             "ca49df779ea44eb8af3234e531a14b44e6576012e889a94b27d212ed2c2e9af2",
             "0c7a4a1b407eed9d47b7ebf57d0e29371cf823c72186b1acd552d230b12b50de",
+            "6e5ef49f9ffbec33f72ba2214a163a874c817268db781fcdffe3db705f7a4867",
         ];
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {
             // A checkout may have changed the line endings.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use rusqlite::params_from_iter;
 
 use super::SqliteStorage;
-use super::figures::figure_rows;
+use super::figures::FigureRows;
 use super::meta::meta;
 use super::pages::Conditions;
 use super::reader::Reader;
@@ -82,12 +82,12 @@ impl Reader {
         let mut pipelines = Conditions::default();
         pipelines.add("slug IS NOT NULL", []);
         pipelines.add_scope("tenant", scope);
-        let figures = figure_rows(scope, None);
+        let figures = FigureRows::new(scope, None, None);
         let sql = format!(
-            "SELECT CAST(total(running) AS INTEGER), CAST(total(pending) AS INTEGER) FROM daily{}",
-            figures.sql(),
+            "SELECT CAST(total(running) AS INTEGER), CAST(total(pending) AS INTEGER) FROM {}",
+            figures.sql,
         );
-        let counts = self.row(&sql, params_from_iter(figures.values()), |row| {
+        let counts = self.row(&sql, params_from_iter(&figures.values), |row| {
             Ok((to_u64(row.get(0)?), to_u64(row.get(1)?)))
         })?;
         let (running_count, pending_count) = counts.unwrap_or_default();

@@ -2,19 +2,18 @@
 //!
 //! `writer` decides when a transaction begins and ends. The steps are in each noun's file.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, Params, Row, params};
 
 use super::body::JournalBody;
+use super::figure_changes::FigureChanges;
 use super::open_backfills::{BackfillChange, BackfillChanges};
 use super::query;
 use super::state::State;
 use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
-use super::values::{day, run_status, time, to_i64, to_u64};
-use crate::model::{RunStatus, TenantId};
+use super::values::{to_i64, to_u64};
 
 /// The write connection, with the state and the pending counts of its transaction.
 #[derive(Debug)]
@@ -22,33 +21,13 @@ pub(super) struct Tx {
     pub(super) conn: Connection,
     pub(super) state: State,
     pub(super) unreadable: Arc<UnreadableRows>,
-    figures: HashMap<FigureKey, DayChange>,
+    pub(super) figures: FigureChanges,
     pub(super) backfills: BackfillChanges,
     is_dirty: bool,
     /// Whether a step has left rows to sweep. The next sweep resets it.
     pub(super) wants_sweep: bool,
     /// Whether a step has deleted much, so that the file may shrink.
     pub(super) frees_pages: bool,
-}
-
-/// The pipeline, tenant and day that a row of figures counts.
-///
-/// Pipeline 0 and the empty tenant stand for all.
-type FigureKey = (i64, String, i64);
-
-/// The changes to the counts of a day.
-#[derive(Debug, Default)]
-struct DayChange {
-    by_status: [i64; 5],
-    has_purged: bool,
-}
-
-/// What decides in which figures a run is counted.
-pub(super) struct Counted<'a> {
-    pub(super) pipeline: i64,
-    pub(super) tenant: Option<&'a TenantId>,
-    pub(super) created_at: i64,
-    pub(super) backfill: Option<i64>,
 }
 
 impl Tx {
@@ -61,7 +40,7 @@ impl Tx {
             conn,
             state,
             unreadable,
-            figures: HashMap::new(),
+            figures: FigureChanges::default(),
             backfills: BackfillChanges::default(),
             is_dirty: false,
             wants_sweep: false,
@@ -86,7 +65,7 @@ impl Tx {
         self.is_dirty = false;
         self.state.lanes.begin();
         self.state.pipelines.begin();
-        self.figures.clear();
+        self.figures = FigureChanges::default();
         self.backfills = BackfillChanges::default();
         // `IMMEDIATE` takes the write lock now. A deferred transaction takes it at its first write,
         // where SQLite may refuse it.
@@ -182,68 +161,6 @@ impl Tx {
         to_u64(self.state.next_seq - 1)
     }
 
-    /// Moves a run from one status to another in all counts.
-    ///
-    /// The status is `None` before its creation and after its purge.
-    pub(super) fn count(
-        &mut self,
-        run: &Counted<'_>,
-        before: Option<RunStatus>,
-        after: Option<RunStatus>,
-    ) -> Result<(), StoreError> {
-        if let Some(backfill) = run.backfill {
-            self.backfills.note(backfill, before, after);
-        }
-        let created_at = time(run.created_at);
-        let Some(created_at) = self.unreadable.skip("a run", run.pipeline, created_at)? else {
-            return Ok(());
-        };
-        let day = day(created_at.date_naive());
-        let tenant = run.tenant.map_or("", TenantId::as_str);
-        let mut keys = vec![
-            (run.pipeline, tenant.to_owned(), day),
-            (0, String::new(), day),
-        ];
-        if !tenant.is_empty() {
-            keys.push((0, tenant.to_owned(), day));
-        }
-        for key in keys {
-            let DayChange {
-                by_status,
-                has_purged,
-            } = self.figures.entry(key).or_default();
-            *has_purged |= after.is_none();
-            for (status, change) in [(before, -1), (after, 1)] {
-                let count = status
-                    .and_then(|status| usize::try_from(run_status(status)).ok())
-                    .and_then(|index| by_status.get_mut(index));
-                if let Some(count) = count {
-                    *count += change;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn write_figures(&mut self) -> Result<(), StoreError> {
-        for ((pipeline, tenant, day), change) in std::mem::take(&mut self.figures) {
-            let [pending, running, success, failed, cancelled] = change.by_status;
-            if change.by_status == [0; 5] {
-                continue;
-            }
-            self.write(
-                ADD_FIGURES,
-                params![
-                    pipeline, tenant, day, pending, running, success, failed, cancelled
-                ],
-            )?;
-            if change.has_purged {
-                self.write(DELETE_EMPTY_DAY, params![pipeline, tenant, day])?;
-            }
-        }
-        Ok(())
-    }
-
     /// Adds the collected counts to the rows of backfills. Deletes those whose last run was purged.
     pub(super) fn write_backfills(&mut self) -> Result<(), StoreError> {
         for (key, change) in std::mem::take(&mut self.backfills).0 {
@@ -277,20 +194,7 @@ impl Tx {
     }
 }
 
-/// Adds to the counts of a day. A damaged count is clamped, so that a sum never overflows.
-const ADD_FIGURES: &str = "INSERT INTO daily (pipeline, tenant, day, pending, running, success, failed, cancelled) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (pipeline, tenant, day) DO UPDATE SET \
-     pending = max(min(pending, 9007199254740992), -9007199254740992) + excluded.pending, \
-     running = max(min(running, 9007199254740992), -9007199254740992) + excluded.running, \
-     success = max(min(success, 9007199254740992), -9007199254740992) + excluded.success, \
-     failed = max(min(failed, 9007199254740992), -9007199254740992) + excluded.failed, \
-     cancelled = max(min(cancelled, 9007199254740992), -9007199254740992) + excluded.cancelled";
-
-/// Deletes a day whose last run was purged.
-const DELETE_EMPTY_DAY: &str = "DELETE FROM daily WHERE pipeline = ? AND tenant = ? AND day = ? \
-     AND pending = 0 AND running = 0 AND success = 0 AND failed = 0 AND cancelled = 0";
-
-/// Adds to the counts of a backfill. A damaged count is clamped like one of a day.
+/// Adds to the counts of a backfill. A damaged count is clamped, so that a sum never overflows.
 const ADD_BACKFILL_COUNTS: &str = "UPDATE backfills SET \
      pending = max(min(pending, 9007199254740992), -9007199254740992) + ?, \
      running = max(min(running, 9007199254740992), -9007199254740992) + ?, \

@@ -55,10 +55,10 @@ async fn steps_that_arrive_while_a_group_is_applied_share_its_commit() {
     let (_dir, storage) = store_with(options).await;
     let before = commit_no(&storage).await;
     let (sent, is_sent) = mpsc::channel();
-    // The steps are sent in this order, and the last future tells so.
+    // The steps are sent in this order, and then the last future is polled.
     let created = join_all((1..=5).map(|n| storage.create_runs(create(n))));
-    let tell = async { sent.send(()).unwrap() };
-    let (waited, created, ()) = tokio::join!(waiting_step(&storage, is_sent), created, tell);
+    let release = async { sent.send(()).unwrap() };
+    let (waited, created, ()) = tokio::join!(waiting_step(&storage, is_sent), created, release);
     waited.unwrap();
     assert!(created.iter().all(Result::is_ok));
     // Three creations join the step that waits, and two are beyond the maximum of a group.

@@ -153,7 +153,8 @@ impl Damage {
         } = self;
         let keys = match table.as_str() {
             "meta" => "name",
-            "daily" => "(pipeline, tenant, day)",
+            "daily" => "(day, pipeline, tenant)",
+            "totals" => "(tenant, unit, at)",
             "parked" => "(notifier, seq)",
             "schedules" => "pipeline",
             "journal" => "seq",
@@ -346,7 +347,7 @@ async fn purge_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
 }
 
 /// The tables with the number of rows of each that are damaged.
-const TABLES: [(&str, usize); 20] = [
+const TABLES: [(&str, usize); 21] = [
     ("backfills", 1),
     ("chunks", 1),
     ("connections", 1),
@@ -366,6 +367,7 @@ const TABLES: [(&str, usize); 20] = [
     ("schedules", 1),
     ("staged", 1),
     ("sweeps", 1),
+    ("totals", 2),
     ("variables", 1),
 ];
 

@@ -18,6 +18,7 @@ mod first_version;
 mod migrating;
 mod opening;
 mod outages;
+mod periods;
 mod reopening;
 mod second_version;
 mod shared_names;
@@ -33,8 +34,13 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::inbox::InboxPriority;
+use super::step::{StepFn, StepKind};
+use super::store_error::StoreError;
+use super::tx::Tx;
 use super::*;
 use crate::error::ErrorKind;
 use crate::model::{OwnerId, Pipeline, PipelineId, Run, RunId, RunStatus, Scope, Slug, Trigger};

@@ -1,0 +1,176 @@
+//! Counts the runs in the figures, in every transaction.
+//!
+//! `figure_changes` collects the changes, which a transaction writes at its end.
+
+use rusqlite::params;
+
+use super::figure_changes::{FigureKey, UNIT_DAY, UNIT_MINUTE, first_minute, minute_of};
+use super::naming::tenant_text;
+use super::store_error::StoreError;
+use super::tx::Tx;
+use super::values::{day, time};
+use crate::model::{RunStatus, TenantId};
+
+/// What decides in which figures a run is counted.
+pub(super) struct Counted<'a> {
+    pub(super) pipeline: i64,
+    pub(super) tenant: Option<&'a TenantId>,
+    pub(super) created_at: i64,
+    pub(super) backfill: Option<i64>,
+}
+
+impl Tx {
+    /// Moves a run from one status to another in all counts.
+    ///
+    /// The status is `None` before its creation and after its purge.
+    pub(super) fn count(
+        &mut self,
+        run: &Counted<'_>,
+        before: Option<RunStatus>,
+        after: Option<RunStatus>,
+    ) -> Result<(), StoreError> {
+        if let Some(backfill) = run.backfill {
+            self.backfills.note(backfill, before, after);
+        }
+        let created_at = time(run.created_at);
+        let Some(created_at) = self.unreadable.skip("a run", run.pipeline, created_at)? else {
+            return Ok(());
+        };
+        let day = day(created_at.date_naive());
+        if before.is_none() {
+            self.begin_day(day)?;
+        }
+        let tenant = tenant_text(run.tenant);
+        let mut keys = vec![
+            FigureKey::Pipeline {
+                day,
+                pipeline: run.pipeline,
+                tenant: tenant.to_owned(),
+            },
+            FigureKey::Day {
+                tenant: String::new(),
+                day,
+            },
+        ];
+        if !tenant.is_empty() {
+            let tenant = tenant.to_owned();
+            keys.push(FigureKey::Day { tenant, day });
+        }
+        if self.state.newest_day.counts_minutes_of(day) {
+            keys.push(FigureKey::Minute(minute_of(run.created_at)));
+        }
+        for key in keys {
+            self.figures.note(key, before, after);
+        }
+        Ok(())
+    }
+
+    /// Notes the day of a new run. On a newer day than any before, deletes the minutes that are no
+    /// longer counted.
+    fn begin_day(&mut self, day: i64) -> Result<(), StoreError> {
+        if !self.state.newest_day.advance(day) {
+            return Ok(());
+        }
+        let first_counted = first_minute(day.saturating_sub(1));
+        self.write(
+            "DELETE FROM totals WHERE tenant = '' AND unit = 1 AND at > ?",
+            [-first_counted],
+        )
+        .map(drop)
+    }
+
+    /// Writes the collected changes.
+    pub(super) fn write_figures(&mut self) -> Result<(), StoreError> {
+        for (key, change) in std::mem::take(&mut self.figures).0 {
+            if change.by_status != [0; 5] {
+                self.add_figures(&key, change.by_status)?;
+            }
+            if change.has_purged {
+                self.delete_empty(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_figures(&mut self, key: &FigureKey, change: [i64; 5]) -> Result<(), StoreError> {
+        let [pending, running, success, failed, cancelled] = change;
+        match key {
+            FigureKey::Pipeline {
+                day,
+                pipeline,
+                tenant,
+            } => self.write(
+                ADD_TO_PIPELINE,
+                params![
+                    day, pipeline, tenant, pending, running, success, failed, cancelled
+                ],
+            ),
+            FigureKey::Day { tenant, day } => self.write(
+                ADD_TO_TOTAL,
+                params![
+                    tenant, UNIT_DAY, day, pending, running, success, failed, cancelled
+                ],
+            ),
+            FigureKey::Minute(minute) => self.write(
+                ADD_TO_TOTAL,
+                params![
+                    "",
+                    UNIT_MINUTE,
+                    -minute,
+                    pending,
+                    running,
+                    success,
+                    failed,
+                    cancelled
+                ],
+            ),
+        }
+        .map(drop)
+    }
+
+    /// Deletes a row whose last run was purged, except for that of the newest day.
+    fn delete_empty(&mut self, key: &FigureKey) -> Result<(), StoreError> {
+        match key {
+            FigureKey::Pipeline {
+                day,
+                pipeline,
+                tenant,
+            } => self.write(DELETE_OF_PIPELINE, params![day, pipeline, tenant]),
+            FigureKey::Day { tenant, day }
+                if tenant.is_empty() && self.state.newest_day.is(*day) =>
+            {
+                return Ok(());
+            }
+            FigureKey::Day { tenant, day } => {
+                self.write(DELETE_TOTAL, params![tenant, UNIT_DAY, day])
+            }
+            FigureKey::Minute(minute) => {
+                self.write(DELETE_TOTAL, params!["", UNIT_MINUTE, -minute])
+            }
+        }
+        .map(drop)
+    }
+}
+
+/// Adds counts to a row. A damaged count is clamped, so that a sum never overflows.
+macro_rules! add {
+    ($table:literal, $key:literal) => {
+        concat!(
+            "INSERT INTO ", $table, " (", $key, ", pending, running, success, failed, cancelled) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (", $key, ") DO UPDATE SET \
+             pending = max(min(pending, 9007199254740992), -9007199254740992) + excluded.pending, \
+             running = max(min(running, 9007199254740992), -9007199254740992) + excluded.running, \
+             success = max(min(success, 9007199254740992), -9007199254740992) + excluded.success, \
+             failed = max(min(failed, 9007199254740992), -9007199254740992) + excluded.failed, \
+             cancelled = max(min(cancelled, 9007199254740992), -9007199254740992) + excluded.cancelled"
+        )
+    };
+}
+
+const ADD_TO_PIPELINE: &str = add!("daily", "day, pipeline, tenant");
+const ADD_TO_TOTAL: &str = add!("totals", "tenant, unit, at");
+
+const DELETE_OF_PIPELINE: &str = "DELETE FROM daily WHERE day = ? AND pipeline = ? AND tenant = ? \
+     AND pending = 0 AND running = 0 AND success = 0 AND failed = 0 AND cancelled = 0";
+const DELETE_TOTAL: &str = "DELETE FROM totals WHERE tenant = ? AND unit = ? AND at = ? \
+     AND pending = 0 AND running = 0 AND success = 0 AND failed = 0 AND cancelled = 0";

@@ -1,0 +1,177 @@
+//! Counts the runs of a period. Whole days and minutes come from the figures, so that the time does
+//! not grow with the number of runs.
+//!
+//! `figure_changes` decides which minutes are counted.
+
+use std::ops::{Range, RangeInclusive};
+
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
+
+use super::figure_changes::{
+    NewestDay, UNIT_DAY, UNIT_MINUTE, day_of, first_minute, minute_of, minute_start,
+};
+use super::figures::{sum_of, total_rows};
+use super::pages::Conditions;
+use super::reader::Reader;
+use super::store_error::StoreError;
+use super::values::{run_status, to_u64};
+use crate::model::Scope;
+use crate::storage::RunFilter;
+
+/// A part of a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// Whole days.
+    Days(Range<i64>),
+    /// Whole minutes of one day.
+    Minutes(Range<i64>),
+    /// Times in milliseconds.
+    Times(Range<i64>),
+}
+
+impl Reader {
+    /// Counts the runs of a scope that have one of the statuses of a filter and were created in a
+    /// period, in milliseconds. The scope has a total: it is not [`Scope::NoTenant`].
+    pub(super) fn count_period(
+        &self,
+        filter: &RunFilter,
+        period: Range<i64>,
+    ) -> Result<u64, StoreError> {
+        let newest = match filter.scope {
+            Scope::All => NewestDay::load(&self.conn)?,
+            // Only the runs of all tenants together have minutes.
+            Scope::NoTenant | Scope::Tenant(_) => NewestDay::default(),
+        };
+        let counts = parts(period, newest).into_iter().map(|part| match part {
+            Part::Days(days) => self.sum_totals(filter, UNIT_DAY, days.start..=days.end - 1),
+            Part::Minutes(minutes) => {
+                self.sum_totals(filter, UNIT_MINUTE, 1 - minutes.end..=-minutes.start)
+            }
+            Part::Times(times) => self.count_times(filter, times),
+        });
+        counts.sum()
+    }
+
+    fn count_times(&self, filter: &RunFilter, times: Range<i64>) -> Result<u64, StoreError> {
+        let mut conditions = Conditions::default();
+        let times = [times.start, times.end].map(Value::Integer);
+        conditions.add("created_at >= ? AND created_at < ?", times);
+        conditions.add_scope("tenant", &filter.scope);
+        let statuses: Vec<_> = filter.statuses.iter().copied().map(run_status).collect();
+        conditions.add_any("status", &statuses);
+        self.count("runs INDEXED BY runs_by_age", &conditions)
+    }
+
+    fn sum_totals(
+        &self,
+        filter: &RunFilter,
+        unit: i64,
+        range: RangeInclusive<i64>,
+    ) -> Result<u64, StoreError> {
+        let totals = total_rows(&filter.scope, unit, Some(range));
+        let sum = sum_of(&filter.statuses);
+        let sql = format!("SELECT {sum} FROM totals{}", totals.sql());
+        let values = params_from_iter(totals.values());
+        let sum = self.row(&sql, values, |row| Ok(row.get(0)?))?;
+        Ok(sum.map_or(0, to_u64))
+    }
+}
+
+/// Divides a period into parts that can be counted.
+fn parts(period: Range<i64>, newest: NewestDay) -> Vec<Part> {
+    if period.is_empty() {
+        return Vec::new();
+    }
+    let day_start = |day| minute_start(first_minute(day));
+    let first_day = day_of(minute_of(period.start.saturating_sub(1))).saturating_add(1);
+    let last_day = day_of(minute_of(period.end));
+    if first_day > last_day {
+        return parts_of_day(period, newest);
+    }
+    let mut parts = parts_of_day(period.start..day_start(first_day), newest);
+    if first_day < last_day {
+        parts.push(Part::Days(first_day..last_day));
+    }
+    parts.extend(parts_of_day(day_start(last_day)..period.end, newest));
+    parts
+}
+
+/// Divides a part of one day.
+fn parts_of_day(period: Range<i64>, newest: NewestDay) -> Vec<Part> {
+    if period.is_empty() {
+        return Vec::new();
+    }
+    let first = minute_of(period.start.saturating_sub(1)).saturating_add(1);
+    let last = minute_of(period.end);
+    if first >= last || !newest.counts_minutes_of(day_of(first)) {
+        return vec![Part::Times(period)];
+    }
+    let before = period.start..minute_start(first);
+    let after = minute_start(last)..period.end;
+    let times = [before, after]
+        .into_iter()
+        .filter(|times| !times.is_empty());
+    let minutes = std::iter::once(Part::Minutes(first..last));
+    minutes.chain(times.map(Part::Times)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    impl Part {
+        /// Returns the part in milliseconds.
+        fn times(&self) -> Range<i64> {
+            let day_start = |day| minute_start(first_minute(day));
+            match self {
+                Self::Days(days) => day_start(days.start)..day_start(days.end),
+                Self::Minutes(minutes) => minute_start(minutes.start)..minute_start(minutes.end),
+                Self::Times(times) => times.clone(),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_of_a_period_are_the_period(
+            start in -3 * DAY_MS..10 * DAY_MS,
+            length in prop_oneof![0..70_000_i64, 0..9 * DAY_MS, Just(2 * DAY_MS)],
+            newest in proptest::option::of(0..10_i64),
+        ) {
+            let newest = NewestDay::of(newest.map(|day| day_of(first_minute(719_163 + day))));
+            let period = start..start + length;
+            let mut parts = parts(period.clone(), newest);
+            parts.sort_by_key(|part| part.times().start);
+            let mut end = start;
+            for part in &parts {
+                let times = part.times();
+                prop_assert_eq!(times.start, end, "{:?}", parts);
+                prop_assert!(times.start < times.end, "{:?}", parts);
+                end = times.end;
+                let day = day_of(minute_of(times.start));
+                let is_counted = newest.counts_minutes_of(day);
+                match part {
+                    Part::Days(_) => {}
+                    Part::Minutes(_) => prop_assert!(is_counted),
+                    Part::Times(times) => {
+                        let max = if is_counted { 2 * 60_000 } else { DAY_MS };
+                        prop_assert!(times.end - times.start < max, "{:?}", parts);
+                    }
+                }
+            }
+            prop_assert_eq!(end, period.end);
+        }
+    }
+
+    #[test]
+    fn a_period_without_an_end_has_the_whole_days_of_all_time() {
+        let parts = parts(i64::MIN..i64::MAX, NewestDay::default());
+        let whole = |part: &Part| matches!(part, Part::Days(days) if days.start < -1 << 30 && days.end > 1 << 30);
+        assert!(parts.iter().any(whole), "{parts:?}");
+    }
+}

@@ -1,0 +1,114 @@
+//! Tests that the totals of lists of a period equal a recount of the runs.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::model::{PageRequest, RunStatus};
+use crate::storage::{Purge, RunFilter};
+
+/// Times around two midnights, within a minute, and days apart, in milliseconds after `at(0)`.
+fn ages() -> Vec<i64> {
+    const DAY: i64 = 86_400_000;
+    let around = |time: i64| [-60_001, -60_000, -1, 0, 1, 59_999, 60_000].map(|ms| time + ms);
+    let midnight = -at(0).timestamp_millis().rem_euclid(DAY);
+    [2 * DAY, 7 * DAY, 8 * DAY, 8 * DAY + DAY / 2]
+        .into_iter()
+        .flat_map(|time| around(midnight + time))
+        .collect()
+}
+
+fn moment(age: i64) -> DateTime<Utc> {
+    at(0) + TimeDelta::milliseconds(age)
+}
+
+async fn total(storage: &SqliteStorage, filter: RunFilter) -> u64 {
+    let page = PageRequest::Numbered {
+        page: 1,
+        per_page: 0,
+    };
+    let page = storage.list_runs(filter, page).await.unwrap();
+    page.total.unwrap()
+}
+
+/// Compares the totals of all periods with the runs that a list without a period shows.
+async fn check(storage: &SqliteStorage) {
+    let newest = PageRequest::Newest { limit: 1_000 };
+    let all = storage.list_runs(RunFilter::default(), newest).await;
+    let all = all.unwrap().items;
+    let mut moments: Vec<_> = ages().into_iter().map(|age| Some(moment(age))).collect();
+    moments.push(None);
+    for from in &moments {
+        for to in &moments {
+            for status in [None, Some(RunStatus::Pending), Some(RunStatus::Success)] {
+                let mut filter = RunFilter::default();
+                (filter.from, filter.to) = (*from, *to);
+                filter.statuses = status.into_iter().collect();
+                let is_counted = |run: &&Run| {
+                    from.is_none_or(|from| run.created_at >= from)
+                        && to.is_none_or(|to| run.created_at < to)
+                        && status.is_none_or(|status| run.status == status)
+                };
+                let expected = all.iter().filter(is_counted).count() as u64;
+                let found = total(storage, filter).await;
+                assert_eq!(found, expected, "{from:?} to {to:?}, {status:?}");
+            }
+        }
+    }
+}
+
+async fn create_at(storage: &SqliteStorage, n: u64, age: i64) {
+    let mut run = new_run(n);
+    run.created_at = moment(age);
+    let create = CreateRuns::new(vec![NewRun::new(run)]);
+    storage.create_runs(create).await.unwrap();
+}
+
+async fn finish_some(storage: &SqliteStorage) {
+    let mut request = crate::storage::Claim::new(OwnerId::from_uuid(Uuid::nil()), 9, moment(0));
+    request.runs_max = 1_000;
+    for claimed in storage.claim(request).await.unwrap().claimed {
+        let entry = Entry::RunFinished {
+            status: RunStatus::Success,
+            error: None,
+            at: at(3),
+        };
+        let append = Append::new(claimed.run.id, claimed.epoch, 0, vec![entry]);
+        storage.append(append).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_totals_of_periods_equal_a_recount() {
+    let (dir, storage) = store().await;
+    for (n, age) in (1..).zip(ages()) {
+        create_at(&storage, n, age).await;
+        if n % 5 == 0 {
+            finish_some(&storage).await;
+        }
+    }
+    check(&storage).await;
+    // A run of a day whose minutes are no longer counted, and one of the day before the newest.
+    create_at(&storage, 500, ages()[0]).await;
+    create_at(&storage, 501, ages()[8]).await;
+    storage.close().await.unwrap();
+    let storage = open(dir.path()).await;
+    finish_some(&storage).await;
+    check(&storage).await;
+    let purge = Purge::new(at(1_000_000), 500);
+    assert!(storage.purge(purge).await.unwrap().deleted > 10);
+    check(&storage).await;
+}
+
+#[tokio::test]
+async fn the_minutes_of_two_days_are_kept() {
+    let (_dir, storage) = store().await;
+    for (n, age) in (1..).zip(ages()) {
+        create_at(&storage, n, age).await;
+    }
+    let minutes = storage.step(|tx| {
+        let sql = "SELECT count(*), sum(pending) FROM totals WHERE unit = 1";
+        tx.row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    });
+    // Two minutes after the midnight before the newest day, and four around each later time.
+    assert_eq!(minutes.await.unwrap(), Some((10, 18)));
+}
