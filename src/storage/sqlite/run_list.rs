@@ -25,6 +25,8 @@ enum Index {
     Age,
     /// By pipeline: a few runs of several pipelines, which SQLite sorts by id.
     Pipelines,
+    /// By what created the runs.
+    Trigger,
     /// The small index of pending and running runs.
     Active,
     /// SQLite chooses a good index itself.
@@ -41,6 +43,7 @@ impl Index {
         match self {
             Self::Age => "INDEXED BY runs_by_age",
             Self::Pipelines => "INDEXED BY runs_of_pipeline",
+            Self::Trigger => "INDEXED BY runs_of_trigger",
             Self::Active => "INDEXED BY runs_active",
             Self::Chosen | Self::Any => "",
         }
@@ -51,7 +54,16 @@ impl Index {
     const fn age(self) -> &'static str {
         match self {
             Self::Age | Self::Any => "r.created_at",
-            Self::Pipelines | Self::Active | Self::Chosen => "+r.created_at",
+            Self::Pipelines | Self::Trigger | Self::Active | Self::Chosen => "+r.created_at",
+        }
+    }
+
+    /// Returns the column of what created a run. A `+` keeps SQLite from the index by trigger, which
+    /// fits few of the queries that can use it.
+    const fn trigger(self) -> &'static str {
+        match self {
+            Self::Trigger | Self::Any => "r.trigger",
+            Self::Age | Self::Pipelines | Self::Active | Self::Chosen => "+r.trigger",
         }
     }
 
@@ -60,7 +72,7 @@ impl Index {
     const fn pipeline(self) -> &'static str {
         match self {
             Self::Pipelines | Self::Any => "r.pipeline",
-            Self::Age | Self::Active | Self::Chosen => "+r.pipeline",
+            Self::Age | Self::Trigger | Self::Active | Self::Chosen => "+r.pipeline",
         }
     }
 }
@@ -86,10 +98,13 @@ impl Reader {
                 None,
             ));
         }
+        let window = Window::new(page);
+        if window.limit == 0 {
+            return Ok(Page::new(Vec::new(), total, None));
+        }
         let index = self.index_of(filter, pipelines)?;
         let mut conditions = conditions(filter, pipelines, index);
         add_cursor(&mut conditions, page)?;
-        let window = Window::new(page);
         let mut last = Params::new();
         let read = |row: &Row<'_>| {
             let mut run = read_run(row)?.run;
@@ -142,8 +157,10 @@ impl Reader {
         if self.is_of_few_pipelines(filter, pipelines)? {
             return Ok(Index::Pipelines);
         }
-        Ok(match filter.statuses[..] {
-            [RunStatus::Pending | RunStatus::Running] => Index::Active,
+        let is_of_all = pipelines.is_none() && filter.scope == Scope::All;
+        Ok(match (&filter.statuses[..], &filter.triggers[..]) {
+            ([RunStatus::Pending | RunStatus::Running], _) => Index::Active,
+            ([], [_]) if is_of_all => Index::Trigger,
             _ => Index::Chosen,
         })
     }
@@ -265,7 +282,7 @@ fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, index: Index
         _ => conditions.add_any("r.status", &statuses),
     }
     let triggers: Vec<_> = triggers.iter().copied().map(values::trigger).collect();
-    conditions.add_any("r.trigger", &triggers);
+    conditions.add_any(index.trigger(), &triggers);
     add_ages(&mut conditions, filter, index.age());
     conditions
 }

@@ -1,4 +1,6 @@
--- Version 4: counts that share few pages.
+-- Version 4: counts that share few pages, and runs by what created them.
+
+CREATE INDEX runs_of_trigger ON runs (trigger, id);
 
 -- Counts of the runs of a pipeline by the day of their creation. Tenant '' stands for runs without
 -- a tenant. The rows of a day are neighbors: a commit changes few pages, whatever the number of

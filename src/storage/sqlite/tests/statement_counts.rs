@@ -98,6 +98,46 @@ async fn a_period_without_runs_is_seen_without_walking_all_others() {
 }
 
 #[tokio::test]
+async fn a_trigger_without_runs_is_seen_without_walking_all_others() {
+    let (_dir, storage) = store_of_500().await;
+    let filter = RunFilter {
+        triggers: vec![Trigger::Schedule],
+        ..RunFilter::default()
+    };
+    for request in [
+        PageRequest::Newest { limit: 10 },
+        PageRequest::Numbered {
+            page: 1,
+            per_page: 10,
+        },
+    ] {
+        let (listed, steps) = counted_page(&storage, filter.clone(), request).await;
+        assert_eq!(listed.items, []);
+        assert!(steps < 200, "{steps} instructions");
+    }
+}
+
+#[tokio::test]
+async fn the_runs_of_a_period_are_counted_without_walking_them() {
+    let (_dir, storage) = store_of_500().await;
+    let only_count = PageRequest::Numbered {
+        page: 1,
+        per_page: 0,
+    };
+    for statuses in [Vec::new(), vec![RunStatus::Pending]] {
+        let filter = RunFilter {
+            statuses,
+            from: Some(at(-86_400)),
+            to: Some(at(90)),
+            ..RunFilter::default()
+        };
+        let (counted, steps) = counted_page(&storage, filter, only_count.clone()).await;
+        assert_eq!(counted.total, Some(500));
+        assert!(steps < 500, "{steps} instructions");
+    }
+}
+
+#[tokio::test]
 async fn a_page_without_room_is_only_counted() {
     let (_dir, storage) = store_of_500().await;
     let request = PageRequest::Numbered {
