@@ -12,13 +12,15 @@ use crate::wire::{Backend, Host, on_each_backend, request, send};
 const PATH: &str = "/api/pipelines/daily/dry-run";
 
 /// Counts the calls of storage methods that write pipelines, runs or outputs.
+///
+/// The queue claims by itself, also some time after a run has finished. A dry run has nothing that
+/// it could claim unless it creates a run.
 fn write_calls(host: &Host) -> Vec<u64> {
     let writing = [
         Method::PutPipeline,
         Method::DeletePipeline,
         Method::CreateRuns,
         Method::RequestCancel,
-        Method::Claim,
         Method::Append,
         Method::PutOutputChunk,
         Method::Purge,
