@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus, TenantId};
+use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus, TenantId, rfc3339};
 
 /// The kind of an [`Event`].
 ///
@@ -160,6 +160,7 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub message: Option<String>,
     /// When the event happened.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub timestamp: DateTime<Utc>,
     /// The tenant that owns the run. The id of the pipeline is unique within it.
     #[serde(skip_serializing_if = "Option::is_none", default)]

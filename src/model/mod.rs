@@ -19,6 +19,7 @@ mod priority;
 mod profile;
 mod qualified;
 mod retention;
+pub(crate) mod rfc3339;
 mod run;
 mod schedule;
 mod scheduled_pipelines;

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeId, RunId};
+use super::{NodeId, RunId, rfc3339};
 
 /// The index of a node in the topological order of its pipeline, from 0.
 ///
@@ -117,10 +117,16 @@ pub struct NodeRun {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_ms: Option<u64>,
     /// When the first attempt started.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
     pub started_at: Option<DateTime<Utc>>,
     /// When the node finished.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
     pub finished_at: Option<DateTime<Utc>>,
     /// The error message of the node, or of its newest failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId};
+use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId, rfc3339};
 
 /// A log line. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +18,7 @@ pub(crate) struct LogLineView {
     pub(super) node_id: Option<NodeId>,
     pub(super) level: Level,
     pub(super) message: String,
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub(super) timestamp: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attempt: Option<u32>,

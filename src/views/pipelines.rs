@@ -10,7 +10,7 @@ use super::{PipelineFilter, RunFilter, Views};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
     Overlap, Page, PageRequest, Pipeline, PipelineId, Qualified, Scope, Slug, StoredPipeline,
-    TenantId, seconds,
+    TenantId, rfc3339, seconds,
 };
 
 /// A pipeline with its whole definition.
@@ -30,7 +30,9 @@ pub(crate) struct PipelineSummary {
     tags: Vec<String>,
     node_count: usize,
     edge_count: usize,
+    #[serde(serialize_with = "rfc3339::serialize")]
     created_at: DateTime<Utc>,
+    #[serde(serialize_with = "rfc3339::serialize")]
     updated_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
@@ -183,8 +185,8 @@ impl Serialize for PipelineView {
             map.serialize_entry(key, value)?;
         }
         map.serialize_entry("version", &stored.version)?;
-        map.serialize_entry("created_at", &stored.created_at)?;
-        map.serialize_entry("updated_at", &stored.updated_at)?;
+        map.serialize_entry("created_at", &rfc3339::Text(stored.created_at))?;
+        map.serialize_entry("updated_at", &rfc3339::Text(stored.updated_at))?;
         if let Some(tenant) = &stored.tenant {
             map.serialize_entry("tenant", tenant)?;
         }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::model::{
     BackfillId, Cancel, NodeRun, Page, PageRequest, Params, PipelineId, Run, RunId, RunStatus,
-    Scope, TenantId, Trigger,
+    Scope, TenantId, Trigger, rfc3339,
 };
 use crate::storage::RunDetail;
 
@@ -26,10 +26,17 @@ pub(crate) struct RunSummary {
     cancelling: Option<OnlyTrue>,
     trigger: Trigger,
     params: Params,
+    #[serde(serialize_with = "rfc3339::serialize")]
     created_at: DateTime<Utc>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
     started_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
     finished_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -56,6 +63,16 @@ struct OnlyTrue;
 impl Serialize for OnlyTrue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(true)
+    }
+}
+
+impl RunSummary {
+    /// Returns the bytes of the texts whose size only a limit bounds.
+    pub(super) fn text_bytes(&self) -> usize {
+        // Each parameter also has quotes, a colon and a comma.
+        let param = |(name, value): (&str, &str)| name.len() + value.len() + 6;
+        let params: usize = self.params.iter().map(param).sum();
+        params + self.error.as_ref().map_or(0, String::len)
     }
 }
 

@@ -1,0 +1,83 @@
+//! Times on the wire: RFC 3339 in UTC, with as many digits as a time needs.
+//!
+//! The texts are those of the `Serialize` of `chrono`, which hands each character to the serializer
+//! by itself. Most of the time of a small answer went there.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+
+/// A time as its text.
+#[derive(Debug)]
+pub(crate) struct Text(pub(crate) DateTime<Utc>);
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(&self.0, serializer)
+    }
+}
+
+/// Serializes a time.
+pub(crate) fn serialize<S: Serializer>(
+    time: &DateTime<Utc>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+/// Serializes a time that may be absent.
+pub(crate) fn serialize_option<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serialize(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(serde::Serialize)]
+    struct Times {
+        #[serde(serialize_with = "serialize")]
+        one: DateTime<Utc>,
+        #[serde(serialize_with = "serialize_option")]
+        other: Option<DateTime<Utc>>,
+    }
+
+    fn assert_same(time: DateTime<Utc>) {
+        let expected = serde_json::json!({"one": time, "other": time}).to_string();
+        let times = Times {
+            one: time,
+            other: Some(time),
+        };
+        assert_eq!(serde_json::to_string(&times).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_first_and_the_last_time_and_no_time_have_the_text_of_chrono() {
+        for time in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            assert_same(time);
+        }
+        let times = Times {
+            one: DateTime::UNIX_EPOCH,
+            other: None,
+        };
+        let text = serde_json::to_string(&times).unwrap();
+        assert_eq!(text, r#"{"one":"1970-01-01T00:00:00Z","other":null}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_has_the_text_of_chrono(
+            seconds in -70_000_000_000_i64..300_000_000_000,
+            nanos in prop_oneof![Just(0), (0..1_000_u32).prop_map(|ms| ms * 1_000_000), 0..1_000_000_000_u32],
+        ) {
+            assert_same(DateTime::from_timestamp(seconds, nanos).unwrap());
+        }
+    }
+}
