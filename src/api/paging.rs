@@ -5,13 +5,13 @@
 use http::header::LINK;
 use http::{Response, StatusCode};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::body::Body;
 use super::call::Call;
 use super::query::{self, Query};
 use super::response;
 use crate::error::{Error, Issue, Problem, Result};
-use crate::limits::Room;
 use crate::model::{Page, PageRequest};
 use crate::views::Listed;
 
@@ -25,8 +25,8 @@ const PER_PAGE: u64 = 20;
 const PAGE_MAX: u64 = 100;
 
 #[derive(Serialize)]
-struct NumberedPage<'a, T> {
-    items: &'a [T],
+struct NumberedPage<'a> {
+    items: &'a [Box<RawValue>],
     total: u64,
     page: u32,
     per_page: u32,
@@ -34,8 +34,8 @@ struct NumberedPage<'a, T> {
 }
 
 #[derive(Serialize)]
-struct CursorPage<'a, T> {
-    items: &'a [T],
+struct CursorPage<'a> {
+    items: &'a [Box<RawValue>],
     has_next: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<&'a str>,
@@ -98,12 +98,24 @@ pub(super) fn to_response<T: Listed>(
     })
 }
 
-/// Returns the number of items, from the first on, that have at most `bytes_max` bytes in total. It
-/// is at least one, so that a client gets on.
-fn fitting_count<T: Listed>(items: &[T], bytes_max: usize) -> usize {
-    let mut room = Room(bytes_max);
-    let fitting = items.iter().take_while(|item| room.take(item));
-    fitting.count().max(1)
+/// Returns the items, from the first on, that have at most `bytes_max` bytes in total, as JSON. It is
+/// at least one, so that a client gets on.
+fn fitting<T: Listed>(items: &[T], bytes_max: usize) -> Result<Vec<Box<RawValue>>> {
+    let mut rest = bytes_max;
+    let mut fitting = Vec::with_capacity(items.len());
+    for item in items {
+        let item = to_raw_value(item).map_err(|error| {
+            Error::internal("an item of a list could not be serialized").with_source(error)
+        })?;
+        // Each item has a comma.
+        match rest.checked_sub(item.get().len().saturating_add(1)) {
+            Some(less) => rest = less,
+            None if fitting.is_empty() => rest = 0,
+            None => break,
+        }
+        fitting.push(item);
+    }
+    Ok(fitting)
 }
 
 /// Returns the response with the items that have at most `bytes_max` bytes. `link` turns the query
@@ -115,12 +127,12 @@ fn within<T: Listed>(
     query: &Query,
     link: impl Fn(&str) -> String,
 ) -> Result<Response<Body>> {
-    let count = fitting_count(&part.items, bytes_max);
+    let items = fitting(&part.items, bytes_max)?;
+    let items = items.as_slice();
     let cut = part
         .items
-        .get(..count)
+        .get(..items.len())
         .filter(|cut| cut.len() < part.items.len());
-    let items = cut.unwrap_or(&part.items);
     let cut_at = cut.and_then(<[T]>::last).map(T::cursor);
     let (mut response, links): (_, Vec<_>) = match request {
         PageRequest::Newest { .. } => {
