@@ -1,8 +1,8 @@
 //! Asks a store of a million finished runs what a user asks, beside a store of a thousand runs and
 //! beside the plain SQL that reads the same rows: `cargo bench --bench million`.
 //!
-//! Each question is asked in turn of the three, and the medians are printed as a Markdown table. The
-//! large store takes some minutes to make; it stays in the target folder and is used again.
+//! Each question is asked in turn of the three, and the medians are printed as a Markdown table.
+//! The large store takes some minutes to make; it stays in the target folder and is used again.
 //! Arguments after `--`: `--runs N`, `--pipelines N` and `--rounds N`.
 #![expect(
     clippy::unwrap_used,

@@ -98,8 +98,8 @@ pub(super) fn to_response<T: Listed>(
     })
 }
 
-/// Returns the items, from the first on, that have at most `bytes_max` bytes in total, as JSON. It is
-/// at least one, so that a client gets on.
+/// Returns as JSON the items, from the first on, that have at most `bytes_max` bytes in total. It
+/// is at least one, so that a client gets on.
 fn fitting<T: Listed>(items: &[T], bytes_max: usize) -> Result<Vec<Box<RawValue>>> {
     let mut rest = bytes_max;
     let mut fitting = Vec::with_capacity(items.len());

@@ -58,8 +58,8 @@ impl Index {
         }
     }
 
-    /// Returns the column of what created a run. A `+` keeps SQLite from the index by trigger, which
-    /// fits few of the queries that can use it.
+    /// Returns the column of what created a run. A `+` keeps SQLite from the index by trigger,
+    /// which fits few of the queries that can use it.
     const fn trigger(self) -> &'static str {
         match self {
             Self::Trigger | Self::Any => "r.trigger",
