@@ -83,7 +83,8 @@ async fn claim(shared: &Arc<Shared>, may_claim_suspects: bool) -> Result<NextCla
         ending_count,
         broken_off,
     } = shared.active.own_claims();
-    // Storage holds the limit: an ending run counts until its end is applied.
+    // Storage holds the limit of pending runs: an ending run counts until its end is applied. An
+    // orphan may go on beside an ending run, which executes nothing any more.
     let executing_count = held.len().saturating_sub(ending_count);
     let executing_count = u32::try_from(executing_count).unwrap_or(u32::MAX);
     let free = shared.limits.runs_max.saturating_sub(executing_count);

@@ -76,8 +76,8 @@ pub struct ClaimedRun {
     pub position: u64,
     /// Claims without progress, this one included. Above 1 the run comes back from a crash.
     pub claim_count: u32,
-    /// The graph of the definition, if the backend has it. The engine builds it otherwise.
-    pub(crate) graph: Option<Arc<Graph>>,
+    /// A definition and its graph, if the backend has it.
+    pub(crate) graph: Option<(Arc<Pipeline>, Arc<Graph>)>,
 }
 
 impl ClaimedRun {
@@ -92,6 +92,22 @@ impl ClaimedRun {
             position: 0,
             claim_count: 1,
             graph: None,
+        }
+    }
+
+    /// Returns the graph of the definition.
+    ///
+    /// It is built unless the backend has handed over that of this very definition: a storage that
+    /// wraps the backend may have replaced the definition.
+    ///
+    /// # Errors
+    /// Those of [`Graph::new`].
+    pub(crate) fn graph(&self) -> Result<Arc<Graph>> {
+        match &self.graph {
+            Some((definition, graph)) if Arc::ptr_eq(definition, &self.definition) => {
+                Ok(Arc::clone(graph))
+            }
+            Some(_) | None => Graph::new(&self.definition).map(Arc::new),
         }
     }
 

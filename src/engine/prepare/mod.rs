@@ -68,10 +68,7 @@ pub(super) async fn prepare_run(
     (journal, stored_nodes): (Journal, mpsc::Receiver<NodeIndex>),
     signals: RunSignals,
 ) -> Result<PreparedRun, PrepareError> {
-    let graph = match &claimed.graph {
-        Some(graph) => Arc::clone(graph),
-        None => Arc::new(Graph::new(&claimed.definition).map_err(PrepareError::Invalid)?),
-    };
+    let graph = claimed.graph().map_err(PrepareError::Invalid)?;
     let histories = node_histories(&graph, &claimed);
     let is_suspect = claimed.claim_count > 1;
     let interruption = claimed.interruption();

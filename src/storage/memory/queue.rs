@@ -208,7 +208,7 @@ impl State {
             nodes: row.node_runs(),
             position: row.position,
             claim_count: row.claim.count,
-            graph: Some(Arc::clone(&row.version.graph)),
+            graph: Some((Arc::clone(&definition), Arc::clone(&row.version.graph))),
             ..ClaimedRun::new(row.run.clone(), definition, row.claim.epoch)
         })
     }

@@ -292,7 +292,10 @@ impl Tx {
                 epoch,
                 position: cached.position,
                 claim_count: claims,
-                graph: Some(Arc::clone(&cached.definition.graph)),
+                graph: Some((
+                    Arc::clone(&cached.definition.pipeline),
+                    Arc::clone(&cached.definition.graph),
+                )),
             };
             active.cached = Some(cached);
             claimed

@@ -37,7 +37,8 @@ impl Tx {
             return Ok(());
         };
         let day = day(created_at.date_naive());
-        if before.is_none() {
+        // A purged run may have a status that cannot be read, and thus none before.
+        if before.is_none() && after.is_some() {
             self.begin_day(day)?;
         }
         let tenant = tenant_text(run.tenant);
@@ -65,12 +66,17 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes the day of a new run. On a newer day than any before, deletes the minutes that are no
-    /// longer counted.
+    /// Notes the day of a new run. On a newer day than any before, writes its row, which readers
+    /// look for, and deletes the minutes that are no longer counted.
     fn begin_day(&mut self, day: i64) -> Result<(), StoreError> {
         if !self.state.newest_day.advance(day) {
             return Ok(());
         }
+        self.write(
+            "INSERT INTO totals (tenant, unit, at, pending, running, success, failed, cancelled) \
+             VALUES ('', ?, ?, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
+            [UNIT_DAY, day],
+        )?;
         let first_counted = first_minute(day.saturating_sub(1));
         self.write(
             "DELETE FROM totals WHERE tenant = '' AND unit = 1 AND at > ?",

@@ -223,6 +223,7 @@ impl Tx {
             Some((Some(_), _)) => Ok(true),
             Some((None, key)) => {
                 self.write("UPDATE pipelines SET slug = NULL WHERE key = ?", [key])?;
+                self.state.pipelines.forget(key);
                 Ok(false)
             }
         }

@@ -138,6 +138,8 @@ impl Writer {
                 let conn = connect_to_write(self.file.path(), &self.options)?;
                 let tx = Tx::new(conn, Arc::clone(&self.published.unreadable))?;
                 self.file.note_log();
+                // The commit whose outcome was unknown may have changed a pipeline.
+                drop(self.published.found_pipelines.begin_change());
                 Ok(tx)
             }
         }

@@ -37,11 +37,13 @@ INSERT INTO new_daily (day, pipeline, tenant, pending, running, success, failed,
 SELECT day, pipeline, tenant, pending, running, success, failed, cancelled FROM daily WHERE pipeline <> 0;
 INSERT INTO totals (tenant, unit, at, pending, running, success, failed, cancelled)
 SELECT tenant, 0, day, pending, running, success, failed, cancelled FROM daily WHERE pipeline = 0;
--- 1970-01-01 is day 719163.
+-- 1970-01-01 is day 719163. A division rounds towards zero, so that times before 1970 need a shift.
 INSERT INTO totals (tenant, unit, at, pending, running, success, failed, cancelled)
-SELECT '', 1, -(created_at / 60000), sum(status = 0), sum(status = 1), sum(status = 2), sum(status = 3), sum(status = 4)
-FROM runs
-WHERE created_at >= max(0, (SELECT max(day) - 1 - 719163 FROM daily WHERE pipeline = 0 AND tenant = '') * 86400000)
-GROUP BY created_at / 60000;
+SELECT '', 1, -minute, sum(status = 0), sum(status = 1), sum(status = 2), sum(status = 3), sum(status = 4)
+FROM (
+  SELECT (created_at - ((created_at % 60000) + 60000) % 60000) / 60000 AS minute, status FROM runs
+  WHERE created_at >= (SELECT max(day) - 1 - 719163 FROM daily WHERE pipeline = 0 AND tenant = '') * 86400000
+)
+GROUP BY minute;
 DROP TABLE daily;
 ALTER TABLE new_daily RENAME TO daily;

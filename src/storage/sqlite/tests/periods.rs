@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::model::{PageRequest, RunStatus};
-use crate::storage::{Purge, RunFilter};
+use crate::model::{Cancel, PageRequest, RunStatus};
+use crate::storage::{CancelRequest, Purge, RunFilter};
 
 /// Times around two midnights, within a minute, and days apart, in milliseconds after `at(0)`.
 fn ages() -> Vec<i64> {
@@ -111,4 +111,63 @@ async fn the_minutes_of_two_days_are_kept() {
     });
     // Two minutes after the midnight before the newest day, and four around each later time.
     assert_eq!(minutes.await.unwrap(), Some((10, 18)));
+}
+
+#[tokio::test]
+async fn a_run_that_one_group_creates_and_purges_leaves_the_totals_right() {
+    let (_dir, storage) = store().await;
+    for (n, age) in (1..).zip(ages()) {
+        create_at(&storage, n, age).await;
+    }
+    let newer = ages().last().unwrap() + 3 * 86_400_000;
+    let busy = Busy::new(&storage).await;
+    let cancel = CancelRequest::new(run_id(900), Cancel::Plain, moment(newer));
+    let purge = Purge::new(moment(newer + 1), 500);
+    let (_, cancelled, purged, ()) = tokio::join!(
+        create_at(&storage, 900, newer),
+        storage.request_cancel(cancel),
+        storage.purge(purge),
+        busy.release()
+    );
+    cancelled.unwrap();
+    assert_eq!(purged.unwrap().deleted, 1);
+    check(&storage).await;
+    create_at(&storage, 901, *ages().last().unwrap()).await;
+    check(&storage).await;
+}
+
+/// Turns a store of version 4 into one of version 3.
+const TO_VERSION_3: &str = "
+CREATE TABLE old_daily (
+  pipeline INTEGER NOT NULL, tenant TEXT NOT NULL, day INTEGER NOT NULL, pending INTEGER NOT NULL,
+  running INTEGER NOT NULL, success INTEGER NOT NULL, failed INTEGER NOT NULL, cancelled INTEGER NOT NULL,
+  PRIMARY KEY (pipeline, tenant, day)
+) STRICT, WITHOUT ROWID;
+INSERT INTO old_daily SELECT pipeline, tenant, day, pending, running, success, failed, cancelled FROM daily;
+INSERT INTO old_daily SELECT 0, tenant, at, pending, running, success, failed, cancelled FROM totals WHERE unit = 0;
+DROP TABLE daily;
+DROP TABLE totals;
+ALTER TABLE old_daily RENAME TO daily;
+DROP INDEX runs_of_trigger;
+PRAGMA user_version = 3;";
+
+#[tokio::test]
+async fn a_store_of_version_3_gets_the_totals_of_its_runs() {
+    for shift in [0, -30 * 86_400_000] {
+        let (dir, storage) = store().await;
+        for (n, age) in (1..).zip(ages()) {
+            create_at(&storage, n, age + shift).await;
+        }
+        finish_some(&storage).await;
+        let totals = "SELECT group_concat(unit || ' ' || at || ' ' || pending || ' ' || success) FROM totals";
+        let texts = |tx: &mut Tx| tx.row(totals, [], |row| Ok(row.get::<_, String>(0)?));
+        let before = storage.step(texts).await.unwrap();
+        storage.close().await.unwrap();
+        let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+        shell.execute_batch(TO_VERSION_3).unwrap();
+        drop(shell);
+        let storage = open(dir.path()).await;
+        assert_eq!(storage.step(texts).await.unwrap(), before, "{shift}");
+        check(&storage).await;
+    }
 }
