@@ -227,11 +227,24 @@ impl ScriptedExecutor {
 
     /// Waits until the node has started to execute `count` times.
     pub async fn started_times(&self, node: &str, count: usize) {
+        self.started_until(|| self.calls_of(node).len() >= count)
+            .await;
+    }
+
+    /// Waits until `count` nodes execute at once.
+    ///
+    /// The event of a node's start may come earlier: it is stored before the node executes.
+    pub async fn executing_at_once(&self, count: usize) {
+        self.started_until(|| self.executing() >= count).await;
+    }
+
+    /// Waits for starts of nodes until this is true.
+    async fn started_until(&self, is_reached: impl Fn() -> bool) {
         let started = self.0.started.notified();
         tokio::pin!(started);
         loop {
             started.as_mut().enable();
-            if self.calls_of(node).len() >= count {
+            if is_reached() {
                 return;
             }
             started.as_mut().await;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use floret::Access;
 use floret::testing::{Gate, Step};
-use floret::{EventKind, Pipeline, RunHandle, RunStatus};
+use floret::{Pipeline, RunHandle, RunStatus};
 use http_body_util::Full;
 use tower::ServiceExt as _;
 
@@ -122,7 +122,7 @@ async fn no_more_nodes_of_a_run_execute_at_once_than_it_allows(store: Store) {
     }
     let host = world.start().await;
     let runs = trigger(&host, "p", 1).await;
-    host.wait_for_events(EventKind::NodeStarted, 2).await;
+    world.script.executing_at_once(2).await;
     gate.open();
     assert_all_succeed(runs).await;
     assert_eq!(world.script.executing_max(), 2);
@@ -143,7 +143,7 @@ async fn no_more_nodes_execute_at_once_than_the_engine_allows(store: Store) {
     let host = world.start().await;
     let mut runs = trigger(&host, "p", 1).await;
     runs.extend(trigger(&host, "q", 1).await);
-    host.wait_for_events(EventKind::NodeStarted, 3).await;
+    world.script.executing_at_once(3).await;
     gate.open();
     assert_all_succeed(runs).await;
     assert_eq!(world.script.executing_max(), 3);

@@ -248,7 +248,7 @@ async fn a_run_goes_on_though_its_own_datasets_exceed_the_budget(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     // All three start at once, and then each sink waits for the other datasets.
-    host.wait_for_events(EventKind::NodeStarted, 3).await;
+    world.script.executing_at_once(3).await;
     gate.open();
     assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
     assert_eq!(world.script.executing_max(), 3);
