@@ -12,6 +12,7 @@ use super::call::Call;
 use super::query::{self, Query};
 use super::response;
 use crate::error::{Error, Issue, Problem, Result};
+use crate::limits::Room;
 use crate::model::{Page, PageRequest};
 use crate::views::Listed;
 
@@ -101,17 +102,14 @@ pub(super) fn to_response<T: Listed>(
 /// Returns as JSON the items, from the first on, that have at most `bytes_max` bytes in total. It
 /// is at least one, so that a client gets on.
 fn fitting<T: Listed>(items: &[T], bytes_max: usize) -> Result<Vec<Box<RawValue>>> {
-    let mut rest = bytes_max;
+    let mut room = Room(bytes_max);
     let mut fitting = Vec::with_capacity(items.len());
     for item in items {
         let item = to_raw_value(item).map_err(|error| {
             Error::internal("an item of a list could not be serialized").with_source(error)
         })?;
-        // Each item has a comma.
-        match rest.checked_sub(item.get().len().saturating_add(1)) {
-            Some(less) => rest = less,
-            None if fitting.is_empty() => rest = 0,
-            None => break,
+        if !room.take(&item) && !fitting.is_empty() {
+            break;
         }
         fitting.push(item);
     }
