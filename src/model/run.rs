@@ -54,6 +54,15 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// Every status.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Running,
+        Self::Success,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// Returns the name of the status on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -12,14 +12,6 @@ use crate::error::Result;
 use crate::model::{Page, PageRequest, PipelineId, Run, RunId, RunStatus, Scope};
 use crate::storage::RunFilter;
 
-const ALL: [RunStatus; 5] = [
-    RunStatus::Pending,
-    RunStatus::Running,
-    RunStatus::Success,
-    RunStatus::Failed,
-    RunStatus::Cancelled,
-];
-
 impl State {
     pub(super) fn list_runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>> {
         let before = match cursor(page) {
@@ -50,7 +42,7 @@ impl State {
             to,
         } = filter;
         let has_status = |status: &RunStatus| statuses.is_empty() || statuses.contains(status);
-        let sets = ALL.into_iter().filter(has_status);
+        let sets = RunStatus::ALL.into_iter().filter(has_status);
         let sets = sets.flat_map(|status| self.sets(pipeline.as_ref(), scope, status));
         let many = run.is_none().then(|| newest_first(sets, before));
         let one = run.filter(|run| before.is_none_or(|before| *run < before));

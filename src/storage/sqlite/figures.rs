@@ -179,29 +179,12 @@ pub(super) fn total_rows(
 
 /// Returns the sum of the counts of these statuses. Without any, of all.
 pub(super) fn sum_of(statuses: &[RunStatus]) -> String {
-    const ALL: [RunStatus; 5] = [
-        RunStatus::Pending,
-        RunStatus::Running,
-        RunStatus::Success,
-        RunStatus::Failed,
-        RunStatus::Cancelled,
-    ];
-    let wanted = ALL
+    let wanted = RunStatus::ALL
         .into_iter()
         .filter(|status| statuses.is_empty() || statuses.contains(status));
-    let columns: Vec<_> = wanted.map(column).collect();
+    // A column has the name of its status on the wire.
+    let columns: Vec<_> = wanted.map(RunStatus::as_str).collect();
     format!("CAST(total({}) AS INTEGER)", columns.join(" + "))
-}
-
-/// Returns the column of a status.
-const fn column(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Pending => "pending",
-        RunStatus::Running => "running",
-        RunStatus::Success => "success",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-    }
 }
 
 fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, StoreError> {
