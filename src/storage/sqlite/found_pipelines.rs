@@ -21,8 +21,8 @@ pub(super) struct FoundPipelines(RwLock<State>);
 
 #[derive(Debug)]
 struct State {
-    /// How many changes have begun. A read that began before a change has the state before it.
-    change_count: u64,
+    /// How often it has forgotten all. A read that began before has the state before.
+    forget_count: u64,
     /// Whether a commit that changes a pipeline has begun, and its outcome is not known yet.
     is_changing: bool,
     by_name: Cache<Name, Found, Bytes>,
@@ -66,7 +66,7 @@ impl Weighter<Name, Found> for Bytes {
 /// The moment at which a read began.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReadStart {
-    change_count: u64,
+    forget_count: u64,
 }
 
 /// Nothing is remembered as long as this lives.
@@ -76,7 +76,7 @@ pub(super) struct PipelineChange(Arc<FoundPipelines>);
 impl Default for FoundPipelines {
     fn default() -> Self {
         Self(RwLock::new(State {
-            change_count: 0,
+            forget_count: 0,
             is_changing: false,
             by_name: Cache::with_weighter(64, BYTES_MAX, Bytes),
         }))
@@ -94,7 +94,7 @@ impl FoundPipelines {
     /// Notes the start of a read, before its snapshot.
     pub(super) fn start_read(&self) -> ReadStart {
         ReadStart {
-            change_count: self.0.read().change_count,
+            forget_count: self.0.read().forget_count,
         }
     }
 
@@ -111,9 +111,14 @@ impl FoundPipelines {
             definition_bytes: definition.bytes,
         };
         let mut state = self.0.write();
-        if !state.is_changing && state.change_count == start.change_count {
+        if !state.is_changing && state.forget_count == start.forget_count {
             state.by_name.insert(Name { scope, key }, found);
         }
+    }
+
+    /// Forgets all pipelines. What reads that have begun find is not remembered either.
+    pub(super) fn forget(&self) {
+        self.0.write().forget();
     }
 
     /// Forgets all pipelines. The writer calls this before a commit that changes one, and drops the
@@ -121,8 +126,7 @@ impl FoundPipelines {
     pub(super) fn begin_change(self: &Arc<Self>) -> PipelineChange {
         let mut state = self.0.write();
         state.is_changing = true;
-        state.change_count = state.change_count.wrapping_add(1);
-        state.by_name.clear();
+        state.forget();
         drop(state);
         PipelineChange(Arc::clone(self))
     }
@@ -133,7 +137,14 @@ impl Drop for PipelineChange {
         let mut state = self.0.0.write();
         state.is_changing = false;
         // A read that began during the commit may have the state before it.
-        state.change_count = state.change_count.wrapping_add(1);
+        state.forget();
+    }
+}
+
+impl State {
+    fn forget(&mut self) {
+        self.forget_count = self.forget_count.wrapping_add(1);
+        self.by_name.clear();
     }
 }
 

@@ -139,7 +139,7 @@ impl Writer {
                 let tx = Tx::new(conn, Arc::clone(&self.published.unreadable))?;
                 self.file.note_log();
                 // The commit whose outcome was unknown may have changed a pipeline.
-                drop(self.published.found_pipelines.begin_change());
+                self.published.found_pipelines.forget();
                 Ok(tx)
             }
         }
