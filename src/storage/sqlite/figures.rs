@@ -3,12 +3,12 @@
 //! `counts` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count
 //! cannot make it overflow.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
-use super::figure_changes::UNIT_DAY;
+use super::figure_changes::{UNIT_DAY, UNIT_MINUTE};
 use super::naming::{exact_tenant, tenant_text};
 use super::pages::Conditions;
 use super::pipeline_keys::PipelineKeys;
@@ -40,6 +40,23 @@ impl Reader {
             rows.sql,
         );
         self.rows(&sql, params_from_iter(&rows.values), read_figures)
+    }
+
+    /// Sums the counts of these statuses. Without any, of all.
+    pub(super) fn sum_figures(
+        &self,
+        rows: &FigureRows,
+        statuses: &[RunStatus],
+    ) -> Result<u64, StoreError> {
+        let wanted = RunStatus::ALL
+            .into_iter()
+            .filter(|status| statuses.is_empty() || statuses.contains(status));
+        // A column has the name of its status on the wire.
+        let columns: Vec<_> = wanted.map(RunStatus::as_str).collect();
+        let columns = columns.join(" + ");
+        let sql = format!("SELECT CAST(total({columns}) AS INTEGER) FROM {}", rows.sql);
+        let sum = self.row(&sql, params_from_iter(&rows.values), |row| Ok(row.get(0)?))?;
+        Ok(sum.map_or(0, to_u64))
     }
 
     fn figures_by_pipeline(
@@ -106,15 +123,24 @@ impl FigureRows {
             (Some(pipelines), _) => Self::of_pipelines(scope, pipelines, days),
             (None, Scope::NoTenant) => Self::without_tenant(days),
             (None, Scope::All | Scope::Tenant(_)) => {
-                let days = total_days(scope, days);
-                Self {
-                    sql: format!(
-                        "(SELECT at AS day, pending, running, success, failed, cancelled FROM totals{})",
-                        days.sql(),
-                    ),
-                    values: days.values().to_vec(),
-                }
+                Self::totals(&total_rows(scope, UNIT_DAY, days))
             }
+        }
+    }
+
+    /// Returns the rows of these minutes, as numbers since 1970: of the runs of all tenants.
+    pub(super) fn of_minutes(minutes: Range<i64>) -> Self {
+        let range = 1 - minutes.end..=-minutes.start;
+        Self::totals(&total_rows(&Scope::All, UNIT_MINUTE, Some(range)))
+    }
+
+    fn totals(rows: &Conditions) -> Self {
+        Self {
+            sql: format!(
+                "(SELECT at AS day, pending, running, success, failed, cancelled FROM totals{})",
+                rows.sql(),
+            ),
+            values: rows.values().to_vec(),
         }
     }
 
@@ -124,7 +150,8 @@ impl FigureRows {
         pipelines: &PipelineKeys,
         days: Option<RangeInclusive<i64>>,
     ) -> Self {
-        let days = total_days(scope, days);
+        // Runs without a tenant have no totals: those of all tenants have each of their days.
+        let days = total_rows(scope, UNIT_DAY, days);
         let mut rows = Conditions::default();
         rows.add_pipelines(pipelines, "pipeline", "pipeline");
         if let Some(tenant) = exact_tenant(scope) {
@@ -154,19 +181,8 @@ impl FigureRows {
     }
 }
 
-/// Returns the conditions for the total rows of days.
-///
-/// Runs without a tenant have none: those of all tenants have each of their days.
-fn total_days(scope: &Scope, days: Option<RangeInclusive<i64>>) -> Conditions {
-    total_rows(scope, UNIT_DAY, days)
-}
-
 /// Returns the conditions for the total rows of a unit, in a range or all.
-pub(super) fn total_rows(
-    scope: &Scope,
-    unit: i64,
-    range: Option<RangeInclusive<i64>>,
-) -> Conditions {
+fn total_rows(scope: &Scope, unit: i64, range: Option<RangeInclusive<i64>>) -> Conditions {
     let mut conditions = Conditions::default();
     let tenant = Value::Text(tenant_text(scope.tenant()).to_owned());
     conditions.add("tenant = ? AND unit = ?", [tenant, Value::Integer(unit)]);
@@ -175,16 +191,6 @@ pub(super) fn total_rows(
         conditions.add("at BETWEEN ? AND ?", range);
     }
     conditions
-}
-
-/// Returns the sum of the counts of these statuses. Without any, of all.
-pub(super) fn sum_of(statuses: &[RunStatus]) -> String {
-    let wanted = RunStatus::ALL
-        .into_iter()
-        .filter(|status| statuses.is_empty() || statuses.contains(status));
-    // A column has the name of its status on the wire.
-    let columns: Vec<_> = wanted.map(RunStatus::as_str).collect();
-    format!("CAST(total({}) AS INTEGER)", columns.join(" + "))
 }
 
 fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, StoreError> {

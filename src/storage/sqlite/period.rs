@@ -3,19 +3,14 @@
 //!
 //! `figure_changes` decides which minutes are counted.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
-use rusqlite::params_from_iter;
-use rusqlite::types::Value;
-
-use super::figure_changes::{
-    NewestDay, UNIT_DAY, UNIT_MINUTE, day_of, first_minute, minute_of, minute_start,
-};
-use super::figures::{sum_of, total_rows};
-use super::pages::Conditions;
+use super::figure_changes::{NewestDay, day_of, first_minute, minute_of, minute_start};
+use super::figures::FigureRows;
+use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
 use super::store_error::StoreError;
-use super::values::{run_status, to_u64};
+use super::values::millis;
 use crate::model::Scope;
 use crate::storage::RunFilter;
 
@@ -31,50 +26,32 @@ enum Part {
 }
 
 impl Reader {
-    /// Counts the runs of a scope that have one of the statuses of a filter and were created in a
-    /// period, in milliseconds. The scope has a total: it is not [`Scope::NoTenant`].
+    /// Counts the runs of a filter that has a period and no triggers.
     pub(super) fn count_period(
         &self,
         filter: &RunFilter,
-        period: Range<i64>,
+        pipelines: Option<&PipelineKeys>,
     ) -> Result<u64, StoreError> {
-        let newest = match filter.scope {
-            Scope::All => NewestDay::load(&self.conn)?,
-            // Only the runs of all tenants together have minutes.
-            Scope::NoTenant | Scope::Tenant(_) => NewestDay::default(),
+        let RunFilter {
+            scope, from, to, ..
+        } = filter;
+        // Only the runs of all tenants together have minutes.
+        let newest = match (pipelines, scope) {
+            (None, Scope::All) => NewestDay::load(&self.conn)?,
+            _ => NewestDay::default(),
         };
+        let sum = |rows: &FigureRows| self.sum_figures(rows, &filter.statuses);
+        let period = from.map_or(i64::MIN, millis)..to.map_or(i64::MAX, millis);
         let counts = parts(period, newest).into_iter().map(|part| match part {
-            Part::Days(days) => self.sum_totals(filter, UNIT_DAY, days.start..=days.end - 1),
-            Part::Minutes(minutes) => {
-                self.sum_totals(filter, UNIT_MINUTE, 1 - minutes.end..=-minutes.start)
-            }
-            Part::Times(times) => self.count_times(filter, times),
+            Part::Days(days) => sum(&FigureRows::new(
+                scope,
+                pipelines,
+                Some(days.start..=days.end - 1),
+            )),
+            Part::Minutes(minutes) => sum(&FigureRows::of_minutes(minutes)),
+            Part::Times(times) => self.count_times(filter, pipelines, times),
         });
         counts.sum()
-    }
-
-    fn count_times(&self, filter: &RunFilter, times: Range<i64>) -> Result<u64, StoreError> {
-        let mut conditions = Conditions::default();
-        let times = [times.start, times.end].map(Value::Integer);
-        conditions.add("created_at >= ? AND created_at < ?", times);
-        conditions.add_scope("tenant", &filter.scope);
-        let statuses: Vec<_> = filter.statuses.iter().copied().map(run_status).collect();
-        conditions.add_any("status", &statuses);
-        self.count("runs INDEXED BY runs_by_age", &conditions)
-    }
-
-    fn sum_totals(
-        &self,
-        filter: &RunFilter,
-        unit: i64,
-        range: RangeInclusive<i64>,
-    ) -> Result<u64, StoreError> {
-        let totals = total_rows(&filter.scope, unit, Some(range));
-        let sum = sum_of(&filter.statuses);
-        let sql = format!("SELECT {sum} FROM totals{}", totals.sql());
-        let values = params_from_iter(totals.values());
-        let sum = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(sum.map_or(0, to_u64))
     }
 }
 

@@ -2,16 +2,18 @@
 //!
 //! `runs` reads a single run, and `pages` builds the parts of a page.
 
+use std::ops::Range;
+
 use rusqlite::Row;
 use rusqlite::types::Value;
 
-use super::figures::{FigureRows, sum_of};
+use super::figures::FigureRows;
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
 use super::rows::{RUN, RUN_FROM, read_run};
 use super::store_error::StoreError;
-use super::values::{self, id, millis, to_u64};
+use super::values::{self, id, millis};
 use crate::model::{Page, PageRequest, Params, Run, RunId, RunStatus, Scope};
 use crate::storage::{RunFilter, rules};
 
@@ -222,17 +224,28 @@ impl Reader {
             return self.count("runs r", &conditions(filter, pipelines, Index::Any));
         }
         if from.is_none() && to.is_none() {
-            let rows = FigureRows::new(scope, pipelines, None);
-            let sql = format!("SELECT {} FROM {}", sum_of(statuses), rows.sql);
-            let values = rusqlite::params_from_iter(&rows.values);
-            let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-            return Ok(count.map_or(0, to_u64));
+            return self.sum_figures(&FigureRows::new(scope, pipelines, None), statuses);
         }
-        if pipelines.is_some() || *scope == Scope::NoTenant {
-            return self.count("runs r", &conditions(filter, pipelines, Index::Any));
-        }
-        let period = from.map_or(i64::MIN, millis)..to.map_or(i64::MAX, millis);
-        self.count_period(filter, period)
+        self.count_period(filter, pipelines)
+    }
+
+    /// Counts the runs of a filter that were created at these times, in milliseconds, instead of
+    /// those of its period.
+    pub(super) fn count_times(
+        &self,
+        filter: &RunFilter,
+        pipelines: Option<&PipelineKeys>,
+        times: Range<i64>,
+    ) -> Result<u64, StoreError> {
+        let undated = RunFilter {
+            from: None,
+            to: None,
+            ..filter.clone()
+        };
+        let mut conditions = conditions(&undated, pipelines, Index::Age);
+        let times = [times.start, times.end].map(Value::Integer);
+        conditions.add("r.created_at >= ? AND r.created_at < ?", times);
+        self.count(&format!("runs r {}", Index::Age.hint()), &conditions)
     }
 }
 

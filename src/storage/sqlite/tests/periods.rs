@@ -40,20 +40,34 @@ async fn check(storage: &SqliteStorage) {
     for from in &moments {
         for to in &moments {
             for status in [None, Some(RunStatus::Pending), Some(RunStatus::Success)] {
-                let mut filter = RunFilter::default();
-                (filter.from, filter.to) = (*from, *to);
-                filter.statuses = status.into_iter().collect();
                 let is_counted = |run: &&Run| {
                     from.is_none_or(|from| run.created_at >= from)
                         && to.is_none_or(|to| run.created_at < to)
                         && status.is_none_or(|status| run.status == status)
                 };
                 let expected = all.iter().filter(is_counted).count() as u64;
-                let found = total(storage, filter).await;
-                assert_eq!(found, expected, "{from:?} to {to:?}, {status:?}");
+                for mut filter in same_runs() {
+                    (filter.from, filter.to) = (*from, *to);
+                    filter.statuses = status.into_iter().collect();
+                    let found = total(storage, filter.clone()).await;
+                    assert_eq!(found, expected, "{filter:?}");
+                }
             }
         }
     }
+}
+
+/// Filters that all runs of the store meet: they have one pipeline, and no tenant.
+fn same_runs() -> [RunFilter; 3] {
+    let of_pipeline = RunFilter {
+        pipeline: Some(PipelineId::new("daily").unwrap()),
+        ..RunFilter::default()
+    };
+    let without_tenant = RunFilter {
+        scope: Scope::NoTenant,
+        ..RunFilter::default()
+    };
+    [RunFilter::default(), of_pipeline, without_tenant]
 }
 
 async fn create_at(storage: &SqliteStorage, n: u64, age: i64) {
