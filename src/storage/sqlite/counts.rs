@@ -4,7 +4,8 @@
 
 use rusqlite::params;
 
-use super::figure_changes::{FigureKey, UNIT_DAY, UNIT_MINUTE, first_minute, minute_of};
+use super::figure_changes::{FigureKey, UNIT_DAY, UNIT_MINUTE};
+use super::minutes::{first_minute, minute_of};
 use super::naming::tenant_text;
 use super::store_error::StoreError;
 use super::tx::Tx;
@@ -57,7 +58,7 @@ impl Tx {
             let tenant = tenant.to_owned();
             keys.push(FigureKey::Day { tenant, day });
         }
-        if self.state.newest_day.counts_minutes_of(day) {
+        if self.state.counted_days.contains(day) {
             keys.push(FigureKey::Minute(minute_of(run.created_at)));
         }
         for key in keys {
@@ -66,23 +67,38 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes the day of a new run. On a newer day than any before, writes its row, which readers
-    /// look for, and deletes the minutes that are no longer counted.
+    /// Begins to count the minutes of a day, if it has no run yet.
     fn begin_day(&mut self, day: i64) -> Result<(), StoreError> {
-        if !self.state.newest_day.advance(day) {
+        if self.state.counted_days.contains(day) || self.has_runs_of(day)? {
             return Ok(());
         }
+        self.write("INSERT INTO counted_days (day) VALUES (?)", [day])?;
+        // The transaction that ended an earlier count of this day may have left some.
+        self.delete_minutes(day)?;
+        let Some(ended) = self.state.counted_days.begin(day) else {
+            return Ok(());
+        };
+        self.write("DELETE FROM counted_days WHERE day = ?", [ended])?;
+        self.delete_minutes(ended)
+    }
+
+    fn delete_minutes(&mut self, day: i64) -> Result<(), StoreError> {
+        let next = first_minute(day.saturating_add(1));
         self.write(
-            "INSERT INTO totals (tenant, unit, at, pending, running, success, failed, cancelled) \
-             VALUES ('', ?, ?, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
-            [UNIT_DAY, day],
-        )?;
-        let first_counted = first_minute(day.saturating_sub(1));
-        self.write(
-            "DELETE FROM totals WHERE tenant = '' AND unit = 1 AND at > ?",
-            [-first_counted],
+            "DELETE FROM totals WHERE tenant = '' AND unit = ? AND at > ? AND at <= ?",
+            [UNIT_MINUTE, -next, -first_minute(day)],
         )
         .map(drop)
+    }
+
+    fn has_runs_of(&self, day: i64) -> Result<bool, StoreError> {
+        let tenant = String::new();
+        if self.figures.has(&FigureKey::Day { tenant, day }) {
+            return Ok(true);
+        }
+        let sql = "SELECT 1 FROM totals WHERE tenant = '' AND unit = ? AND at = ?";
+        let found = self.row(sql, [UNIT_DAY, day], |_| Ok(()))?;
+        Ok(found.is_some())
     }
 
     /// Writes the collected changes.
@@ -134,7 +150,7 @@ impl Tx {
         .map(drop)
     }
 
-    /// Deletes a row whose last run was purged, except for that of the newest day.
+    /// Deletes a row whose last run was purged.
     fn delete_empty(&mut self, key: &FigureKey) -> Result<(), StoreError> {
         match key {
             FigureKey::Pipeline {
@@ -142,11 +158,6 @@ impl Tx {
                 pipeline,
                 tenant,
             } => self.write(DELETE_OF_PIPELINE, params![day, pipeline, tenant]),
-            FigureKey::Day { tenant, day }
-                if tenant.is_empty() && self.state.newest_day.is(*day) =>
-            {
-                return Ok(());
-            }
             FigureKey::Day { tenant, day } => {
                 self.write(DELETE_TOTAL, params![tenant, UNIT_DAY, day])
             }

@@ -33,6 +33,7 @@ mod journal;
 mod lanes;
 mod lock;
 mod meta;
+mod minutes;
 mod named_lists;
 mod naming;
 mod nodes;

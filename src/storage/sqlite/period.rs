@@ -1,12 +1,12 @@
 //! Counts the runs of a period. Whole days and minutes come from the figures, so that the time does
 //! not grow with the number of runs.
 //!
-//! `figure_changes` decides which minutes are counted.
+//! `minutes` says of which days the minutes are counted.
 
 use std::ops::Range;
 
-use super::figure_changes::{NewestDay, day_of, first_minute, minute_of, minute_start};
 use super::figures::FigureRows;
+use super::minutes::{CountedDays, day_of, first_minute, minute_of, minute_start};
 use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
 use super::store_error::StoreError;
@@ -36,13 +36,13 @@ impl Reader {
             scope, from, to, ..
         } = filter;
         // Only the runs of all tenants together have minutes.
-        let newest = match (pipelines, scope) {
-            (None, Scope::All) => NewestDay::load(&self.conn)?,
-            _ => NewestDay::default(),
+        let counted = match (pipelines, scope) {
+            (None, Scope::All) => CountedDays::load(&self.conn, &self.unreadable)?,
+            _ => CountedDays::default(),
         };
         let sum = |rows: &FigureRows| self.sum_figures(rows, &filter.statuses);
         let period = from.map_or(i64::MIN, millis)..to.map_or(i64::MAX, millis);
-        let counts = parts(period, newest).into_iter().map(|part| match part {
+        let counts = parts(period, &counted).into_iter().map(|part| match part {
             Part::Days(days) => sum(&FigureRows::new(
                 scope,
                 pipelines,
@@ -56,7 +56,7 @@ impl Reader {
 }
 
 /// Divides a period into parts that can be counted.
-fn parts(period: Range<i64>, newest: NewestDay) -> Vec<Part> {
+fn parts(period: Range<i64>, counted: &CountedDays) -> Vec<Part> {
     if period.is_empty() {
         return Vec::new();
     }
@@ -64,24 +64,24 @@ fn parts(period: Range<i64>, newest: NewestDay) -> Vec<Part> {
     let first_day = day_of(minute_of(period.start.saturating_sub(1))).saturating_add(1);
     let last_day = day_of(minute_of(period.end));
     if first_day > last_day {
-        return parts_of_day(period, newest);
+        return parts_of_day(period, counted);
     }
-    let mut parts = parts_of_day(period.start..day_start(first_day), newest);
+    let mut parts = parts_of_day(period.start..day_start(first_day), counted);
     if first_day < last_day {
         parts.push(Part::Days(first_day..last_day));
     }
-    parts.extend(parts_of_day(day_start(last_day)..period.end, newest));
+    parts.extend(parts_of_day(day_start(last_day)..period.end, counted));
     parts
 }
 
 /// Divides a part of one day.
-fn parts_of_day(period: Range<i64>, newest: NewestDay) -> Vec<Part> {
+fn parts_of_day(period: Range<i64>, counted: &CountedDays) -> Vec<Part> {
     if period.is_empty() {
         return Vec::new();
     }
     let first = minute_of(period.start.saturating_sub(1)).saturating_add(1);
     let last = minute_of(period.end);
-    if first >= last || !newest.counts_minutes_of(day_of(first)) {
+    if first >= last || !counted.contains(day_of(first)) {
         return vec![Part::Times(period)];
     }
     let before = period.start..minute_start(first);
@@ -118,11 +118,11 @@ mod tests {
         fn the_parts_of_a_period_are_the_period(
             start in -3 * DAY_MS..10 * DAY_MS,
             length in prop_oneof![0..70_000_i64, 0..9 * DAY_MS, Just(2 * DAY_MS)],
-            newest in proptest::option::of(0..10_i64),
+            days in prop::collection::vec(0..10_i64, 0..4),
         ) {
-            let newest = NewestDay::of(newest.map(|day| day_of(first_minute(719_163 + day))));
+            let counted: CountedDays = days.iter().map(|day| day_of(day * 1_440)).collect();
             let period = start..start + length;
-            let mut parts = parts(period.clone(), newest);
+            let mut parts = parts(period.clone(), &counted);
             parts.sort_by_key(|part| part.times().start);
             let mut end = start;
             for part in &parts {
@@ -131,7 +131,7 @@ mod tests {
                 prop_assert!(times.start < times.end, "{:?}", parts);
                 end = times.end;
                 let day = day_of(minute_of(times.start));
-                let is_counted = newest.counts_minutes_of(day);
+                let is_counted = counted.contains(day);
                 match part {
                     Part::Days(_) => {}
                     Part::Minutes(_) => prop_assert!(is_counted),
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_period_without_an_end_has_the_whole_days_of_all_time() {
-        let parts = parts(i64::MIN..i64::MAX, NewestDay::default());
+        let parts = parts(i64::MIN..i64::MAX, &CountedDays::default());
         let whole = |part: &Part| matches!(part, Part::Days(days) if days.start < -1 << 30 && days.end > 1 << 30);
         assert!(parts.iter().any(whole), "{parts:?}");
     }

@@ -11,9 +11,9 @@ use rusqlite::{Connection, Row};
 
 use super::cached_pipelines::CachedPipelines;
 use super::definitions::{Definition, Definitions};
-use super::figure_changes::NewestDay;
 use super::lanes::{LaneKey, Lanes};
 use super::meta::{Meta, newest_run, next_key, next_seq};
+use super::minutes::CountedDays;
 use super::open_backfills::OpenBackfills;
 use super::query::readable_rows;
 use super::store_error::StoreError;
@@ -37,7 +37,7 @@ pub(super) struct State {
     pub(super) is_meta_damaged: bool,
     /// Survives the purge of that run, so that ids keep growing.
     pub(super) newest_run: Option<RunId>,
-    pub(super) newest_day: NewestDay,
+    pub(super) counted_days: CountedDays,
     pub(super) lanes: Lanes,
     pub(super) backfills: OpenBackfills,
     pub(super) running: HashMap<RunId, ActiveRun>,
@@ -139,7 +139,7 @@ impl State {
             commit_no: meta.commit_no,
             is_meta_damaged: meta.is_damaged,
             newest_run: newest_run(conn)?,
-            newest_day: NewestDay::load(conn)?,
+            counted_days: CountedDays::load(conn, unreadable)?,
             backfills: OpenBackfills::load(conn, unreadable)?,
             ..Self::default()
         };

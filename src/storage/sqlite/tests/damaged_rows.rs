@@ -153,6 +153,7 @@ impl Damage {
         } = self;
         let keys = match table.as_str() {
             "meta" => "name",
+            "counted_days" => "number",
             "daily" => "(day, pipeline, tenant)",
             "totals" => "(tenant, unit, at)",
             "parked" => "(notifier, seq)",
@@ -347,10 +348,11 @@ async fn purge_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
 }
 
 /// The tables with the number of rows of each that are damaged.
-const TABLES: [(&str, usize); 21] = [
+const TABLES: [(&str, usize); 22] = [
     ("backfills", 1),
     ("chunks", 1),
     ("connections", 1),
+    ("counted_days", 1),
     ("daily", 2),
     ("definitions", 1),
     ("idempotency", 1),

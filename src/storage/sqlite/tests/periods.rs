@@ -114,7 +114,7 @@ async fn the_totals_of_periods_equal_a_recount() {
 }
 
 #[tokio::test]
-async fn the_minutes_of_two_days_are_kept() {
+async fn the_minutes_of_four_days_are_kept() {
     let (_dir, storage) = store().await;
     for (n, age) in (1..).zip(ages()) {
         create_at(&storage, n, age).await;
@@ -123,8 +123,26 @@ async fn the_minutes_of_two_days_are_kept() {
         let sql = "SELECT count(*), sum(pending) FROM totals WHERE unit = 1";
         tx.row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     });
-    // Two minutes after the midnight before the newest day, and four around each later time.
-    assert_eq!(minutes.await.unwrap(), Some((10, 18)));
+    // All but those before the first midnight.
+    assert_eq!(minutes.await.unwrap(), Some((14, 25)));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_for_a_while_ends_no_counting() {
+    const DAY: i64 = 86_400_000;
+    let (dir, storage) = store().await;
+    let start = *ages().last().unwrap();
+    for (n, days) in (1..).zip([0, 1, 40_000, 50_000, 1, 2, 3, -9, 4]) {
+        create_at(&storage, n, start + days * DAY).await;
+        check(&storage).await;
+    }
+    storage.close().await.unwrap();
+    let storage = open(dir.path()).await;
+    check(&storage).await;
+    let today = moment(start + 4 * DAY).date_naive();
+    let today = values::day(today);
+    let counted = storage.step(move |tx| Ok(tx.state.counted_days.contains(today)));
+    assert!(counted.await.unwrap());
 }
 
 #[tokio::test]
@@ -161,19 +179,23 @@ INSERT INTO old_daily SELECT pipeline, tenant, day, pending, running, success, f
 INSERT INTO old_daily SELECT 0, tenant, at, pending, running, success, failed, cancelled FROM totals WHERE unit = 0;
 DROP TABLE daily;
 DROP TABLE totals;
+DROP TABLE counted_days;
 ALTER TABLE old_daily RENAME TO daily;
 DROP INDEX runs_of_trigger;
 PRAGMA user_version = 3;";
 
 #[tokio::test]
 async fn a_store_of_version_3_gets_the_totals_of_its_runs() {
-    for shift in [0, -30 * 86_400_000] {
+    // Now, and before 1970.
+    for shift in [0, -20_000 * 86_400_000] {
         let (dir, storage) = store().await;
         for (n, age) in (1..).zip(ages()) {
             create_at(&storage, n, age + shift).await;
         }
         finish_some(&storage).await;
-        let totals = "SELECT group_concat(unit || ' ' || at || ' ' || pending || ' ' || success) FROM totals";
+        // The days, and the minutes of the newest two.
+        let totals = "SELECT group_concat(unit || ' ' || at || ' ' || pending || ' ' || success) FROM totals \
+             WHERE unit = 0 OR at <= (719164 - (SELECT max(at) FROM totals WHERE unit = 0)) * 1440";
         let texts = |tx: &mut Tx| tx.row(totals, [], |row| Ok(row.get::<_, String>(0)?));
         let before = storage.step(texts).await.unwrap();
         storage.close().await.unwrap();
