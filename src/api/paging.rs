@@ -5,7 +5,7 @@
 use http::header::LINK;
 use http::{Response, StatusCode};
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::body::Body;
 use super::call::Call;
@@ -14,7 +14,7 @@ use super::response;
 use crate::error::{Error, Issue, Problem, Result};
 use crate::limits::Room;
 use crate::model::{Page, PageRequest};
-use crate::views::Listed;
+use crate::views::{Listed, to_json};
 
 /// The default number of items in an unpaged list and in a page after a cursor.
 const LIMIT: u64 = 50;
@@ -105,9 +105,7 @@ fn fitting<T: Listed>(items: &[T], bytes_max: usize) -> Result<Vec<Box<RawValue>
     let mut room = Room(bytes_max);
     let mut fitting = Vec::with_capacity(items.len());
     for item in items {
-        let item = to_raw_value(item).map_err(|error| {
-            Error::internal("an item of a list could not be serialized").with_source(error)
-        })?;
+        let item = to_json(item)?;
         if !room.take(&item) && !fitting.is_empty() {
             break;
         }

@@ -16,12 +16,17 @@ impl Serialize for Text {
     }
 }
 
+/// Returns a time as its text.
+pub(crate) fn text(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
 /// Serializes a time.
 pub(crate) fn serialize<S: Serializer>(
     time: &DateTime<Utc>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    serializer.serialize_str(&text(time))
 }
 
 /// Serializes a time that may be absent.

@@ -10,7 +10,7 @@ use super::pages::Listed;
 use crate::error::{Error, Result};
 use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, Page, PageRequest,
-    PipelineId, RunId, Scope, StoredPipeline, TenantId,
+    PipelineId, RunId, Scope, StoredPipeline, TenantId, rfc3339,
 };
 use crate::storage::{BackfillDetail, BackfillFilter};
 
@@ -29,8 +29,12 @@ pub(crate) struct BackfillView {
     counts: BackfillCounts,
     /// Ordered by date, oldest first.
     run_ids: Vec<RunId>,
+    #[serde(serialize_with = "rfc3339::serialize")]
     created_at: DateTime<Utc>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
     finished_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,

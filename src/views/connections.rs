@@ -10,7 +10,7 @@ use super::pages::Listed;
 use crate::error::{Error, Result, quote};
 use crate::model::{
     ConnectionFields, ConnectionId, MASKED, Page, PageRequest, Qualified, Scope, StoredConnection,
-    TenantId,
+    TenantId, rfc3339,
 };
 use crate::storage::ConnectionFilter;
 
@@ -68,7 +68,9 @@ struct ConnectionBody<'a> {
     password: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<&'static str>,
+    #[serde(serialize_with = "rfc3339::serialize")]
     created_at: DateTime<Utc>,
+    #[serde(serialize_with = "rfc3339::serialize")]
     updated_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,

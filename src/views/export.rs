@@ -5,11 +5,10 @@
 
 use std::fmt::Write as _;
 
-use chrono::SecondsFormat;
-
 use super::LogLineView;
 use super::line::{level_name, must_escape};
 use crate::error::{Error, Result};
+use crate::model::rfc3339;
 use crate::spreadsheet::{GUARD, may_be_formula};
 
 /// The format of a file of log lines.
@@ -64,7 +63,7 @@ fn write_ndjson(mut line: LogLineView, file: &mut String) -> Result<()> {
 
 /// Writes a record of RFC 4180 with every cell quoted.
 fn write_csv(line: &LogLineView, file: &mut String) {
-    let timestamp = line.timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let timestamp = rfc3339::text(&line.timestamp);
     let cells: [&str; 6] = [
         &line.run_id.to_string(),
         line.node_id.as_ref().map_or("", |id| id.as_str()),

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId, rfc3339};
@@ -85,7 +85,7 @@ impl LogLineView {
     /// A message stays on its line and controls no terminal: characters that could do either are
     /// escaped.
     pub(super) fn write_text(&self, text: &mut String) {
-        let timestamp = self.timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let timestamp = rfc3339::text(&self.timestamp);
         let level = level_name(self.level);
         let node = self.node_id.as_ref().map_or("-", NodeId::as_str);
         // Writing into a string cannot fail.

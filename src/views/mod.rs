@@ -47,7 +47,7 @@ pub(crate) use export::LogFormat;
 pub(crate) use line::LogLineView;
 pub(crate) use lineage::LineageFilter;
 pub(crate) use logs::{LogFilter, LogReader};
-pub(crate) use pages::{Cut, Listed};
+pub(crate) use pages::{Cut, Listed, to_json};
 pub(crate) use pipelines::PipelineView;
 pub(crate) use search::SearchFilter;
 pub(crate) use system::EngineFacts;

@@ -4,7 +4,9 @@
 //! Lists that a client pages through are left to the files of their nouns.
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
+use crate::error::{Error, Result};
 use crate::model::{Page, PageRequest};
 
 /// An item of a list that a client pages through.
@@ -19,6 +21,15 @@ pub(crate) struct Cut<T> {
     pub(crate) value: T,
     /// Whether something is left out.
     pub(crate) is_cut: bool,
+}
+
+/// Returns an answer or an item of a list as JSON, so that its size is known before it is sent.
+///
+/// # Errors
+/// `Internal` if it cannot be serialized: a key of a map is no text.
+pub(crate) fn to_json(value: &impl Serialize) -> Result<Box<RawValue>> {
+    to_raw_value(value)
+        .map_err(|error| Error::internal("an answer could not be serialized").with_source(error))
 }
 
 /// The number of items that one query reads.

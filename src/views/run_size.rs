@@ -2,20 +2,31 @@
 //!
 //! `runs` decides what else a run shows. It always lists every node.
 
+use serde_json::value::RawValue;
+
+use super::pages::to_json;
 use super::runs::RunView;
-use crate::error::{CUT_MARK, truncate};
+use crate::error::{CUT_MARK, Result, truncate};
 use crate::limits::json_size;
 
 impl RunView {
-    /// Cuts the longest errors of the nodes until the run has at most `bytes_max` bytes as JSON.
-    pub(super) fn cut_errors(&mut self, bytes_max: usize) {
-        if self.size_bound() <= bytes_max {
-            return;
-        }
-        let excess = json_size(self).saturating_sub(bytes_max);
+    /// Returns the run as JSON, of at most `bytes_max` bytes: the longest errors of its nodes are
+    /// cut if it has more with them.
+    ///
+    /// # Errors
+    /// `Internal` if the run cannot be serialized.
+    pub(super) fn into_json(mut self, bytes_max: usize) -> Result<Box<RawValue>> {
+        let whole = to_json(&self)?;
+        let excess = whole.get().len().saturating_sub(bytes_max);
         if excess == 0 {
-            return;
+            return Ok(whole);
         }
+        self.cut_errors(excess);
+        to_json(&self)
+    }
+
+    /// Cuts the longest errors of the nodes, so that they lose `excess` bytes as JSON.
+    fn cut_errors(&mut self, excess: usize) {
         let errors = || self.node_runs.iter().filter_map(|node| node.error.as_ref());
         let sizes: Vec<_> = errors().map(json_size).collect();
         let share = fair_share(sizes, excess);
@@ -26,22 +37,6 @@ impl RunView {
         for error in errors.filter(|error| json_size(error) > share) {
             *error = cut_as_json(std::mem::take(error), share);
         }
-    }
-}
-
-impl RunView {
-    /// Returns a size that the run does not exceed as JSON: cheap, but far above the real one.
-    fn size_bound(&self) -> usize {
-        /// The fields with a bounded size of a run or of a node: ids, times, numbers and names.
-        const OTHER_FIELDS: usize = 4_096;
-        /// The bytes of an escaped byte.
-        const ESCAPED: usize = 6;
-        let run = self.run.text_bytes();
-        let errors = self.node_runs.iter().filter_map(|node| node.error.as_ref());
-        let texts = errors.fold(run, |sum, error| sum.saturating_add(error.len()));
-        let others = self.node_runs.len().saturating_add(1);
-        let others = others.saturating_mul(OTHER_FIELDS);
-        texts.saturating_mul(ESCAPED).saturating_add(others)
     }
 }
 
@@ -90,43 +85,6 @@ mod tests {
         assert_eq!(fair_share(vec![10, 2, 10], 19), 1);
         assert_eq!(fair_share(vec![10, 2, 10], 100), 0);
         assert_eq!(fair_share(vec![], 1), usize::MAX);
-    }
-
-    #[test]
-    fn no_run_exceeds_its_bound() {
-        use crate::model::{
-            NodeId, NodeRun, NodeStatus, PipelineId, Run, RunId, TenantId, Trigger,
-        };
-
-        let now = chrono::DateTime::UNIX_EPOCH;
-        let longest = "x".repeat(128);
-        let id = RunId::from_uuid(uuid::Uuid::max());
-        let pipeline = PipelineId::new(&longest).unwrap();
-        let mut run = Run::new(
-            id,
-            pipeline,
-            u32::MAX,
-            Trigger::Schedule,
-            now.date_naive(),
-            now,
-        );
-        run.tenant = Some(TenantId::new(&longest).unwrap());
-        (run.started_at, run.finished_at) = (Some(now), Some(now));
-        for size in [0, 1, 1_000] {
-            let worst = "\u{1}".repeat(size);
-            run.error = Some(worst.clone());
-            run.params.insert(worst.clone(), worst.clone());
-            let node = NodeId::new(&longest).unwrap();
-            let mut node = NodeRun::unstarted(id, node, u16::MAX, NodeStatus::Cancelled);
-            (node.attempt, node.row_count) = (Some(u32::MAX), Some(u64::MAX));
-            (node.duration_ms, node.queue_ms) = (Some(u64::MAX), Some(u64::MAX));
-            node.error = Some(worst);
-            let view = RunView {
-                run: run.clone().into(),
-                node_runs: vec![node; 3],
-            };
-            assert!(json_size(&view) <= view.size_bound(), "{size}");
-        }
     }
 
     #[test]

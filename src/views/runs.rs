@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::pages::Listed;
 use super::{RunFilter, Views};
@@ -66,16 +67,6 @@ impl Serialize for OnlyTrue {
     }
 }
 
-impl RunSummary {
-    /// Returns the bytes of the texts whose size only a limit bounds.
-    pub(super) fn text_bytes(&self) -> usize {
-        // Each parameter also has quotes, a colon and a comma.
-        let param = |(name, value): (&str, &str)| name.len() + value.len() + 6;
-        let params: usize = self.params.iter().map(param).sum();
-        params + self.error.as_ref().map_or(0, String::len)
-    }
-}
-
 impl Listed for RunSummary {
     fn cursor(&self) -> String {
         self.id.to_string()
@@ -83,15 +74,19 @@ impl Listed for RunSummary {
 }
 
 impl Views {
-    /// Returns the run with every node, including those that have not started. The errors of the
-    /// nodes are cut if the run has more than `bytes_max` bytes with them.
+    /// Returns the run with every node, including those that have not started, as JSON. The errors
+    /// of the nodes are cut if the run has more than `bytes_max` bytes with them.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
-    pub(crate) async fn run(&self, run: RunId, scope: &Scope, bytes_max: usize) -> Result<RunView> {
-        let mut view = RunView::try_from(self.detail(run, scope).await?)?;
-        view.cut_errors(bytes_max);
-        Ok(view)
+    pub(crate) async fn run(
+        &self,
+        run: RunId,
+        scope: &Scope,
+        bytes_max: usize,
+    ) -> Result<Box<RawValue>> {
+        let view = RunView::try_from(self.detail(run, scope).await?)?;
+        view.into_json(bytes_max)
     }
 
     /// Checks that the run exists.

@@ -11,7 +11,7 @@ use super::pages::Cut;
 use crate::cron::Schedule;
 use crate::error::Result;
 use crate::limits::{BRACKETS, Room};
-use crate::model::{PipelineId, Scope, SkipReason, TenantId};
+use crate::model::{PipelineId, Scope, SkipReason, TenantId, rfc3339};
 use crate::storage::StoredSchedule;
 
 /// The number of upcoming ticks that a schedule shows.
@@ -25,10 +25,16 @@ pub(crate) struct ScheduleView {
     schedule: String,
     timezone: String,
     enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
     next_run: Option<DateTime<Utc>>,
-    next_runs: Vec<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    next_runs: Vec<rfc3339::Text>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
     last_run: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped_reason: Option<SkipReason>,
@@ -87,7 +93,7 @@ fn view(stored: StoredSchedule, enabled: bool, now: DateTime<Utc>) -> ScheduleVi
             .unwrap_or_else(|| "UTC".to_owned()),
         enabled,
         next_run: next_runs.first().copied(),
-        next_runs,
+        next_runs: next_runs.into_iter().map(rfc3339::Text).collect(),
         last_run: stored.last_run,
         skipped_reason: stored.skipped,
         pipeline_id: stored.pipeline.id,

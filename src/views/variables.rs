@@ -10,7 +10,7 @@ use super::pages::Listed;
 use crate::error::{Error, Result, quote};
 use crate::model::{
     MASKED, Page, PageRequest, Qualified, Scope, StoredVariable, TenantId, VariableFields,
-    VariableKey, VariableValue,
+    VariableKey, VariableValue, rfc3339,
 };
 use crate::storage::VariableFilter;
 
@@ -60,7 +60,9 @@ struct VariableBody<'a> {
     value: &'a str,
     r#type: &'static str,
     description: &'a str,
+    #[serde(serialize_with = "rfc3339::serialize")]
     created_at: DateTime<Utc>,
+    #[serde(serialize_with = "rfc3339::serialize")]
     updated_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,
