@@ -10,6 +10,15 @@ use rusqlite::{Connection, OpenFlags};
 use super::options::{Durability, SqliteOptions};
 use super::store_error::StoreError;
 
+/// The bytes of the write-ahead log after which a commit moves its pages into the database.
+///
+/// The writer waits for two syncs meanwhile. SQLite's default of 4 MiB costs a busy store up to a
+/// quarter of its time. Beyond 16 MiB there is little to gain, and a crash leaves more to read.
+const CHECKPOINT_BYTES: i64 = 16 << 20;
+
+/// The bytes of a page, SQLite's default.
+const PAGE: i64 = 4_096;
+
 /// Opens a connection that writes, without settings.
 pub(super) fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -82,8 +91,10 @@ pub(super) fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<
     conn.pragma_update(None, "foreign_keys", true)?;
     // 8 MiB keep the pages of frequent steps in memory.
     conn.pragma_update(None, "cache_size", -8_192)?;
-    // After a burst, the file of the write-ahead log shrinks to this size.
     let log_max = i64::try_from(options.log_bytes_max).unwrap_or(i64::MAX);
+    let pages = CHECKPOINT_BYTES.min(log_max) / PAGE;
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", pages.max(1), |_| Ok(()))?;
+    // After a burst, the file of the write-ahead log shrinks to this size.
     conn.pragma_update_and_check(None, "journal_size_limit", log_max, |_| Ok(()))?;
     Ok(())
 }
