@@ -161,7 +161,7 @@ impl Reader {
         }
         let is_of_all = pipelines.is_none() && filter.scope == Scope::All;
         Ok(match (&filter.statuses[..], &filter.triggers[..]) {
-            ([RunStatus::Pending | RunStatus::Running], _) => Index::Active,
+            (statuses, _) if are_unfinished(statuses) => Index::Active,
             ([], [_]) if is_of_all => Index::Trigger,
             _ => Index::Chosen,
         })
@@ -260,6 +260,11 @@ fn join_rows(keys: &str) -> String {
     )
 }
 
+/// Returns whether a filter admits pending and running runs only.
+fn are_unfinished(statuses: &[RunStatus]) -> bool {
+    !statuses.is_empty() && !statuses.iter().any(|status| status.is_terminal())
+}
+
 fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, index: Index) -> Conditions {
     let RunFilter {
         scope,
@@ -282,15 +287,12 @@ fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, index: Index
     if index == Index::Pipelines && pipelines.is_none() {
         conditions.add(WITHOUT_TENANT, []);
     }
+    if are_unfinished(statuses) {
+        conditions.add("r.finished_at IS NULL", []);
+    }
     let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
     match *statuses {
         // A literal instead of a parameter, because only a literal can use a partial index.
-        [status @ (0 | 1)] => {
-            conditions.add(
-                &format!("r.finished_at IS NULL AND r.status = {status}"),
-                [],
-            );
-        }
         [status] => conditions.add(&format!("r.status = {status}"), []),
         _ => conditions.add_any("r.status", &statuses),
     }

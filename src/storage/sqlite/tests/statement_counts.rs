@@ -3,9 +3,9 @@
 //! `agreement` has a mixed load.
 
 use super::*;
-use crate::model::{Page, PageRequest};
+use crate::model::{Cancel, Page, PageRequest};
 use crate::storage::sqlite::statement_counts::{StatementCounts, counted};
-use crate::storage::{DeletePipeline, RunFilter};
+use crate::storage::{CancelRequest, DeletePipeline, RunFilter};
 use crate::testing::contract::fixtures;
 
 impl SqliteStorage {
@@ -131,6 +131,26 @@ async fn a_page_without_room_is_only_counted() {
     let (counted, steps) = counted_page(&storage, RunFilter::default(), request).await;
     assert_eq!(counted, Page::new(Vec::new(), Some(500), None));
     assert!(steps < 200, "{steps} instructions");
+}
+
+#[tokio::test]
+async fn few_unfinished_runs_are_found_without_walking_the_finished_ones() {
+    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
+    for n in 1..=300 {
+        storage.create_runs(create(n)).await.unwrap();
+        if n > 1 {
+            let cancel = CancelRequest::new(run_id(n), Cancel::Plain, at(1));
+            storage.request_cancel(cancel).await.unwrap();
+        }
+    }
+    let filter = RunFilter {
+        statuses: vec![RunStatus::Pending, RunStatus::Running],
+        ..RunFilter::default()
+    };
+    let newest = PageRequest::Newest { limit: 5 };
+    let (listed, steps) = counted_page(&storage, filter, newest).await;
+    assert_eq!(listed.items.len(), 1);
+    assert!(steps < 300, "{steps} instructions");
 }
 
 /// Saves and deletes a pipeline `gone` of two tenants.
