@@ -15,6 +15,7 @@ use super::backfill_params::SharedParams;
 use super::cached_pipelines::CachedPipeline;
 use super::open_backfills::{CachedBackfill, order};
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
+use super::pipeline_keys::PipelineKeys;
 use super::query::{readable_rows, row};
 use super::reader::Reader;
 use super::store_error::StoreError;
@@ -69,7 +70,7 @@ impl Backfills for SqliteStorage {
 }
 
 /// The columns of [`read_backfill`].
-const BACKFILL: &str = "b.key, b.id, p.id, b.tenant, b.status, b.start_date, b.end_date, b.is_descending, b.max_parallel, b.max_failures, \
+pub(super) const BACKFILL: &str = "b.key, b.id, p.id, b.tenant, b.status, b.start_date, b.end_date, b.is_descending, b.max_parallel, b.max_failures, \
      b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled";
 
 /// The tables of [`BACKFILL`].
@@ -135,28 +136,15 @@ impl Reader {
         filter: &BackfillFilter,
         page: &PageRequest,
     ) -> Result<Page<Backfill>, StoreError> {
-        let BackfillFilter {
-            scope,
-            backfill,
-            pipeline,
-        } = filter;
-        let mut conditions = Conditions::default();
-        if let Some(backfill) = backfill {
-            let id = backfill.as_uuid().as_bytes().to_vec();
-            conditions.add("b.id = ?", [Value::Blob(id)]);
-        }
-        match pipeline {
-            // The `+` keeps SQLite from the index by tenant, as in the list of runs.
-            Some(pipeline) => {
-                let pipelines = self.pipeline_keys(pipeline, scope)?;
-                conditions.add_pipelines(&pipelines, "b.pipeline", "+b.pipeline");
-                conditions.add_scope("+b.tenant", scope);
-            }
-            None => conditions.add_scope("b.tenant", scope),
-        }
+        let pipelines = match &filter.pipeline {
+            None => None,
+            Some(id) => Some(self.pipeline_keys(id, &filter.scope)?),
+        };
+        let conditions_by = |several| conditions(filter, pipelines.as_ref(), several);
         let total = wants_total(page)
-            .then(|| self.count(BACKFILL_FROM, &conditions))
+            .then(|| self.count(BACKFILL_FROM, &conditions_by("b.pipeline")))
             .transpose()?;
+        let mut conditions = conditions_by("+b.pipeline");
         if let Some(text) = cursor(page) {
             let after: BackfillId = text.parse().map_err(|_| rules::bad_cursor(text))?;
             let after = after.as_uuid().as_bytes().to_vec();
@@ -177,6 +165,33 @@ impl Reader {
         let read = |row: &Row<'_>| Ok(read_backfill(row)?.1);
         self.page(&query, read, |item| item.id.to_string())
     }
+}
+
+/// Returns the conditions of a filter. `several` is the column of one of several pipelines.
+fn conditions(
+    filter: &BackfillFilter,
+    pipelines: Option<&PipelineKeys>,
+    several: &str,
+) -> Conditions {
+    let BackfillFilter {
+        scope,
+        backfill,
+        pipeline: _,
+    } = filter;
+    let mut conditions = Conditions::default();
+    if let Some(backfill) = backfill {
+        let id = backfill.as_uuid().as_bytes().to_vec();
+        conditions.add("b.id = ?", [Value::Blob(id)]);
+    }
+    match pipelines {
+        Some(pipelines) => {
+            conditions.add_pipelines(pipelines, "b.pipeline", several);
+            // The `+` keeps SQLite from the index by tenant, which has more backfills.
+            conditions.add_scope("+b.tenant", scope);
+        }
+        None => conditions.add_scope("b.tenant", scope),
+    }
+    conditions
 }
 
 impl Tx {
