@@ -143,9 +143,7 @@ impl State {
             backfills: OpenBackfills::load(conn, unreadable)?,
             ..Self::default()
         };
-        let sql = format!(
-            "SELECT {ACTIVE_RUN} FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND status = 1"
-        );
+        let sql = format!("SELECT {ACTIVE_RUN} FROM runs WHERE finished_at IS NULL AND status = 1");
         let running = readable_rows(conn, (unreadable, "a running run"), &sql, [], |row| {
             Ok((active_run_id(row)?, read_active_run(row)?))
         })?;
