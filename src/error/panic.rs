@@ -4,8 +4,10 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 /// Returns the message of a panic. Forgets the payload, because dropping it may panic too.
 pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
@@ -39,16 +41,31 @@ pub(crate) fn catch_panic_in<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(panic_message)
 }
 
+pin_project! {
+    /// A future that ends with the message of its panic.
+    ///
+    /// Not an `async fn`: that would hold its argument a second time beside the pinned one.
+    pub(crate) struct CatchPanic<F> {
+        #[pin]
+        future: F,
+    }
+}
+
 /// Awaits `future` and returns the message of its panic.
-pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    let mut future = pin!(future);
-    std::future::poll_fn(
-        move |context| match catch_panic_in(|| future.as_mut().poll(context)) {
+pub(crate) const fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
+    CatchPanic { future }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        match catch_panic_in(|| future.poll(context)) {
             Ok(poll) => poll.map(Ok),
             Err(message) => Poll::Ready(Err(message)),
-        },
-    )
-    .await
+        }
+    }
 }
 
 #[cfg(test)]
@@ -58,13 +75,14 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_caught_before_and_after_an_await() {
         assert_eq!(catch_panic(async { 7 }).await, Ok(7));
-        let early = catch_panic::<()>(async { panic!("early") }).await;
+        let early: Result<(), _> = catch_panic(async { panic!("early") }).await;
         assert_eq!(early, Err("early".to_owned()));
-        let late = catch_panic::<()>(async {
+        let late = catch_panic(async {
             tokio::task::yield_now().await;
-            std::panic::panic_any(7);
+            std::panic::panic_any(7)
         });
         let text = "with a payload that is not a string".to_owned();
-        assert_eq!(late.await, Err(text));
+        let late: Result<(), _> = late.await;
+        assert_eq!(late, Err(text));
     }
 }

@@ -1,9 +1,10 @@
 //! One node of a run: waits for its permit, makes its attempts, and reports its result.
 //!
-//! The permit is left to `execution_permit`, a single attempt to `attempt`, and what follows from
-//! the result to `driver`.
+//! The permit is left to `execution_permit`, a single attempt to `once`, and what follows from the
+//! result to `driver`.
 
 mod exit;
+mod once;
 mod phase;
 
 pub(super) use self::exit::{NodeExit, NodeTaskResult};
@@ -12,20 +13,18 @@ pub(super) use self::phase::{NodePhase, Phase};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::attempt::{self, AttemptOutcome, RUN_TIMED_OUT, timeout_message};
-use super::attempt_log::AttemptLog;
+use super::attempt::{AttemptOutcome, RUN_TIMED_OUT, timeout_message};
 use super::execution_permit::ExecutionPermit;
 use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::{catch_panic, log, trace_panic, truncate};
-use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
+use crate::error::{catch_panic, trace_panic, truncate};
+use crate::executor::{ExecutorError, Input};
 use crate::graph::policy::RetryPolicy;
-use crate::model::{Level, Node, NodeIndex, NodeStatus};
+use crate::model::{NodeIndex, NodeStatus};
 use crate::storage::Entry;
 
 /// What a node writes to the journal.
@@ -124,23 +123,9 @@ impl NodeTask {
             let Some(permit) = permit else {
                 return Ok(self.exit_before_attempt());
             };
-            let started = context.shared.clock.elapsed();
-            self.phase.enter(Phase::Storing)?;
-            self.record_interruption().await?;
-            self.record_start(started.saturating_sub(ready_at)).await?;
-            self.phase.enter(Phase::Attempting)?;
-            let span = log::info_span!("attempt", attempt = self.attempt);
-            let outcome = match &permit.executor {
-                Ok(executor) => span.instrument(self.attempt(node, executor, &policy)).await,
-                Err(error) => AttemptOutcome::Returned(Err(error.clone())),
-            };
-            self.phase.enter(Phase::Storing)?;
-            let outcome = outcome.masked(&context.secrets.mask);
-            let next = self.settle_attempt(outcome, &policy, started).await?;
-            self.phase.enter(Phase::Attempting)?;
-            drop(permit);
-            self.phase.enter(Phase::Storing)?;
-            match next {
+            // Most nodes of a wide run wait for their permit, so a task has no room for an attempt.
+            let attempting = Box::pin(self.execute_once(node, &policy, permit, ready_at));
+            match attempting.await? {
                 NextStep::Exit(exit) => return Ok(exit),
                 NextStep::Retry(error) => {
                     if let Some(exit) = self.wait_for_retry(error, &policy).await? {
@@ -159,27 +144,6 @@ impl NodeTask {
         Ok(self.fail_node(why, Some(self.attempt), now))
     }
 
-    /// Says in the run's log and in the host's log why the node starts again.
-    async fn record_interruption(&mut self) -> Result<(), LeaseLost> {
-        let Some(reason) = self.interruption.take() else {
-            return Ok(());
-        };
-        let attempt = self.attempt;
-        log::info!(attempt, reason, "an interrupted node starts again");
-        let message = format!(
-            "The node starts again: its attempt {} was interrupted, because {reason}",
-            self.attempt
-        );
-        let entry = Entry::Log {
-            node_index: Some(self.node_index),
-            attempt: Some(self.attempt),
-            level: Level::Warning,
-            message,
-            at: self.context.shared.clock.now(),
-        };
-        self.context.journal.send(entry).await
-    }
-
     async fn record_start(&mut self, waited: Duration) -> Result<(), LeaseLost> {
         if self.recording == Recording::LogOnly {
             return Ok(());
@@ -194,46 +158,6 @@ impl NodeTask {
         self.context.journal.send(started).await?;
         self.is_started = true;
         Ok(())
-    }
-
-    async fn attempt(
-        &mut self,
-        node: &Node,
-        executor: &Arc<dyn Executor>,
-        policy: &RetryPolicy,
-    ) -> AttemptOutcome {
-        let shared = Arc::clone(&self.context.shared);
-        let log = NodeLog::to_sink(Arc::new(AttemptLog {
-            journal: self.context.journal.clone(),
-            shared: Arc::clone(&shared),
-            mask: self.context.secrets.mask.clone(),
-            node_index: self.node_index,
-            attempt: self.attempt,
-            size: Mutex::default(),
-        }));
-        let secrets = &self.context.secrets;
-        let ctx = secrets.build_ctx(&self.context.run, node, self.attempt, log);
-        let ctx = tokio::select! {
-            ctx = ctx => ctx,
-            signal = wait_for_signal(&mut self.stop_signal, StopSignal::TimedOut) => {
-                return AttemptOutcome::Stopped(signal);
-            },
-        };
-        match ctx {
-            Ok(mut ctx) => {
-                ctx.attempt_key = self.context.run.attempt_key(self.node_index, &node.id);
-                let call = NodeCall::new(ctx, self.inputs.clone());
-                attempt::run(
-                    &shared,
-                    executor,
-                    call,
-                    policy.timeout,
-                    &mut self.stop_signal,
-                )
-                .await
-            }
-            Err(error) => AttemptOutcome::Returned(Err(error)),
-        }
     }
 
     async fn next_step(
