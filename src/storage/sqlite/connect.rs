@@ -65,6 +65,8 @@ fn open(
     // again when they change. The plan of a query then depends on its text alone.
     // https://www.sqlite.org/queryplanner-ng.html#qpstab
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    #[cfg(test)]
+    let conn = super::recorded_texts::record(conn, path)?;
     Ok(conn)
 }
 

@@ -54,6 +54,8 @@ mod query;
 mod queue;
 mod read_bound;
 mod reader;
+#[cfg(test)]
+mod recorded_texts;
 mod repair;
 mod rows;
 mod run_cache;

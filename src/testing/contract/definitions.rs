@@ -9,7 +9,10 @@
 #[macro_export]
 macro_rules! definition_contract {
     ($open:expr) => {
-        $crate::storage_contract! { @modules $open,
+        $crate::definition_contract! { @as modules $open }
+    };
+    (@as $form:ident $open:expr) => {
+        $crate::storage_contract! { @$form $open,
             pipelines: [
                 a_first_save_creates_version_one,
                 a_pipeline_is_found_by_id_and_by_slug,

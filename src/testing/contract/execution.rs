@@ -9,7 +9,10 @@
 #[macro_export]
 macro_rules! execution_contract {
     ($open:expr) => {
-        $crate::storage_contract! { @modules $open,
+        $crate::execution_contract! { @as modules $open }
+    };
+    (@as $form:ident $open:expr) => {
+        $crate::storage_contract! { @$form $open,
             repeats: [
                 a_repeated_creation_creates_nothing,
                 a_repeated_creation_with_a_key_is_not_a_second_request,

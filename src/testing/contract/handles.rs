@@ -69,7 +69,10 @@ pub async fn a_close_through_one_handle_closes_the_other<S: Storage + Clone>(sto
 #[macro_export]
 macro_rules! handles_contract {
     ($open:expr) => {
-        $crate::storage_contract! { @modules $open,
+        $crate::handles_contract! { @as modules $open }
+    };
+    (@as $form:ident $open:expr) => {
+        $crate::storage_contract! { @$form $open,
             handles: [
                 a_write_is_read_through_the_other_handle,
                 a_claim_is_kept_through_the_other_handle,

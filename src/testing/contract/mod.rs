@@ -77,9 +77,13 @@ pub mod variables;
 #[macro_export]
 macro_rules! storage_contract {
     ($open:expr) => {
-        $crate::definition_contract! { $open }
-        $crate::execution_contract! { $open }
-        $crate::storage_contract! { @modules $open,
+        $crate::storage_contract! { @as modules $open }
+    };
+    // A form is `modules`, a test for each promise, or `in_turn`, statements of one async test.
+    (@as $form:ident $open:expr) => {
+        $crate::definition_contract! { @as $form $open }
+        $crate::execution_contract! { @as $form $open }
+        $crate::storage_contract! { @$form $open,
             runs: [
                 a_created_run_is_returned_unchanged,
                 a_missing_run_is_not_found,
@@ -237,6 +241,14 @@ macro_rules! storage_contract {
     };
     (@modules $open:expr, $($module:ident: $cases:tt,)*) => {
         $($crate::storage_contract! { @cases $open, $module, $cases })*
+    };
+    (@in_turn $open:expr, $($module:ident: [$($case:ident),* $(,)?],)*) => {
+        $($({
+            let dir = $crate::testing::scratch();
+            let storage = $open(dir.path()).await;
+            // The future of a case is large, and a test has hundreds of them.
+            Box::pin($crate::testing::contract::$module::$case(&storage)).await;
+        })*)*
     };
     (@cases $open:expr, $module:ident, [$($case:ident),* $(,)?]) => {
         mod $module {

@@ -10,14 +10,15 @@ use super::*;
 use crate::model::NodeIndex;
 use crate::testing::contract::durable::{self as promised, Durable};
 
-struct InFolder(PathBuf);
+/// A store in a file.
+pub(super) struct InFile(pub(super) PathBuf);
 
 #[async_trait]
-impl Durable for InFolder {
+impl Durable for InFile {
     type Storage = SqliteStorage;
 
     async fn open(&self) -> SqliteStorage {
-        open(&self.0).await
+        open_file(&self.0).await
     }
 
     async fn damage_run(&self, storage: &SqliteStorage, run: RunId) {
@@ -36,4 +37,4 @@ impl Durable for InFolder {
     }
 }
 
-crate::durable_contract!(|dir: &Path| InFolder(dir.to_owned()));
+crate::durable_contract!(|dir: &Path| InFile(dir.join("runs.db")));

@@ -19,6 +19,7 @@ mod migrating;
 mod opening;
 mod outages;
 mod periods;
+mod plans;
 mod reopening;
 mod second_version;
 mod shared_names;
@@ -54,7 +55,11 @@ crate::storage_contract!(async |dir: &Path| open(dir).await);
 crate::handles_contract!(async |dir: &Path| open(dir).await);
 
 async fn open(dir: &Path) -> SqliteStorage {
-    SqliteStorage::open(dir.join("runs.db")).await.unwrap()
+    open_file(&dir.join("runs.db")).await
+}
+
+async fn open_file(file: &Path) -> SqliteStorage {
+    SqliteStorage::open(file).await.unwrap()
 }
 
 /// Returns a fixed time plus this number of seconds.
