@@ -15,6 +15,8 @@ pub(crate) struct Spec {
     pub(crate) package: Option<&'static str>,
     /// The mode of its program.
     pub(crate) mode: &'static str,
+    /// The most jobs that it enqueues and drains, if its round would otherwise take minutes.
+    pub(crate) jobs_max: usize,
 }
 
 const FLOOR_NORMAL: &str = "floor-normal";
@@ -25,10 +27,11 @@ const NORMAL: &str = "WAL, NORMAL: a crash of the process";
 const FULL: &str = "WAL, FULL: a power loss";
 const ROLLBACK: &str =
     "rollback journal, NORMAL: a crash of the process, nearly always a power loss";
+const COMMIT: &str = "synchronous_commit on: a power loss";
 const NONE: &str = "nothing: it is in memory";
 
 /// All peers, in the order of a round.
-pub(crate) const PEERS: [Spec; 14] = [
+pub(crate) const PEERS: [Spec; 17] = [
     queue(FLOOR_NORMAL, NORMAL, FLOOR_NORMAL),
     queue(FLOOR_FULL, FULL, FLOOR_FULL),
     queue("floret-normal", NORMAL, FLOOR_NORMAL),
@@ -37,6 +40,11 @@ pub(crate) const PEERS: [Spec; 14] = [
     queue(EFFECTUM_WAL, NORMAL, FLOOR_NORMAL).of("effectum", "wal"),
     queue("flexiq", NORMAL, FLOOR_NORMAL).of("flexiq", "tuned"),
     queue("durare", NORMAL, FLOOR_NORMAL).of("durare", "tuned"),
+    queue("apalis", NORMAL, FLOOR_NORMAL).of("apalis", "tuned"),
+    queue("cloacina", FULL, FLOOR_FULL)
+        .of("cloacina", "tuned")
+        .at_most(1_000),
+    queue("graphile", COMMIT, FLOOR_FULL).of("graphile", "tuned"),
     in_memory("joinset", "joinset", "dagrs"),
     in_memory("floret-memory", "joinset", "dagrs"),
     in_memory("dagrs", "joinset", "dagrs"),
@@ -54,6 +62,7 @@ const fn queue(name: &'static str, durability: &'static str, limit: &'static str
         rival: EFFECTUM_WAL,
         package: None,
         mode: name,
+        jobs_max: usize::MAX,
     }
 }
 
@@ -66,6 +75,7 @@ const fn in_memory(name: &'static str, limit: &'static str, rival: &'static str)
         rival,
         package: None,
         mode: name,
+        jobs_max: usize::MAX,
     }
 }
 
@@ -77,5 +87,9 @@ impl Spec {
             mode,
             ..self
         }
+    }
+
+    const fn at_most(self, jobs_max: usize) -> Self {
+        Self { jobs_max, ..self }
     }
 }

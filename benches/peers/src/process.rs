@@ -43,6 +43,7 @@ fn programs() -> PathBuf {
 /// Measures one round of a peer. Its files are beside the programs, thus on a disk.
 pub(crate) async fn measure(peer: Spec, arguments: &Arguments) -> Report {
     let folder = tempfile::tempdir_in(programs()).unwrap();
+    let jobs = arguments.jobs.min(peer.jobs_max);
     let mut command = match peer.package {
         Some(package) => tokio::process::Command::new(programs().join(format!("peer-{package}"))),
         None => {
@@ -54,7 +55,7 @@ pub(crate) async fn measure(peer: Spec, arguments: &Arguments) -> Report {
     command
         .arg(peer.mode)
         .arg(folder.path())
-        .args([arguments.jobs, arguments.singles].map(|count| count.to_string()))
+        .args([jobs, arguments.singles].map(|count| count.to_string()))
         .stderr(std::process::Stdio::inherit())
         .kill_on_drop(true);
     let output = tokio::time::timeout(ROUND_TIME_MAX, command.output())
@@ -67,5 +68,10 @@ pub(crate) async fn measure(peer: Spec, arguments: &Arguments) -> Report {
         peer.name,
         output.status
     );
-    String::from_utf8(output.stdout).unwrap().parse().unwrap()
+    let report = String::from_utf8(output.stdout).unwrap();
+    let mut report: Report = report.parse().unwrap();
+    if jobs < arguments.jobs {
+        report.versions.push(format!("{jobs} jobs"));
+    }
+    report
 }
