@@ -48,6 +48,13 @@ impl CountedDays {
 }
 
 #[cfg(test)]
+impl CountedDays {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
 impl FromIterator<i64> for CountedDays {
     fn from_iter<T: IntoIterator<Item = i64>>(days: T) -> Self {
         Self(days.into_iter().collect())

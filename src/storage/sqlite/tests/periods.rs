@@ -168,7 +168,7 @@ async fn a_run_that_one_group_creates_and_purges_leaves_the_totals_right() {
     check(&storage).await;
 }
 
-/// Turns a store of version 4 into one of version 3.
+/// Turns a store into one of version 3.
 const TO_VERSION_3: &str = "
 CREATE TABLE old_daily (
   pipeline INTEGER NOT NULL, tenant TEXT NOT NULL, day INTEGER NOT NULL, pending INTEGER NOT NULL,
@@ -205,5 +205,48 @@ async fn a_store_of_version_3_gets_the_totals_of_its_runs() {
         let storage = open(dir.path()).await;
         assert_eq!(storage.step(texts).await.unwrap(), before, "{shift}");
         check(&storage).await;
+    }
+}
+
+/// Turns a store into one of version 4, which counted the minutes of the newest day and of the day
+/// before, and never deleted the row of the newest day.
+const TO_VERSION_4: &str = "
+DELETE FROM totals WHERE unit = 1
+  AND at > (719164 - (SELECT max(at) FROM totals WHERE tenant = '' AND unit = 0)) * 1440;
+DROP TABLE counted_days;
+PRAGMA user_version = 4;";
+
+/// The row of a newest day whose runs were all purged.
+const PURGED_DAY: &str =
+    "INSERT INTO totals (tenant, unit, at, pending, running, success, failed, cancelled)
+SELECT '', 0, max(at) + 1, 0, 0, 0, 0, 0 FROM totals WHERE tenant = '' AND unit = 0;";
+
+#[tokio::test]
+async fn a_store_of_version_4_keeps_the_minutes_of_its_newest_days() {
+    const DAY: i64 = 86_400_000;
+    // The last one is of a build between the versions, which already had the table.
+    for changes in [
+        [TO_VERSION_4, ""],
+        [PURGED_DAY, TO_VERSION_4],
+        ["PRAGMA user_version = 4;", ""],
+    ] {
+        let (dir, storage) = store().await;
+        for (n, age) in (1..).zip(ages()) {
+            create_at(&storage, n, age).await;
+        }
+        finish_some(&storage).await;
+        storage.close().await.unwrap();
+        let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+        shell.execute_batch(&changes.concat()).unwrap();
+        drop(shell);
+        let storage = open(dir.path()).await;
+        check(&storage).await;
+        let newest = *ages().last().unwrap();
+        for (n, days) in (900..).zip([0, -1, 1, 2, -9]) {
+            create_at(&storage, n, newest + days * DAY).await;
+            check(&storage).await;
+        }
+        let counted = storage.step(|tx: &mut Tx| Ok(tx.state.counted_days.len()));
+        assert_eq!(counted.await.unwrap(), 4, "{changes:?}");
     }
 }
