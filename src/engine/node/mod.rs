@@ -258,3 +258,19 @@ impl NodeTask {
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A run may have a thousand nodes that wait, each with a task.
+    #[test]
+    fn the_task_of_a_node_that_waits_is_small() {
+        let bytes = size_of_future(NodeTask::run);
+        assert!(bytes <= 1_280, "{bytes} bytes");
+    }
+}

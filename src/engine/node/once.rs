@@ -28,8 +28,7 @@ impl NodeTask {
         permit: ExecutionPermit,
         ready_at: Duration,
     ) -> Result<NextStep, LeaseLost> {
-        let context = Arc::clone(&self.context);
-        let started = context.shared.clock.elapsed();
+        let started = self.context.shared.clock.elapsed();
         self.phase.enter(Phase::Storing)?;
         self.record_interruption().await?;
         self.record_start(started.saturating_sub(ready_at)).await?;
@@ -40,7 +39,7 @@ impl NodeTask {
             Err(error) => AttemptOutcome::Returned(Err(error.clone())),
         };
         self.phase.enter(Phase::Storing)?;
-        let outcome = outcome.masked(&context.secrets.mask);
+        let outcome = outcome.masked(&self.context.secrets.mask);
         let next = self.settle_attempt(outcome, policy, started).await?;
         self.phase.enter(Phase::Attempting)?;
         drop(permit);
