@@ -8,9 +8,9 @@ use crate::storage::sqlite::rows::{NODE, PIPELINE, RUN};
 use crate::storage::sqlite::state::ACTIVE_RUN;
 
 /// The first lines of the file.
-const HEADER: &str = "The SQL texts of the SQLite backend, each with its plan. \
-     The file mod.rs beside this one has the command\nthat writes it again. \
-     A text without a line under it has no loop.\n";
+const HEADER: &str = "The SQL texts of the SQLite backend, each with its plan. The file mod.rs \
+     beside this one has the\ncommand that writes it again. A text without a line under it has no \
+     loop.\n";
 
 /// The length of a line that is not broken.
 const WIDTH: usize = 100;
