@@ -71,7 +71,6 @@ pub(crate) async fn measure(folder: &Path, crowd: Crowd) -> FanOut {
 }
 
 /// Executes the runs and returns the processor time of the server, and the frames of a client.
-///
 async fn watched(folder: &Path, crowd: Crowd) -> (Option<Duration>, Vec<Bytes>) {
     let folder = tempfile::tempdir_in(folder).unwrap();
     let server = Server::start(Server::own("host", folder.path()), folder.path());

@@ -10,10 +10,10 @@ use floret::executor::{Ctx, ExecutorError};
 use floret::storage::SqliteStorage;
 use floret::{Access, Floret, Pipeline};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+
+use crate::listener::listen;
 
 /// Serves until the process is killed.
 pub(crate) async fn serve(folder: &Path) {
@@ -30,20 +30,16 @@ pub(crate) async fn serve(folder: &Path) {
         .await
         .unwrap();
     let service = floret.service(Access::allow_all());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    println!("listening on http://{}", listener.local_addr().unwrap());
-    let mut connections = JoinSet::new();
-    loop {
-        let (socket, _) = listener.accept().await.unwrap();
-        socket.set_nodelay(true).unwrap();
+    listen(|socket| {
         let service = TowerToHyperService::new(service.clone());
-        connections.spawn(async move {
+        async {
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(socket), service)
+                .serve_connection(socket, service)
                 .with_upgrades();
             // A client that closes its connection is no error here.
             drop(served.await);
-        });
-    }
+        }
+    })
+    .await;
 }

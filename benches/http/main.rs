@@ -17,6 +17,7 @@ mod fan_out;
 mod figures;
 mod hello;
 mod host;
+mod listener;
 mod load;
 mod open;
 mod server;

@@ -12,7 +12,7 @@ const KIB: f64 = 1_024.0;
 const MIB: f64 = KIB * KIB;
 
 /// The runs of a case with many runs.
-const RUNS: usize = 10_000;
+const RUNS: u32 = 10_000;
 /// The nodes of the large run: as many as the default limits allow.
 const NODES: u32 = 1_000;
 
@@ -135,34 +135,33 @@ async fn queued(backend: Backend) -> Vec<Figure> {
     let mut limits = Limits::default();
     limits.runs_max = 0;
     let engine = Engine::start(backend, limits, vec![single()]).await;
-    let idle = Memory::settled().await;
-    engine.trigger("single", RUNS).await;
-    let first = Memory::settled().await;
-    engine.trigger("single", RUNS).await;
-    let second = Memory::settled().await;
-    let unit = ("bytes a run", f64::from(10_000));
-    vec![
-        Figure::growth("10,000 queued runs", unit, "1,024", [idle, first]),
-        Figure::growth("10,000 more", unit, "1,024", [first, second]),
-    ]
+    let steps = [("10,000 queued runs", "1,024"), ("10,000 more", "1,024")];
+    growths(&steps, async || engine.trigger("single", RUNS).await).await
 }
 
 /// The memory backend keeps the newest 10,000 finished runs, so it is full after the first ones.
 async fn finished(backend: Backend) -> Vec<Figure> {
     let engine = Engine::start(backend, limits_of_64_runs(), vec![single()]).await;
-    let idle = Memory::settled().await;
-    engine.execute("single", RUNS).await;
-    let first = Memory::settled().await;
-    engine.execute("single", RUNS).await;
-    let second = Memory::settled().await;
-    engine.execute("single", RUNS).await;
-    let third = Memory::settled().await;
-    let unit = ("bytes a run", f64::from(10_000));
-    vec![
-        Figure::growth("first 10,000 finished runs", unit, "–", [idle, first]),
-        Figure::growth("second 10,000", unit, "0", [first, second]),
-        Figure::growth("third 10,000", unit, "0", [second, third]),
-    ]
+    let steps = [
+        ("first 10,000 finished runs", "–"),
+        ("second 10,000", "0"),
+        ("third 10,000", "0"),
+    ];
+    growths(&steps, async || engine.execute("single", RUNS).await).await
+}
+
+/// Measures by how much each step, which has a name and a goal, grows the memory for each run.
+async fn growths(steps: &[(&str, &'static str)], work: impl AsyncFn()) -> Vec<Figure> {
+    let unit = ("bytes a run", f64::from(RUNS));
+    let mut before = Memory::settled().await;
+    let mut figures = Vec::new();
+    for (name, goal) in steps {
+        work().await;
+        let after = Memory::settled().await;
+        figures.push(Figure::growth(name, unit, goal, [before, after]));
+        before = after;
+    }
+    figures
 }
 
 fn limits_of_64_runs() -> Limits {

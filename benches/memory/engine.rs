@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// Triggers `count` runs of the pipeline from 64 tasks.
-    pub(crate) async fn trigger(&self, pipeline: &'static str, count: usize) {
+    pub(crate) async fn trigger(&self, pipeline: &'static str, count: u32) {
         self.spread(count, move |floret| async move {
             floret.run(pipeline).start().await.unwrap();
         })
@@ -102,7 +102,7 @@ impl Engine {
     }
 
     /// Executes `count` runs of the pipeline, 64 at a time.
-    pub(crate) async fn execute(&self, pipeline: &'static str, count: usize) {
+    pub(crate) async fn execute(&self, pipeline: &'static str, count: u32) {
         self.spread(count, move |floret| async move {
             let run = floret.run(pipeline).start().await.unwrap();
             let detail = run.finished().await.unwrap();
@@ -111,7 +111,7 @@ impl Engine {
         .await;
     }
 
-    async fn spread<F>(&self, count: usize, work: impl Fn(Floret) -> F)
+    async fn spread<F>(&self, count: u32, work: impl Fn(Floret) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {

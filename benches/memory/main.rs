@@ -27,17 +27,16 @@ const CASE: &str = "case";
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if let [first, case, backend] = arguments.as_slice()
-        && first == CASE
-    {
-        measure(case, backend);
-        return;
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        [CASE, case, backend] => measure(case, backend),
+        // `cargo test` can build benches, and runs them without `--bench`.
+        [.., "--bench"] => measure_all(rounds(&arguments)),
+        _ => {}
     }
-    // `cargo test` can build benches, and runs them without `--bench`.
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        return;
-    }
-    let rounds = rounds(&arguments);
+}
+
+fn measure_all(rounds: usize) {
     let mut table = Table::default();
     for _ in 0..rounds {
         for case in &CASES {
@@ -75,17 +74,10 @@ fn run(case: &Case, backend: Backend) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn rounds(arguments: &[String]) -> usize {
-    let mut rounds = 3;
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--rounds" => rounds = arguments.next().unwrap().parse().unwrap(),
-            // Cargo adds it.
-            "--bench" => {}
-            _ => panic!("there is no argument {argument}"),
-        }
+fn rounds(arguments: &[&str]) -> usize {
+    match arguments {
+        ["--bench"] => 3,
+        ["--rounds", rounds, "--bench"] => rounds.parse().unwrap(),
+        _ => panic!("the arguments are [--rounds N]"),
     }
-    assert!(rounds > 0, "--rounds is at least 1");
-    rounds
 }
