@@ -10,12 +10,6 @@ use rusqlite::{Connection, OpenFlags};
 use super::options::{Durability, SqliteOptions};
 use super::store_error::StoreError;
 
-/// The bytes of the write-ahead log after which a commit moves its pages into the database.
-///
-/// The writer waits for two syncs meanwhile. With SQLite's default of 4 MiB, a busy store spent 10
-/// to 17 % of its time on them. With 64 MiB, runs were created faster and executed slower.
-const CHECKPOINT_BYTES: i64 = 16 << 20;
-
 /// Opens a connection that writes, without settings.
 pub(super) fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -90,11 +84,8 @@ pub(super) fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<
     conn.pragma_update(None, "foreign_keys", true)?;
     // 8 MiB keep the pages of frequent steps in memory.
     conn.pragma_update(None, "cache_size", -8_192)?;
-    let log_max = i64::try_from(options.log_bytes_max).unwrap_or(i64::MAX);
-    let page: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    let pages = CHECKPOINT_BYTES.min(log_max) / page.max(1);
-    conn.pragma_update_and_check(None, "wal_autocheckpoint", pages.max(1), |_| Ok(()))?;
     // After a burst, the file of the write-ahead log shrinks to this size.
+    let log_max = i64::try_from(options.log_bytes_max).unwrap_or(i64::MAX);
     conn.pragma_update_and_check(None, "journal_size_limit", log_max, |_| Ok(()))?;
     Ok(())
 }
@@ -109,18 +100,6 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         let error = set_pragmas(&conn, &SqliteOptions::default()).unwrap_err();
         assert!(matches!(error, StoreError::NoLog(mode) if mode == "memory"));
-    }
-
-    #[test]
-    fn a_log_moves_into_the_database_before_it_outgrows_its_maximum() {
-        let dir = crate::testing::scratch();
-        let default = SqliteOptions::default().log_bytes_max;
-        for (max, pages) in [(default, 4_096), (u64::MAX, 4_096), (40_960, 10), (0, 1)] {
-            let options = SqliteOptions::default().log_bytes_max(max);
-            let conn = connect_to_write(&dir.path().join("runs.db"), &options).unwrap();
-            let found = conn.pragma_query_value(None, "wal_autocheckpoint", |row| row.get(0));
-            assert_eq!(found, Ok(pages), "{max}");
-        }
     }
 
     #[test]
