@@ -221,10 +221,14 @@ fn finish_node(rows: &mut Rows, id: RunId, finished: FinishedNode) -> Result<()>
     let node = node.clone();
     node_row(rows, id, finished.node_index)?.preview = finished.preview;
     if let Some(reference) = finished.output {
-        rows.outputs
-            .entry((id, finished.node_index))
-            .or_default()
-            .reference = Some(reference);
+        let output = rows.outputs.entry((id, finished.node_index)).or_default();
+        let mut is_whole = true;
+        if let Some(bytes) = finished.output_bytes {
+            is_whole = bytes.len() as u64 == reference.length;
+            output.chunks.clear();
+            output.chunks.insert(0, bytes);
+        }
+        output.reference = is_whole.then_some(reference);
     }
     if matches!(finished.status, NodeStatus::Success | NodeStatus::Failed) {
         rows.run_mut(id)?.claim_count = 1;

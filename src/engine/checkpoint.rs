@@ -1,4 +1,5 @@
-//! Checkpoints: stores a node's output before its result is committed, and reads it back.
+//! Checkpoints: stores a node's output before its result is committed, and reads it back. A small
+//! output needs no write of its own: its bytes are stored with the result.
 //!
 //! Referring to the stored output in the journal is left to `node` and `driver`.
 
@@ -25,6 +26,8 @@ pub(super) struct Checkpoint {
     pub(super) preview: Preview,
     /// `None` when the output is too large to store or contains a secret.
     pub(super) output: Option<OutputRef>,
+    /// The bytes of a small output, which has no chunks.
+    pub(super) output_bytes: Option<Bytes>,
 }
 
 struct Encoded {
@@ -42,7 +45,7 @@ pub(super) enum CheckpointError {
     Refused(Error),
 }
 
-/// Stores the chunks of an output.
+/// Stores the chunks of an output, or returns the bytes of a small one.
 ///
 /// # Errors
 /// Those of [`CheckpointError`].
@@ -64,13 +67,36 @@ pub(super) async fn write(
         return Ok(Checkpoint {
             preview: encoded.preview,
             output: None,
+            output_bytes: None,
         });
     };
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if bytes.len() <= limits.inline_output_bytes_max {
+        return Ok(Checkpoint {
+            preview: encoded.preview,
+            output: Some(OutputRef::new(hash, length, 1)),
+            output_bytes: Some(bytes),
+        });
+    }
+    let chunk_count = put_chunks(context, node_index, bytes).await?;
+    Ok(Checkpoint {
+        preview: encoded.preview,
+        output: Some(OutputRef::new(hash, length, chunk_count)),
+        output_bytes: None,
+    })
+}
+
+/// Writes an output in chunks. Returns their number.
+async fn put_chunks(
+    context: &RunContext,
+    node_index: NodeIndex,
+    bytes: Bytes,
+) -> Result<u32, CheckpointError> {
+    let chunk_bytes_max = context.shared.limits.chunk_bytes_max.max(1);
     let mut chunk_count = 0_u32;
     let mut rest = bytes;
     while !rest.is_empty() {
-        let chunk = rest.split_to(rest.len().min(limits.chunk_bytes_max.max(1)));
+        let chunk = rest.split_to(rest.len().min(chunk_bytes_max));
         let chunk = OutputChunk::new(
             context.run.id,
             context.epoch,
@@ -81,10 +107,7 @@ pub(super) async fn write(
         put(context, chunk).await?;
         chunk_count = chunk_count.saturating_add(1);
     }
-    Ok(Checkpoint {
-        preview: encoded.preview,
-        output: Some(OutputRef::new(hash, length, chunk_count)),
-    })
+    Ok(chunk_count)
 }
 
 async fn encode(

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -126,7 +127,8 @@ fn bytes_of(entry: &Entry) -> usize {
                 .preview
                 .as_ref()
                 .map_or(0, |preview| preview.rows.len());
-            finished.error.as_ref().map_or(0, String::len) + rows * FIXED
+            let output = finished.output_bytes.as_ref().map_or(0, Bytes::len);
+            finished.error.as_ref().map_or(0, String::len) + rows * FIXED + output
         }
         Entry::NodeStarted { .. } | Entry::Profile { .. } | Entry::RunFinished { .. } => 0,
     };

@@ -23,6 +23,7 @@ mod node;
 mod node_types;
 mod pipelines;
 mod prepare;
+mod profile;
 mod purge;
 mod queue;
 mod redaction;

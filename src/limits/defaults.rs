@@ -41,6 +41,7 @@ impl Default for Limits {
             output_bytes_max: 16 * 1024 * 1024,
             result_bytes_max: 1024 * 1024,
             chunk_bytes_max: 256 * KIB,
+            inline_output_bytes_max: 64 * KIB,
             journal_entries_max: 1_024,
             journal_bytes_max: MIB,
             log_batch_max: 64,

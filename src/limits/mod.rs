@@ -91,6 +91,9 @@ pub struct Limits {
     /// The size of the chunks in which an output is written. 256 KiB: a trigger waits for at most
     /// one chunk.
     pub chunk_bytes_max: usize,
+    /// The size of an output that is stored in the commit of its node's result, without chunks.
+    /// 64 KiB: the journal of a run buffers a few of them.
+    pub inline_output_bytes_max: usize,
     /// The number of entries that a run's journal buffers before senders wait. 1,024: some tens of
     /// milliseconds of log.
     pub journal_entries_max: usize,

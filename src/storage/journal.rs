@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::model::{BackfillId, Level, NodeIndex, NodeStatus, Preview, Profile, RunId, RunStatus};
 
-/// A stored output of a node, whose chunks were written earlier.
+/// A stored output of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutputRef {
@@ -19,7 +20,7 @@ pub struct OutputRef {
     pub hash: [u8; 32],
     /// The number of bytes.
     pub length: u64,
-    /// The number of chunks.
+    /// The number of chunks. 1 if the bytes travel with the outcome.
     pub chunk_count: u32,
 }
 
@@ -59,6 +60,9 @@ pub struct FinishedNode {
     pub has_dataset: bool,
     /// The output, if it is stored.
     pub output: Option<OutputRef>,
+    /// All bytes of `output`, if they travel with the outcome. `None` if they were written as
+    /// chunks before.
+    pub output_bytes: Option<Bytes>,
     /// The first rows of the output.
     pub preview: Option<Preview>,
 }
@@ -78,6 +82,7 @@ impl FinishedNode {
             reused_from: None,
             has_dataset: false,
             output: None,
+            output_bytes: None,
             preview: None,
         }
     }
@@ -225,6 +230,8 @@ pub trait Journal: Send + Sync + 'static {
     /// A finished node:
     /// - A `success` or `failed` node MUST set the run's claim count to 1.
     /// - A `skipped` node with `reused_from` MUST take the inherited output.
+    /// - `output_bytes` MUST replace all chunks that were written for the node. Bytes of
+    ///   another length than `output` names are no output.
     ///
     /// A finished run:
     /// - With `failed` or `cancelled`, its unfinished nodes MUST finish with it, as

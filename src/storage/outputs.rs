@@ -1,5 +1,8 @@
 //! Outputs of nodes: written in chunks before the entry that names them, read as a whole.
 //!
+//! A small output needs no chunk: its bytes are in the entry, as
+//! [`FinishedNode::output_bytes`](super::FinishedNode::output_bytes).
+//!
 //! The engine encodes outputs, checks their hashes and handles damaged ones.
 
 use async_trait::async_trait;

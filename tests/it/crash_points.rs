@@ -14,8 +14,8 @@ use crate::harness::{Host, Store, World, assert_statuses, kinds, step, with_time
 const NODES: [&str; 4] = ["a", "b", "c", "d"];
 
 /// Returns a world with the diamond a → b → d and a → c → d. `b` needs a second attempt, and the
-/// output of `a` has two chunks.
-fn world(store: Store) -> World {
+/// output of `a` has two chunks, or is stored with its result if it may be inline.
+fn world(store: Store, inline_output_bytes_max: usize) -> World {
     let diamond = Pipeline::new("p")
         .with(step("a"))
         .with(step("b").config("max_retries", 1).config("retry_delay", 0))
@@ -27,6 +27,7 @@ fn world(store: Store) -> World {
         .after("c");
     let mut world = World::new(store).pipeline(diamond);
     world.limits.chunk_bytes_max = 256;
+    world.limits.inline_output_bytes_max = inline_output_bytes_max;
     world
         .script
         .script("a", [Step::rows([json!({"x": "y"})]).logs("line")]);
@@ -63,8 +64,7 @@ async fn completed(storage: &FaultyStorage) -> BTreeSet<String> {
     nodes.map(|id| id.to_string()).collect()
 }
 
-async fn crash_after(store: Store, calls: u64) {
-    let world = world(store);
+async fn crash_after(world: World, calls: u64) {
     let host = world.start().await;
     let last = host.storage.total_calls() + calls;
     host.storage.fail(Fault::crash().skip(calls));
@@ -108,15 +108,18 @@ async fn crash_after(store: Store, calls: u64) {
     assert_eq!(kinds.last(), Some(&EventKind::RunCompleted));
 }
 
-async fn crash_after_each_call(open: impl Fn() -> Store) {
-    let world = world(open());
-    let host = world.start().await;
-    let before = host.storage.total_calls();
-    host.run("p").await;
-    let calls = host.storage.total_calls() - before;
-    for call in 0..calls {
-        let what = format!("a crash after {call} calls");
-        with_timeout(&what, Box::pin(crash_after(open(), call))).await;
+async fn crash_after_each_call(open: fn() -> Store) {
+    for inline_output_bytes_max in [0, usize::MAX] {
+        let new_world = || world(open(), inline_output_bytes_max);
+        let world = new_world();
+        let host = world.start().await;
+        let before = host.storage.total_calls();
+        host.run("p").await;
+        let calls = host.storage.total_calls() - before;
+        for call in 0..calls {
+            let what = format!("a crash after {call} calls, {inline_output_bytes_max} inline");
+            with_timeout(&what, Box::pin(crash_after(new_world(), call))).await;
+        }
     }
 }
 

@@ -43,6 +43,7 @@ fn new_world(store: Store) -> World {
     // A claim whose response was lost expires after this time.
     world.limits.lease = Duration::from_secs(1);
     world.limits.chunk_bytes_max = 512;
+    world.limits.inline_output_bytes_max = 0;
     let wide = "x".repeat(400);
     let rows = (0..4).map(|row| json!({"row": row, "text": format!("{wide}{row}")}));
     world.script.script("a", [Step::rows(rows).logs("line")]);
@@ -188,6 +189,7 @@ async fn lose_lease(store: Store, step: Step, method: Method) {
         .pipeline(chain("p", &["a", "b"]))
         .pipeline(chain("q", &["c"]));
     world.limits.runs_max = 2;
+    world.limits.inline_output_bytes_max = 0;
     let gate = Gate::new();
     world.script.script("a", [step.at(&gate)]);
     let host = world.start().await;
@@ -222,6 +224,7 @@ async fn refuse(store: Store, method: Method, skip: u64) -> (RunDetail, usize) {
     let mut world = World::new(store).pipeline(chain("p", &["a", "b"]));
     world.limits.lease = Duration::from_secs(7_200);
     world.limits.runs_max = 1;
+    world.limits.inline_output_bytes_max = 0;
     world.script.script("a", [Step::rows([json!({"x": 1})])]);
     let host = world.start().await;
     let fault = Fault::before(method, Problem::InternalError);

@@ -403,6 +403,7 @@ const METHODS: [Method; 3] = [Method::Claim, Method::Append, Method::PutOutputCh
 async fn check_panic(open: fn() -> Store, fault: Option<Fault>, case: &str) -> [u64; 3] {
     let mut world = World::new(open()).pipeline(chain("p", &["a", "b"]));
     world.limits.runs_max = 1;
+    world.limits.inline_output_bytes_max = 0;
     world
         .script
         .script("a", [Step::rows([serde_json::json!({"x": 1})])]);

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use floret::executor::{Ctx, ExecutorError};
-use floret::testing::{Gate, Step, memory};
+use floret::testing::{Gate, Method, Step, memory};
 use floret::{Dataset, EventKind, Floret, NodeStatus, Pipeline, RunStatus};
 use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -118,11 +118,12 @@ async fn a_forced_cancel_waits_for_no_profile(store: Store) {
         .pipeline(Pipeline::new("holds").node("a", "holds"))
         .pipeline(
             Pipeline::new("p")
-                .node("a", "one")
+                .node("a", "many")
                 .node("b", STEP)
                 .after("a"),
         );
     world.limits.compute_max = 1;
+    world.limits.inline_output_bytes_max = 0;
     world.script.script("b", [Step::nothing()]);
     let (hold, release) = mpsc::channel();
     let (converts, mut is_converting) = watch::channel(false);
@@ -135,16 +136,22 @@ async fn a_forced_cancel_waits_for_no_profile(store: Store) {
         let rows = rows.clone();
         async move { Ok::<_, ExecutorError>(rows) }
     };
-    let one = async |_: Ctx| Dataset::from_serialize(&[json!({"n": 1})]);
+    let many = async |_: Ctx| Dataset::from_serialize(&vec![json!({"n": 1}); 10_000]);
     let host = world
-        .start_with(|builder| builder.node("holds", holds).node("one", one))
+        .start_with(|builder| builder.node("holds", holds).node("many", many))
         .await;
+    let stored = Gate::new();
+    host.storage.hold(Method::PutOutputChunk, &stored);
+    let run = host.trigger("p").await;
+    while host.storage.calls(Method::PutOutputChunk) == 0 {
+        tokio::task::yield_now().await;
+    }
     let other = host.trigger("holds").await;
     is_converting
         .wait_for(|is_converting| *is_converting)
         .await
         .unwrap();
-    let run = host.trigger("p").await;
+    stored.open();
     // Both nodes have succeeded. The run waits for the profile, which waits for the conversion.
     host.wait_for_events(EventKind::NodeCompleted, 2).await;
     assert_eq!(

@@ -261,6 +261,7 @@ async fn a_log_that_panics_ends_no_delivery(store: Store) {
 
 async fn a_log_that_panics_repeats_no_node(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a", "b"]));
+    world.limits.inline_output_bytes_max = 0;
     let rows = Step::rows([serde_json::json!({"x": 1})]);
     world.script.script("a", [rows.clone(), rows]);
     let log = PanickingLog::default();

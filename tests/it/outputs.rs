@@ -1,7 +1,7 @@
 //! Outputs: which node outputs a finished run retains, and how a host reads them.
 
 use floret::storage::Runs;
-use floret::testing::Step;
+use floret::testing::{Method, Step};
 use floret::{ErrorKind, NodeId, RunStatus, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ on_every_backend! {
     reading_the_output_of_a_node_that_returned_nothing_is_refused,
     reading_rows_as_the_wrong_type_is_refused,
     previews_and_profiles_are_stored_before_the_run_finishes,
+    a_small_output_takes_no_commit_of_its_own,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -125,4 +126,25 @@ async fn previews_and_profiles_are_stored_before_the_run_finishes(store: Store) 
         let profile = profile.unwrap().unwrap().profile;
         assert_eq!((profile.row_count, profile.column_count), (2, 2));
     }
+}
+
+async fn a_small_output_takes_no_commit_of_its_own(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["load"]));
+    world.script.script("load", [Step::rows([json!({"x": 1})])]);
+    let host = world.start().await;
+    let calls = || {
+        let methods = [Method::PutOutputChunk, Method::Append];
+        methods.map(|method| host.storage.calls(method))
+    };
+    let before = calls();
+    let run = host.run("p").await.run.id;
+    let [chunks, appends] = calls();
+    assert_eq!(chunks, before[0]);
+    // The start of the node may have been stored before.
+    assert!(appends - before[1] <= 2, "{} appends", appends - before[1]);
+    let output: Vec<Value> = host.floret.handle(run).output("load").await.unwrap();
+    assert_eq!(output, [json!({"x": 1})]);
+    let node = NodeId::new("load").unwrap();
+    let profile = host.storage.find_profile(run, &node, &Scope::All).await;
+    assert_eq!(profile.unwrap().unwrap().profile.column_count, 1);
 }

@@ -296,7 +296,8 @@ async fn a_timeout_ends_a_run_whose_service_blocks(store: Store) {
 async fn a_timeout_waits_for_a_node_whose_output_is_being_stored(store: Store) {
     let timeout = Duration::from_secs(60);
     let blocked = Pipeline::new("p").node("a", "blocking").node("b", STEP);
-    let world = World::quiet(store).pipeline(blocked.timeout(timeout));
+    let mut world = World::quiet(store).pipeline(blocked.timeout(timeout));
+    world.limits.inline_output_bytes_max = 0;
     let start = Gate::new();
     world.script.script("b", [Step::pass_on().at(&start)]);
     let (host, run, release) = start_blocked(&world).await;

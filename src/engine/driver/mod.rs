@@ -9,14 +9,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use self::stopping::{Deadlines, sleep_until_deadline};
 use super::journal::LeaseLost;
 use super::node::{NodePhase, NodeTask, NodeTaskResult, Recording};
+use super::profile::ProfileError;
 use super::run_context::RunContext;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::{Error, Result, log};
+use crate::error::{Result, log};
 use crate::executor::Input;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::model::{Cancel, Dataset, NodeIndex, Profile};
@@ -66,14 +67,6 @@ pub(super) struct Driver {
     /// Receives the index of each node whose result is committed.
     pub(super) stored_nodes: mpsc::Receiver<NodeIndex>,
     pub(super) profiles: JoinSet<Result<(NodeIndex, Profile)>>,
-}
-
-/// Why a node has no profile.
-pub(super) enum ProfileError {
-    /// The profile could not be computed.
-    Failed(Error),
-    /// The computation panicked or was aborted.
-    Aborted(JoinError),
 }
 
 impl Driver {

@@ -3,14 +3,17 @@
 //! Storage decides what an entry changes. `graph/frontier` decides which nodes a result starts or
 //! skips.
 
+use std::sync::Arc;
+
 use tokio::task::JoinError;
 
-use super::{Driver, ProfileError};
+use super::Driver;
 use crate::engine::journal::LeaseLost;
-use crate::engine::node::{NodeExit, NodeTaskResult, Recording, millis};
+use crate::engine::node::{NodeExit, NodeTaskResult, Recording};
+use crate::engine::profile::{self, ProfileError, ProfileState, ProfiledOutput};
+use crate::engine::runtime_end;
 use crate::engine::stop_signal::StopSignal;
-use crate::engine::{checkpoint, redaction, runtime_end};
-use crate::error::{Result, log, panic_message, trace_causes, trace_panic};
+use crate::error::{Result, panic_message, trace_panic};
 use crate::graph::frontier::NodeOutcome;
 use crate::model::{Dataset, NodeIndex, NodeStatus, Profile};
 use crate::storage::{Entry, FinishedNode};
@@ -32,21 +35,39 @@ impl Driver {
         if self.executing.remove(&result.node_index).is_none() {
             return Ok(());
         }
-        let NodeExit::Finished(finished, dataset) = result.exit else {
+        let NodeExit::Finished(finished, output) = result.exit else {
             return Ok(());
         };
         let (node_index, outcome) = (result.node_index, outcome_of(finished.status));
         self.note_first_error(&finished);
-        if result.recording == Recording::LogOnly {
+        if let Some(ProfiledOutput { dataset, profile }) = output {
+            self.settle_profile(node_index, &dataset, profile).await?;
             self.retain_output(node_index, dataset);
+        }
+        if result.recording == Recording::LogOnly {
             return self.settle_node(node_index, outcome).await;
         }
         self.context.journal.send_result(finished).await?;
-        if let Some(dataset) = dataset {
-            self.spawn_profile(node_index, dataset.clone());
-            self.retain_output(node_index, Some(dataset));
-        }
         self.settle_after_commit(node_index, outcome).await
+    }
+
+    /// Sends the profile of an output to the journal, or starts to compute it.
+    ///
+    /// A profile that is sent before the result of its node takes no commit of its own.
+    async fn settle_profile(
+        &mut self,
+        node_index: NodeIndex,
+        dataset: &Dataset,
+        profile: ProfileState,
+    ) -> Result<(), LeaseLost> {
+        match profile {
+            ProfileState::Settled(None) => Ok(()),
+            ProfileState::Settled(Some(profile)) => self.send_profile(node_index, profile).await,
+            ProfileState::Due => {
+                self.spawn_profile(node_index, dataset.clone());
+                Ok(())
+            }
+        }
     }
 
     /// Settles the node once its result is committed.
@@ -65,7 +86,7 @@ impl Driver {
     }
 
     /// Keeps a node's output in memory while consumers need it.
-    fn retain_output(&mut self, node_index: NodeIndex, dataset: Option<Dataset>) {
+    fn retain_output(&mut self, node_index: NodeIndex, dataset: Dataset) {
         let index = usize::from(node_index);
         if self
             .pending_consumers
@@ -73,7 +94,7 @@ impl Driver {
             .is_some_and(|consumers| *consumers > 0)
             && let Some(slot) = self.datasets.get_mut(index)
         {
-            *slot = dataset;
+            *slot = Some(dataset);
         }
     }
 
@@ -82,19 +103,9 @@ impl Driver {
         if *self.context.stop_signal.borrow() >= StopSignal::Force {
             return;
         }
-        let clock = self.context.shared.clock.clone();
-        let compute = self.context.shared.compute.clone();
-        let mask = self.context.secrets.mask.clone();
-        let bytes_max = self.context.shared.limits.profile_bytes_max;
-        self.profiles.spawn(async move {
-            let profiled = checkpoint::run_blocking(&compute, move || {
-                let started = clock.elapsed();
-                let mut profile = redaction::profile(&dataset, &mask, bytes_max)?;
-                profile.profiling_ms = millis(clock.elapsed().saturating_sub(started));
-                Ok(profile)
-            });
-            Ok((node_index, profiled.await?))
-        });
+        let context = Arc::clone(&self.context);
+        self.profiles
+            .spawn(profile::of_large(context, node_index, dataset));
     }
 
     /// Sends a computed profile to the journal.
@@ -103,25 +114,24 @@ impl Driver {
         profile: Result<(NodeIndex, Profile), ProfileError>,
     ) -> Result<(), LeaseLost> {
         match profile {
-            Ok((node_index, profile)) => {
-                self.context
-                    .journal
-                    .send(Entry::Profile {
-                        node_index,
-                        profile: Box::new(profile),
-                    })
-                    .await
-            }
-            Err(ProfileError::Failed(error)) => {
-                log::error!(%error, "a profile could not be computed; the node has none");
-                trace_causes(&error);
-                Ok(())
-            }
-            Err(ProfileError::Aborted(error)) => {
-                log::error!(%error, "the computation of a profile panicked or was aborted; the node has none");
+            Ok((node_index, profile)) => self.send_profile(node_index, Box::new(profile)).await,
+            Err(error) => {
+                error.log();
                 Ok(())
             }
         }
+    }
+
+    async fn send_profile(
+        &self,
+        node_index: NodeIndex,
+        profile: Box<Profile>,
+    ) -> Result<(), LeaseLost> {
+        let entry = Entry::Profile {
+            node_index,
+            profile,
+        };
+        self.context.journal.send(entry).await
     }
 
     /// Settles a node whose result is committed, and wakes the queue after the first one.

@@ -8,11 +8,12 @@ use super::{NextStep, NodeTask, Recording, millis};
 use crate::engine::attempt::AttemptOutcome;
 use crate::engine::checkpoint::{self, CheckpointError};
 use crate::engine::journal::LeaseLost;
+use crate::engine::profile::ProfiledOutput;
 use crate::engine::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::{log, trace_causes, truncate};
 use crate::executor::Output;
 use crate::graph::policy::RetryPolicy;
-use crate::model::{Dataset, NodeIndex, NodeStatus};
+use crate::model::{NodeIndex, NodeStatus};
 use crate::storage::FinishedNode;
 
 /// The result of a node's task.
@@ -27,7 +28,7 @@ pub(in crate::engine) struct NodeTaskResult {
 #[derive(Debug)]
 pub(in crate::engine) enum NodeExit {
     /// It has a final status and, on success, its output.
-    Finished(Box<FinishedNode>, Option<Dataset>),
+    Finished(Box<FinishedNode>, Option<ProfiledOutput>),
     /// The run was stopped first; a later claim executes the node.
     Interrupted,
 }
@@ -71,6 +72,7 @@ impl NodeTask {
                 Ok(checkpoint) => {
                     finished.preview = Some(checkpoint.preview);
                     finished.output = checkpoint.output;
+                    finished.output_bytes = checkpoint.output_bytes;
                 }
                 Err(CheckpointError::LeaseLost) => return Err(LeaseLost),
                 Err(CheckpointError::Refused(error)) => {
@@ -84,7 +86,11 @@ impl NodeTask {
                 }
             }
         }
-        Ok(NodeExit::Finished(Box::new(finished), Some(dataset)))
+        let output = match self.recording {
+            Recording::Full => ProfiledOutput::new(&self.context, dataset),
+            Recording::LogOnly => ProfiledOutput::without_profile(dataset),
+        };
+        Ok(NodeExit::Finished(Box::new(finished), Some(output)))
     }
 
     /// Returns the exit of a node that waits for an attempt when the run is stopped.

@@ -11,7 +11,8 @@ use super::world::{Driver, World, both};
 use crate::model::{InheritedOutput, NodeStatus, OwnerId, Preview, RunStatus, Scope};
 use crate::storage::{Append, Claim, ClaimedRun, Entry, FinishedNode, HeldRun, OutputChunk};
 use crate::testing::contract::fixtures::{
-    at, hash, log_line, node_finished, node_retrying, node_started, node_succeeded, output_ref,
+    at, hash, log_line, node_finished, node_retrying, node_started, node_succeeded,
+    node_succeeded_with, output_ref,
 };
 
 impl World<'_> {
@@ -225,6 +226,11 @@ impl World<'_> {
             },
             (Some(node_index), 0) => vec![node_retrying(node_index, 2)],
             (Some(node_index), 1) => vec![node_finished(node_index, NodeStatus::Failed)],
+            (Some(node_index), pick @ 6..) => {
+                let bytes = &b"seventeen"[..usize::from(pick)];
+                let entry = node_succeeded_with(node_index, bytes);
+                vec![with_preview(entry, bytes)]
+            }
             (Some(node_index), pick) => {
                 let bytes = &b"seventeen"[..usize::from(pick)];
                 drop(both!(self, command, |storage, side| {

@@ -16,7 +16,7 @@ use crate::model::{NodeIndex, NodeStatus, RunId, RunStatus, Scope};
 use crate::storage::{FinishedNode, OutputChunk, OutputRef, Outputs, StoredOutput};
 
 impl RunRow {
-    /// Turns the staged chunks into the output that a node outcome names.
+    /// Turns the bytes of a node outcome, or else the staged chunks, into the output that it names.
     ///
     /// A node that was executed loses its inherited output.
     pub(super) fn store_output(&mut self, finished: &FinishedNode) {
@@ -28,7 +28,10 @@ impl RunRow {
             | NodeStatus::Pending
             | NodeStatus::Running => return,
         };
-        let chunks: Vec<_> = staged.into_values().collect();
+        let chunks = match &finished.output_bytes {
+            Some(bytes) => vec![bytes.clone()],
+            None => staged.into_values().collect(),
+        };
         if let Some(output) = finished.output
             && is_whole(&chunks, output)
         {

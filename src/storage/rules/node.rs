@@ -43,6 +43,7 @@ fn apply_outcome(node: &mut NodeRun, finished: &FinishedNode) {
         reused_from,
         has_dataset,
         output: _,
+        output_bytes: _,
         preview: _,
     } = finished;
     node.status = *status;

@@ -18,6 +18,7 @@ mod create;
 mod decode;
 mod definitions;
 mod deliveries;
+mod dropped_outputs;
 mod encoded_append;
 mod events;
 #[cfg(any(test, feature = "testing"))]

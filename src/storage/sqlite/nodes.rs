@@ -4,7 +4,7 @@
 
 use rusqlite::params;
 
-use super::outputs::OwnChunks;
+use super::dropped_outputs::OwnChunks;
 use super::state::{ActiveRun, CachedRun};
 use super::store_error::StoreError;
 use super::tx::Tx;
@@ -88,6 +88,7 @@ impl Tx {
             reused_from,
             has_dataset,
             output,
+            output_bytes,
             preview: _,
         } = finished;
         let node = node_key(active.key, *node_index);
@@ -116,8 +117,13 @@ impl Tx {
         }
         match output {
             Some(output) if has_executed => {
-                cached.has_outputs = true;
-                self.store_output(node, output)
+                if std::mem::replace(&mut cached.has_outputs, true) {
+                    self.drop_output(node, OwnChunks::Keep)?;
+                }
+                match output_bytes {
+                    Some(bytes) => self.store_output_bytes(node, output, bytes, cached.has_staged),
+                    None => self.store_output_chunks(node, output),
+                }
             }
             // An inherited output is not the output of this execution.
             None if has_executed && cached.has_outputs => self.drop_output(node, OwnChunks::Drop),

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::connect::{connect, connect_to_read, set_pragmas};
+use super::dropped_outputs::drop_all_staged;
 use super::lock::Lock;
 use super::options::SqliteOptions;
-use super::outputs::drop_all_staged;
 use super::schema::{APPLICATION_ID, VERSION, migrate};
 use super::store_error::StoreError;
 use super::store_file::{StoreFile, open_private};

@@ -1,22 +1,18 @@
-//! Stored outputs: their chunks, the runs that hold them, and what is dropped when a run finishes.
+//! Stored outputs: their chunks, and the runs that hold them.
 //!
 //! A run has a row for each output that it can read. The chunks are dropped with the last row that
-//! names them. `journal` checks entries.
+//! names them, by `dropped_outputs`. `journal` checks entries.
 
 use async_trait::async_trait;
 use rusqlite::params;
 
 use super::SqliteStorage;
-use super::definitions::Definition;
 use super::reader::Reader;
 use super::store_error::StoreError;
-use super::sweep_queue::Sweep;
 use super::tx::Tx;
-use super::values::{
-    chunk_key, chunk_keys, hash, id, json, node_index, node_key, node_keys, to_i64, to_u64,
-};
+use super::values::{chunk_key, chunk_keys, hash, id, json, node_key, to_i64, to_u64};
 use crate::error::{Error, Result};
-use crate::model::{InheritedOutput, NodeIndex, Run, RunId, RunStatus, Scope};
+use crate::model::{InheritedOutput, NodeIndex, Run, RunId, Scope};
 use crate::storage::{OutputChunk, OutputRef, Outputs, StoredOutput, rules};
 
 #[async_trait]
@@ -114,23 +110,44 @@ impl Tx {
         }
         // Every chunk is recorded, not only the first, so that recovery drops them all.
         self.write("INSERT OR IGNORE INTO staged (key) VALUES (?)", [node])?;
-        self.write(
-            "INSERT OR REPLACE INTO chunks (key, bytes) VALUES (?, ?)",
-            params![key, &bytes[..]],
-        )?;
-        Ok(())
+        self.put_chunk_bytes(key, bytes)
     }
 
-    /// Makes the written chunks of a node its output.
+    /// Makes bytes the output of a node that has none.
+    ///
+    /// `has_chunks` says whether chunks of the node may be there. Bytes of another length than
+    /// `output` names become no output.
+    pub(super) fn store_output_bytes(
+        &mut self,
+        node: i64,
+        output: &OutputRef,
+        bytes: &[u8],
+        has_chunks: bool,
+    ) -> Result<(), StoreError> {
+        if has_chunks {
+            self.drop_staged_node(node)?;
+        }
+        let names_them = (output.length, output.chunk_count) == (bytes.len() as u64, 1);
+        let Some(key) = chunk_key(node, 0).filter(|_| names_them) else {
+            return Ok(());
+        };
+        self.put_chunk_bytes(key, bytes)?;
+        self.insert_output(node, node, output)
+    }
+
+    /// Makes the written chunks of a node that has no output its output.
     ///
     /// If a chunk is missing, the node gets no output.
-    pub(super) fn store_output(&mut self, node: i64, output: &OutputRef) -> Result<(), StoreError> {
+    pub(super) fn store_output_chunks(
+        &mut self,
+        node: i64,
+        output: &OutputRef,
+    ) -> Result<(), StoreError> {
         let OutputRef {
-            hash,
+            hash: _,
             length,
             chunk_count,
         } = output;
-        self.drop_output(node, OwnChunks::Keep)?;
         let (first, last) = chunk_keys(node);
         let written = self.row(
             "SELECT count(*), ifnull(sum(length(bytes)), 0) FROM chunks WHERE key BETWEEN ? AND ?",
@@ -140,11 +157,34 @@ impl Tx {
         if written != Some((u64::from(*chunk_count), *length)) {
             return self.drop_staged_node(node);
         }
-        self.write(
-            "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?1, ?1, ?2, ?3, ?4)",
-            params![node, hash, to_i64(*length), chunk_count],
-        )?;
+        self.insert_output(node, node, output)?;
         self.write("DELETE FROM staged WHERE key = ?", [node])?;
+        Ok(())
+    }
+
+    fn put_chunk_bytes(&mut self, key: i64, bytes: &[u8]) -> Result<(), StoreError> {
+        self.write(
+            "INSERT OR REPLACE INTO chunks (key, bytes) VALUES (?, ?)",
+            params![key, bytes],
+        )?;
+        Ok(())
+    }
+
+    fn insert_output(
+        &mut self,
+        node: i64,
+        source: i64,
+        output: &OutputRef,
+    ) -> Result<(), StoreError> {
+        let OutputRef {
+            hash,
+            length,
+            chunk_count,
+        } = output;
+        self.write(
+            "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?, ?, ?, ?, ?)",
+            params![node, source, hash, to_i64(*length), chunk_count],
+        )?;
         Ok(())
     }
 
@@ -156,15 +196,8 @@ impl Tx {
             else {
                 continue;
             };
-            let OutputRef {
-                hash,
-                length,
-                chunk_count,
-            } = held.output;
-            self.write(
-                "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?, ?, ?, ?, ?)",
-                params![node_key(key, inherited.node_index), held.source, hash, to_i64(length), chunk_count],
-            )?;
+            let node = node_key(key, inherited.node_index);
+            self.insert_output(node, held.source, &held.output)?;
         }
         Ok(())
     }
@@ -214,122 +247,4 @@ impl Tx {
         }
         Ok(None)
     }
-
-    /// Drops the outputs that a run no longer needs after its outcome.
-    pub(super) fn settle_outputs(
-        &mut self,
-        key: i64,
-        run: &Run,
-        definition: &Definition,
-        result_bytes_max: u64,
-    ) -> Result<(), StoreError> {
-        match run.status {
-            RunStatus::Pending | RunStatus::Running | RunStatus::Failed => Ok(()),
-            RunStatus::Cancelled if run.resumed_from.is_some() => Ok(()),
-            RunStatus::Cancelled => self.drop_outputs(key, |_, _| false),
-            RunStatus::Success => {
-                let is_result = |node_index, length| {
-                    definition.graph.downstream(node_index).is_empty() && length <= result_bytes_max
-                };
-                self.drop_outputs(key, is_result)?;
-                self.drop_chain_outputs(key, run)
-            }
-        }
-    }
-
-    fn drop_chain_outputs(&mut self, key: i64, run: &Run) -> Result<(), StoreError> {
-        if run.resumed_from.is_none() {
-            return Ok(());
-        }
-        let others = self.rows(
-            "SELECT key FROM runs WHERE (id = ?1 OR first_run = ?1) AND key <> ?2",
-            params![id(&run.first_run), key],
-            |row| Ok(row.get(0)?),
-        )?;
-        others
-            .into_iter()
-            .try_for_each(|other| self.drop_outputs(other, |_, _| false))
-    }
-
-    /// Drops the outputs of a run, except those for which `is_retained` returns true.
-    pub(super) fn drop_outputs(
-        &mut self,
-        run: i64,
-        is_retained: impl Fn(NodeIndex, u64) -> bool,
-    ) -> Result<(), StoreError> {
-        let (first, last) = node_keys(run);
-        let outputs = self.rows(
-            "SELECT key, length FROM outputs WHERE key BETWEEN ? AND ?",
-            [first, last],
-            |row| Ok((row.get::<_, i64>(0)?, to_u64(row.get(1)?))),
-        )?;
-        outputs
-            .into_iter()
-            .filter(|(node, length)| !is_retained(node_index(*node), *length))
-            .try_for_each(|(node, _)| self.drop_output(node, OwnChunks::Sweep))
-    }
-
-    /// Drops a run's row of an output. The last such row takes the chunks with it.
-    pub(super) fn drop_output(&mut self, node: i64, own: OwnChunks) -> Result<(), StoreError> {
-        let source: Option<i64> =
-            self.row("SELECT source FROM outputs WHERE key = ?", [node], |row| {
-                Ok(row.get(0)?)
-            })?;
-        let Some(source) = source else {
-            return Ok(());
-        };
-        self.write("DELETE FROM outputs WHERE key = ?", [node])?;
-        if source == node && own == OwnChunks::Keep {
-            return Ok(());
-        }
-        // The node may execute again and write chunks under the same keys.
-        let is_now = source == node && own == OwnChunks::Drop;
-        let holder = self.row(
-            "SELECT 1 FROM outputs WHERE key = ?1 UNION ALL SELECT 1 FROM outputs WHERE source = ?1 AND source <> key LIMIT 1",
-            [source],
-            |_| Ok(()),
-        )?;
-        match holder {
-            Some(()) => Ok(()),
-            None if is_now => self.drop_chunks(source),
-            None => self.sweep_later(Sweep::Chunks, source),
-        }
-    }
-
-    fn drop_staged_node(&mut self, node: i64) -> Result<(), StoreError> {
-        self.write("DELETE FROM staged WHERE key = ?", [node])?;
-        self.drop_chunks(node)
-    }
-
-    fn drop_chunks(&mut self, node: i64) -> Result<(), StoreError> {
-        let (first, last) = chunk_keys(node);
-        self.write(
-            "DELETE FROM chunks WHERE key BETWEEN ? AND ?",
-            [first, last],
-        )?;
-        Ok(())
-    }
-}
-
-/// What happens to the chunks of a node's own output when its row is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OwnChunks {
-    /// They are dropped unless another row names them.
-    Drop,
-    /// The same, in small steps: their run has finished, so that no chunk follows.
-    Sweep,
-    /// They are kept, because the caller writes a new row that names them.
-    Keep,
-}
-
-/// Drops all chunks that no entry has named. Their writers are dead.
-pub(super) fn drop_all_staged(tx: &mut Tx) -> Result<(), StoreError> {
-    let nodes = tx.rows(
-        "SELECT key FROM staged",
-        [],
-        |row| Ok(row.get::<_, i64>(0)?),
-    )?;
-    nodes
-        .into_iter()
-        .try_for_each(|node| tx.drop_staged_node(node))
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
+use super::dropped_outputs::OwnChunks;
 use super::inbox::Inbox;
-use super::outputs::OwnChunks;
 use super::panics::log;
 use super::step::{StepFn, StepKind, WriteStep};
 use super::store_error::StoreError;

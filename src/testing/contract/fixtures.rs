@@ -284,6 +284,20 @@ pub(crate) fn node_succeeded(node_index: NodeIndex, output: OutputRef) -> Entry 
     Entry::NodeFinished(Box::new(node))
 }
 
+/// Returns the outcome of a node whose output travels with it.
+pub(crate) fn node_succeeded_with(node_index: NodeIndex, bytes: &'static [u8]) -> Entry {
+    with_bytes(node_succeeded(node_index, output_ref(&[bytes])), bytes)
+}
+
+/// Returns the outcome with these bytes of its output.
+pub(crate) fn with_bytes(entry: Entry, bytes: &'static [u8]) -> Entry {
+    let Entry::NodeFinished(mut node) = entry else {
+        return entry;
+    };
+    node.output_bytes = Some(bytes.into());
+    Entry::NodeFinished(node)
+}
+
 /// Returns the outcome of a node that is skipped because `from` executed it.
 pub(crate) fn node_reused(node_index: NodeIndex, from: RunId) -> Entry {
     let mut node = FinishedNode::new(node_index, NodeStatus::Skipped, at(40));

@@ -4,8 +4,8 @@
 
 use super::fixtures::{
     Driver, assert_kind, at, claim, claim_one, hash, node_finished, node_started, node_succeeded,
-    output_ref, pending_run, read_node, read_output, run_finished, run_id, save_for, scope,
-    started_run,
+    node_succeeded_with, output_ref, pending_run, read_node, read_output, run_finished, run_id,
+    save_for, scope, started_run, with_bytes,
 };
 use crate::error::ErrorKind::{NotFound, RunFinished, StaleEpoch};
 use crate::model::{Cancel, NodeStatus, RunStatus};
@@ -103,6 +103,47 @@ pub async fn a_chunk_of_a_finished_node_changes_nothing(storage: &dyn Storage) {
     assert_eq!(read_output(storage, driver.run, 0).await.unwrap(), b"abc");
 }
 
+/// Bytes in the outcome of a node MUST be its output.
+pub async fn bytes_in_the_outcome_are_the_output(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    for (node_index, bytes) in (0..).zip([&b"\0one"[..], b""]) {
+        let entries = [
+            node_started(node_index, 1),
+            node_succeeded_with(node_index, bytes),
+        ];
+        driver.append(storage, entries).await;
+        let stored = read_output(storage, driver.run, node_index).await;
+        assert_eq!(stored.as_deref(), Some(bytes));
+        let row = read_node(storage, driver.run, node_index).await;
+        assert_eq!(row.output_hash, Some(hash(bytes)));
+    }
+}
+
+/// Bytes in the outcome MUST replace all chunks of the node, even those before a crash.
+pub async fn bytes_in_the_outcome_replace_chunks(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    driver.put_chunks(storage, 0, &[b"one", b"two"]).await;
+    driver.put_chunks(storage, 1, &[b"one", b"two"]).await;
+    let entries = [node_started(0, 1), node_succeeded_with(0, b"three")];
+    driver.append(storage, entries).await;
+    let mut driver = Driver::new(&claim_one(storage, claim(2, 500), driver.run).await);
+    let entries = [node_started(1, 2), node_succeeded_with(1, b"four")];
+    driver.append(storage, entries).await;
+    assert_eq!(read_output(storage, driver.run, 0).await.unwrap(), b"three");
+    assert_eq!(read_output(storage, driver.run, 1).await.unwrap(), b"four");
+}
+
+/// Bytes of another length than the outcome names MUST read as absent.
+pub async fn bytes_of_another_length_are_no_output(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    let named = node_succeeded(0, output_ref(&[b"three"]));
+    driver
+        .append(storage, [node_started(0, 1), with_bytes(named, b"four")])
+        .await;
+    assert_eq!(read_output(storage, driver.run, 0).await, None);
+    assert_eq!(read_node(storage, driver.run, 0).await.output_hash, None);
+}
+
 /// The chunks of two nodes MUST NOT mix.
 pub async fn outputs_of_two_nodes_do_not_mix(storage: &dyn Storage) {
     let mut driver = started_run(storage, 1).await;
@@ -148,11 +189,13 @@ pub async fn a_chunk_is_fenced_like_an_entry(storage: &dyn Storage) {
     assert_eq!(read_output(storage, driver.run, 0).await, None);
 }
 
-/// Creates a run of `daily` whose three nodes have outputs of three, four and five bytes.
+/// Creates a run of `daily` whose three nodes have outputs of three, four and five bytes. The bytes
+/// of the second one travel with its outcome.
 async fn with_three_outputs(storage: &dyn Storage, n: u64) -> Driver {
     let mut driver = started_run(storage, n).await;
     driver.succeed(storage, 0, b"one").await;
-    driver.succeed(storage, 1, b"four").await;
+    let entries = [node_started(1, 1), node_succeeded_with(1, b"four")];
+    driver.append(storage, entries).await;
     driver.succeed(storage, 2, b"seven").await;
     driver
 }

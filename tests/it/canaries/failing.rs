@@ -149,6 +149,7 @@ fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.runs_max = 1_000;
     limits.nodes_engine_max = 1_000;
+    limits.inline_output_bytes_max = 0;
     // Every minute, leases are renewed and present notifiers are recorded.
     limits.lease = Duration::from_secs(180);
     limits.notifier_absent_max = Duration::from_secs(28 * 60);
