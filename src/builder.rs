@@ -472,6 +472,7 @@ impl Builder {
             registry.clone(),
             scheduled.clone(),
             compute.clone(),
+            &limits,
         );
         let engine = Engine::new(EngineParts {
             storage: Arc::clone(&storage),

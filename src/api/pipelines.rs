@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::call::Call;
+use super::precondition::{self, EntityTag};
 use super::problem::IssueBody;
-use super::{paging, precondition, response};
+use super::{paging, response};
 use crate::engine::SavedPipeline;
 use crate::error::Result;
 use crate::views::{PipelineFilter, PipelineView};
@@ -62,11 +63,12 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
         .views()
         .pipeline(call.pipeline_key(), &call.scope)
         .await?;
-    if let Some(response) = precondition::not_modified(&call.parts.headers, &pipeline.0)? {
-        return Ok(response);
+    let tag = EntityTag::of_pipeline(&pipeline.0)?;
+    if precondition::is_known(&call.parts.headers, &tag)? {
+        return Ok(precondition::not_modified(tag));
     }
     let mut response = response::json(StatusCode::OK, &pipeline);
-    precondition::set_etag(&mut response, &pipeline.0)?;
+    tag.set(&mut response);
     Ok(response)
 }
 
@@ -77,7 +79,7 @@ fn saved_response(status: StatusCode, saved: SavedPipeline) -> Result<Response<B
         warnings: saved.warnings.iter().map(IssueBody::from).collect(),
     };
     let mut response = response::json(status, &body);
-    precondition::set_etag(&mut response, &body.pipeline.0)?;
+    EntityTag::of_pipeline(&body.pipeline.0)?.set(&mut response);
     Ok(response)
 }
 

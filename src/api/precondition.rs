@@ -3,13 +3,13 @@
 //! The engine and storage check the expected version in one step with the change.
 
 use http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::body::Body;
-use super::response;
 use crate::engine::{Precondition, Revision};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::StoredPipeline;
+use crate::views::RunDocument;
 
 /// The entity tags of one header.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,9 +25,39 @@ struct Tag<'a> {
     text: &'a str,
 }
 
-/// Sets the `ETag` of a response to the tag of a pipeline.
-pub(super) fn set_etag(response: &mut Response<Body>, stored: &StoredPipeline) -> Result<()> {
-    response::set_header(response, ETAG, format!("\"{}\"", text_of(stored)))
+/// The strong entity tag of an answer.
+#[derive(Debug)]
+pub(super) struct EntityTag(HeaderValue);
+
+impl EntityTag {
+    /// Returns the tag of a pipeline, which changes with its version.
+    pub(super) fn of_pipeline(stored: &StoredPipeline) -> Result<Self> {
+        let tag = format!("\"{}.{}\"", stored.qualified_id(), stored.version);
+        let tag = HeaderValue::try_from(tag).map_err(|error| {
+            Error::internal("the id of a pipeline is no entity tag").with_source(error)
+        })?;
+        Ok(Self(tag))
+    }
+
+    /// Returns the tag of a run, which changes with its bytes.
+    pub(super) fn of_run(document: &RunDocument) -> Result<Self> {
+        let tag = HeaderValue::from_maybe_shared(document.tag.clone());
+        let tag = tag.map_err(|error| {
+            Error::internal("the tag of a run is no entity tag").with_source(error)
+        })?;
+        Ok(Self(tag))
+    }
+
+    /// Returns the text between the quotes.
+    fn text(&self) -> &[u8] {
+        let tag = self.0.as_bytes();
+        tag.get(1..tag.len().saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// Sets the `ETag` of a response.
+    pub(super) fn set(self, response: &mut Response<Body>) {
+        response.headers_mut().insert(ETAG, self.0);
+    }
 }
 
 /// Reads from `If-Match` which state of a pipeline a change expects.
@@ -47,31 +77,25 @@ pub(super) fn expected(headers: &HeaderMap) -> Result<Precondition> {
     ))
 }
 
-/// Returns the 304 response if `If-None-Match` says that the caller already has this state.
+/// Returns whether `If-None-Match` says that the caller already has the answer with this tag.
 ///
 /// # Errors
 /// `Malformed` (`invalid-parameter`) when the header is neither `*` nor a list of tags.
-pub(super) fn not_modified(
-    headers: &HeaderMap,
-    stored: &StoredPipeline,
-) -> Result<Option<Response<Body>>> {
-    let text = text_of(stored);
-    let is_current = match read(headers, &IF_NONE_MATCH)? {
+pub(super) fn is_known(headers: &HeaderMap, tag: &EntityTag) -> Result<bool> {
+    Ok(match read(headers, &IF_NONE_MATCH)? {
         None => false,
         Some(Tags::Any) => true,
-        Some(Tags::These(tags)) => tags.iter().any(|tag| tag.text == text),
-    };
-    if !is_current {
-        return Ok(None);
-    }
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    set_etag(&mut response, stored)?;
-    Ok(Some(response))
+        // Weak comparison: the mark of a weak tag does not count.
+        Some(Tags::These(tags)) => tags.iter().any(|own| own.text.as_bytes() == tag.text()),
+    })
 }
 
-fn text_of(stored: &StoredPipeline) -> String {
-    format!("{}.{}", stored.qualified_id(), stored.version)
+/// Returns the 304 response, with the tag of the answer that the caller has.
+pub(super) fn not_modified(tag: EntityTag) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    tag.set(&mut response);
+    response
 }
 
 fn revision(text: &str) -> Option<Revision> {

@@ -41,6 +41,11 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
     json_as(status, "application/json", value)
 }
 
+/// Returns a 200 response with a text that is JSON.
+pub(super) fn json_text(text: Bytes) -> Response<Body> {
+    whole(StatusCode::OK, "application/json", text)
+}
+
 /// Returns a response with this JSON and another content type.
 pub(super) fn json_as(
     status: StatusCode,

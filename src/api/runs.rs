@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
+use super::precondition::{self, EntityTag};
 use super::query::Query;
 use super::{idempotency, paging, query, response};
 use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
@@ -147,10 +148,14 @@ pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
 /// `GET /runs/{run_id}`
 pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
     call.read(|call| call.query().map(drop)).await?;
-    let bytes_max = call.engine().limits().page_bytes_max;
-    let id = call.run_id()?;
-    let run = call.views().run(id, &call.scope, bytes_max).await?;
-    Ok(response::json(StatusCode::OK, &run))
+    let run = call.views().run(call.run_id()?, &call.scope).await?;
+    let tag = EntityTag::of_run(&run)?;
+    if precondition::is_known(&call.parts.headers, &tag)? {
+        return Ok(precondition::not_modified(tag));
+    }
+    let mut response = response::json_text(run.json);
+    tag.set(&mut response);
+    Ok(response)
 }
 
 /// `GET /runs`

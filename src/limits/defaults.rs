@@ -69,6 +69,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             uri_bytes_max: 8 * KIB,
             page_bytes_max: 8 * MIB,
+            finished_runs_bytes_max: 8 * MIB,
             log_page_max: 10_000,
             notifier_in_flight_max: 16,
             notifier_timeout: Duration::from_secs(30),

@@ -158,6 +158,9 @@ pub struct Limits {
     /// The size of an answer. 8 MiB: some seconds on a slow line. A list or a log ends early, and
     /// names where it goes on; any other answer has fewer items or shorter errors.
     pub page_bytes_max: usize,
+    /// The size of the finished runs that are kept in memory as JSON, because callers have read
+    /// them. 8 MiB: thousands of runs with a few nodes. With 0, each is read from storage.
+    pub finished_runs_bytes_max: usize,
     /// The number of log lines in one response. 10,000.
     pub log_page_max: usize,
     /// The number of events in flight to a notifier, each of a different run. 16: some hundreds per

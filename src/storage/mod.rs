@@ -19,6 +19,7 @@ mod memory;
 mod node_indexes;
 mod outputs;
 mod pipelines;
+mod purges;
 mod queue;
 mod rules;
 mod runs;
@@ -44,6 +45,7 @@ pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{
     DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SavedBy, SlugChoice,
 };
+pub(crate) use purges::Unpurged;
 pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 pub(crate) use rules::{blocks_resume, not_resumable};
 pub use runs::{

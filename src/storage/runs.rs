@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::NewBackfill;
+use super::purges::Unpurged;
 use crate::error::Result;
 use crate::model::{
     BackfillId, NodeId, NodeRun, Page, PageRequest, Pipeline, PipelineId, Preview, Profile,
@@ -190,7 +191,11 @@ impl CancelOutcome {
 }
 
 /// A run with its definition and its nodes.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Floret's own backends note in a finished run that it does not change until it is purged, and the
+/// service then keeps its JSON. A storage that wraps such a backend and has other answers returns a
+/// detail of its own ([`RunDetail::new`]), which has no such note.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunDetail {
     /// The run.
@@ -200,6 +205,8 @@ pub struct RunDetail {
     /// The nodes that have an entry, by [`NodeIndex`](crate::storage::NodeIndex). Every other node
     /// has the status [`RunStatus::unstarted_node`].
     pub nodes: Vec<NodeRun>,
+    /// What is known of later purges, if the run is finished and its backend counts them.
+    pub(crate) unpurged: Option<Unpurged>,
 }
 
 impl RunDetail {
@@ -210,7 +217,28 @@ impl RunDetail {
             run,
             definition,
             nodes,
+            unpurged: None,
         }
+    }
+
+    /// Notes what the read of this run knows of later purges. A run that is not finished may change
+    /// otherwise.
+    pub(super) fn known_unpurged(mut self, unpurged: Option<Unpurged>) -> Self {
+        self.unpurged = unpurged.filter(|_| self.run.status.is_terminal());
+        self
+    }
+}
+
+impl PartialEq for RunDetail {
+    /// Compares the runs, whatever is known of purges.
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            run,
+            definition,
+            nodes,
+            unpurged: _,
+        } = self;
+        *run == other.run && *definition == other.definition && *nodes == other.nodes
     }
 }
 

@@ -10,6 +10,7 @@ mod drift;
 #[cfg(feature = "websocket")]
 mod events;
 mod export;
+mod finished_runs;
 mod line;
 mod lineage;
 mod logs;
@@ -18,6 +19,7 @@ mod pages;
 mod pipelines;
 mod preview;
 mod profile;
+mod run_document;
 mod run_size;
 mod runs;
 mod schedules;
@@ -27,9 +29,11 @@ mod variables;
 
 use std::sync::Arc;
 
+use self::finished_runs::FinishedRuns;
 use crate::compute::Compute;
 use crate::error::{Error, Problem, Result};
 use crate::executor::Registry;
+use crate::limits::Limits;
 use crate::model::{NodeId, Pipeline, RunId, ScheduledPipelines, Scope};
 use crate::storage::{RunDetail, Storage};
 
@@ -49,6 +53,7 @@ pub(crate) use lineage::LineageFilter;
 pub(crate) use logs::{LogFilter, LogReader};
 pub(crate) use pages::{Cut, Listed, to_json};
 pub(crate) use pipelines::PipelineView;
+pub(crate) use run_document::RunDocument;
 pub(crate) use search::SearchFilter;
 pub(crate) use system::EngineFacts;
 pub(crate) use variables::VariableView;
@@ -82,6 +87,9 @@ pub struct Views {
     // An async lock: it is fair, and it is held while another thread parses.
     lineage_lock: Arc<tokio::sync::Mutex<()>>,
     compute: Compute,
+    finished_runs: Arc<FinishedRuns>,
+    /// The size of a run as JSON beyond which the errors of its nodes are cut.
+    run_bytes_max: usize,
 }
 
 impl Views {
@@ -90,6 +98,7 @@ impl Views {
         registry: Registry,
         scheduled: ScheduledPipelines,
         compute: Compute,
+        limits: &Limits,
     ) -> Self {
         Self {
             storage,
@@ -97,6 +106,8 @@ impl Views {
             scheduled,
             lineage_lock: Arc::default(),
             compute,
+            finished_runs: Arc::new(FinishedRuns::new(limits.finished_runs_bytes_max)),
+            run_bytes_max: limits.page_bytes_max,
         }
     }
 

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::finished_runs::FinishedRun;
 use super::pages::Listed;
+use super::run_document::{INLINE_BYTES_MAX, RunDocument, bytes_of};
 use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -74,19 +76,37 @@ impl Listed for RunSummary {
 }
 
 impl Views {
-    /// Returns the run with every node, including those that have not started, as JSON. The errors
-    /// of the nodes are cut if the run has more than `bytes_max` bytes with them.
+    /// Returns the run with every node, including those that have not started. The errors of the
+    /// nodes are cut if the answer is too large with them.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
-    pub(crate) async fn run(
-        &self,
-        run: RunId,
-        scope: &Scope,
-        bytes_max: usize,
-    ) -> Result<Box<RawValue>> {
-        let view = RunView::try_from(self.detail(run, scope).await?)?;
-        view.into_json(bytes_max)
+    pub(crate) async fn run(&self, run: RunId, scope: &Scope) -> Result<RunDocument> {
+        if let Some(document) = self.finished_runs.find(run, scope) {
+            return Ok(document);
+        }
+        let mut detail = self.detail(run, scope).await?;
+        let (tenant, unpurged) = (detail.run.tenant.clone(), detail.unpurged.take());
+        let json = RunView::try_from(detail)?.into_json(self.run_bytes_max)?;
+        let document = self.document(json).await?;
+        if let Some(unpurged) = unpurged {
+            let finished = FinishedRun {
+                tenant,
+                document: document.clone(),
+                unpurged,
+            };
+            self.finished_runs.add(run, finished);
+        }
+        Ok(document)
+    }
+
+    async fn document(&self, json: Box<RawValue>) -> Result<RunDocument> {
+        let bytes = bytes_of(json);
+        if bytes.len() <= INLINE_BYTES_MAX {
+            return Ok(RunDocument::new(bytes));
+        }
+        let tagged = self.compute.run(move || RunDocument::new(bytes)).await;
+        tagged.map_err(|error| Error::internal("the run could not be hashed").with_source(error))
     }
 
     /// Checks that the run exists.
@@ -132,6 +152,7 @@ impl TryFrom<RunDetail> for RunView {
             run,
             definition,
             nodes,
+            unpurged: _,
         } = detail;
         let node_runs = if nodes.len() == definition.nodes.len() {
             nodes

@@ -49,13 +49,15 @@ async fn no_response_is_cached_sniffed_or_embedded_by_another_origin() {
             assert_eq!(response.status, status, "{what}: {response:?}");
             assert_restricted(&what, &response);
         }
-        let etag = host.get("/api/pipelines/daily").await;
-        let known = Request::get("/api/pipelines/daily")
-            .header("if-none-match", etag.header("etag"))
-            .body(Full::default());
-        let unchanged = host.send(known.unwrap()).await;
-        assert_eq!(unchanged.status, 304);
-        assert_restricted("304", &unchanged);
+        for path in ["/api/pipelines/daily", &run] {
+            let shown = host.get(path).await;
+            let known = Request::get(path)
+                .header("if-none-match", shown.header("etag"))
+                .body(Full::default());
+            let unchanged = host.send(known.unwrap()).await;
+            assert_eq!(unchanged.status, 304, "{path}");
+            assert_restricted("304", &unchanged);
+        }
         let closed = host.floret.service(Access::from_extensions());
         let refused = send(&closed, request(Method::GET, "/api/runs", None)).await;
         assert_eq!(refused.status, 401);

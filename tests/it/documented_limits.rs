@@ -141,6 +141,7 @@ fn the_guide_for_operators_gives_the_default_limits() {
         ),
         size(limits.datasets_bytes_max),
         size(limits.output_bytes_max),
+        size(limits.finished_runs_bytes_max),
     ];
     check_table("docs/guides/operating.md", "# Limits", &expected);
 }

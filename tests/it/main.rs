@@ -32,6 +32,7 @@ mod api_nodes;
 mod api_pipelines;
 mod api_preconditions;
 mod api_resumes;
+mod api_run_tags;
 mod api_runs;
 mod api_schedules;
 mod api_search;

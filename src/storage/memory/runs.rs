@@ -271,7 +271,9 @@ impl Runs for MemoryStorage {
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
-        Ok(self.state()?.run(run, scope).map(RunRow::detail))
+        let state = self.state()?;
+        let found = state.run(run, scope).map(RunRow::detail);
+        Ok(found.map(|detail| detail.known_unpurged(state.purges.unpurged())))
     }
 
     async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {

@@ -64,7 +64,9 @@ impl System for MemoryStorage {
     }
 
     async fn close(&self) -> Result<()> {
-        self.0.state.lock().is_closed = true;
+        let mut state = self.0.state.lock();
+        state.is_closed = true;
+        state.purges.close();
         Ok(())
     }
 }

@@ -134,6 +134,7 @@ impl Writer {
         let found = &self.published.found_pipelines;
         // Until the outcome is known, callers find pipelines in the rows.
         let _change = (tx.state.pipelines.has_changes()).then(|| found.begin_change());
+        let _purge = tx.has_purged.then(|| self.published.purges.begin());
         let commit_no = tx.state.commit_no;
         let newest_seq = tx.newest_seq();
         let Err(error) = self.try_commit(&tx) else {

@@ -238,7 +238,12 @@ impl SqliteStorage {
     async fn shut_down(&self) -> Result<()> {
         let outcome = self.0.closed.get_or_init(|| async {
             let handle = Arc::clone(&self.0);
-            let joined = tokio::task::spawn_blocking(move || handle.join_threads()).await;
+            let join = move || {
+                let outcome = handle.join_threads();
+                handle.published.purges.close();
+                outcome
+            };
+            let joined = tokio::task::spawn_blocking(join).await;
             let error = joined.unwrap_or_else(|_| Err(unclean_close())).err()?;
             Some((error.problem(), error.to_string()))
         });

@@ -221,6 +221,7 @@ impl Tx {
             self.backfills
                 .note(backfill, Some(RunStatus::Success), None);
         }
+        self.has_purged = true;
         self.write("DELETE FROM runs WHERE key = ?", [key])?;
         self.sweep_later(Sweep::Run, *key)
     }

@@ -35,12 +35,15 @@ impl Runs for SqliteStorage {
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
-        let scope = scope.clone();
+        let (scope, purges) = (scope.clone(), self.0.published.purges.clone());
         self.read(move |reader| {
-            reader.snapshot(|reader| {
+            // Before the snapshot, so that it has every purge that has ended by now.
+            let unpurged = purges.unpurged();
+            let found = reader.snapshot(|reader| {
                 let found = reader.run_row(run, &scope)?;
                 found.map(|row| reader.detail(row)).transpose()
-            })
+            })?;
+            Ok(found.map(|detail| detail.known_unpurged(unpurged)))
         })
         .await
     }

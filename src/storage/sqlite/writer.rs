@@ -20,6 +20,7 @@ use super::store_file::StoreFile;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
 use crate::error::{Error, Result};
+use crate::storage::purges::Purges;
 
 /// The state that the writer publishes to the handles.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(super) struct Published {
     /// Whether the writer thread has ended. It guards no other data either.
     is_writer_gone: AtomicBool,
     pub(super) found_pipelines: Arc<FoundPipelines>,
+    pub(super) purges: Purges,
     /// The rows that the writer and the readers could not read.
     pub(super) unreadable: Arc<UnreadableRows>,
     #[cfg(any(test, feature = "testing"))]
@@ -44,6 +46,7 @@ impl Published {
             newest_seq: AtomicU64::new(newest_seq),
             is_writer_gone: AtomicBool::new(false),
             found_pipelines: Arc::default(),
+            purges: Purges::default(),
             unreadable,
             #[cfg(any(test, feature = "testing"))]
             fault_injector: FaultInjector::default(),

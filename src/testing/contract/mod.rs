@@ -236,6 +236,8 @@ macro_rules! storage_contract {
                 a_scoped_purge_counts_the_runs_of_other_tenants,
                 a_purge_preview_changes_nothing,
                 runs_finished_at_the_same_time_are_purged_one_by_one,
+                a_purge_ends_what_earlier_reads_know,
+                a_close_ends_what_earlier_reads_know,
             ],
         }
     };

@@ -5,10 +5,10 @@
 
 use super::fixtures::{
     Driver, at, claim, create, finished_run, list_run_ids, new_run, pending_run, pipeline_id,
-    run_finished, run_id, save, save_for, scope, snapshot, started_run,
+    read_run, run_finished, run_id, save, save_for, scope, snapshot, started_run,
 };
 use crate::model::{RunId, RunStatus};
-use crate::storage::{Purge, PurgeMode, RunFilter, Storage};
+use crate::storage::{Purge, PurgeMode, RunDetail, RunFilter, Storage, Unpurged};
 
 /// Creates runs 1 to 4 of `daily` and 5 and 6 of `hourly`, all failed.
 async fn failed_runs_of_two_pipelines(storage: &dyn Storage) {
@@ -136,4 +136,38 @@ pub async fn runs_finished_at_the_same_time_are_purged_one_by_one(storage: &dyn 
     }
     assert_eq!(storage.purge(purge).await.unwrap().deleted, 0);
     assert_eq!(remaining(storage, "daily").await, [run_id(4)]);
+}
+
+/// Returns whether a backend still notes that no run was purged since it has read this one.
+fn is_known_unpurged(detail: &RunDetail) -> bool {
+    detail.unpurged.as_ref().is_some_and(Unpurged::holds)
+}
+
+/// A backend that notes in a finished run that it is not purged MUST end this before a purge
+/// returns that deletes runs. It MUST NOT note it in a run that may still change.
+pub async fn a_purge_ends_what_earlier_reads_know(storage: &dyn Storage) {
+    failed_runs_of_two_pipelines(storage).await;
+    started_run(storage, 7).await;
+    pending_run(storage, 8).await;
+    for unfinished in [7, 8] {
+        let found = read_run(storage, run_id(unfinished)).await;
+        assert!(!is_known_unpurged(&found));
+    }
+    let (purged, kept) = (run_id(1), run_id(4));
+    let before = [
+        read_run(storage, purged).await,
+        read_run(storage, kept).await,
+    ];
+    storage.purge(purge_keeping(1, 100)).await.unwrap();
+    for found in before {
+        assert!(!is_known_unpurged(&found));
+    }
+}
+
+/// A close MUST end what earlier reads know of purges, because nothing is read any more.
+pub async fn a_close_ends_what_earlier_reads_know(storage: &dyn Storage) {
+    finished_run(storage, 1, RunStatus::Success).await;
+    let before = read_run(storage, run_id(1)).await;
+    storage.close().await.unwrap();
+    assert!(!is_known_unpurged(&before));
 }

@@ -10,7 +10,8 @@ use super::lanes::Lanes;
 use super::state::State;
 use super::*;
 use crate::model::Cancel;
-use crate::storage::CancelRequest;
+use crate::storage::{CancelRequest, Purge};
+use crate::testing::contract::fixtures;
 
 async fn commit_no(storage: &SqliteStorage) -> i64 {
     let step = |tx: &mut Tx| Ok(tx.state.commit_no);
@@ -263,4 +264,31 @@ async fn no_caller_waits_twice_for_the_write_lock_of_another_program() {
         assert_eq!(created.unwrap_err().kind(), ErrorKind::Unavailable);
     }
     storage.create_runs(create(9)).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_a_commit_that_may_have_purged_runs_ends_what_earlier_reads_know() {
+    let (_dir, storage) = store().await;
+    let known = async |n| {
+        let found = fixtures::read_run(&storage, fixtures::run_id(n)).await;
+        found.unpurged.unwrap()
+    };
+    let purge = async || {
+        let all = Purge::new(at(1_000_000), 100);
+        storage.purge(all).await.map(|purged| purged.deleted)
+    };
+    fixtures::finished_run(&storage, 1, RunStatus::Success).await;
+    let before = known(1).await;
+    let mut of_no_run = Purge::new(at(1_000_000), 100);
+    of_no_run.keep_last = 1;
+    storage.purge(of_no_run).await.unwrap();
+    storage.create_runs(create(2)).await.unwrap();
+    assert!(before.holds());
+    storage.fail_next_commit(CommitFault::BeforeEffect);
+    purge().await.unwrap_err();
+    assert!(!before.holds());
+    let before = known(1).await;
+    storage.fail_next_commit(CommitFault::AfterEffect);
+    assert_eq!(purge().await.unwrap(), 1);
+    assert!(!before.holds());
 }
