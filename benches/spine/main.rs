@@ -11,6 +11,7 @@
 )]
 
 mod bare;
+mod engine;
 mod queued;
 mod workload;
 
@@ -19,7 +20,8 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 
-use workload::{BACKENDS, Backend, Shape, timed};
+use engine::{BACKENDS, Backend, SHAPES};
+use workload::timed;
 
 /// The times of Floret and of the bare program, in turn.
 #[derive(Default)]
@@ -107,7 +109,7 @@ fn triggers(criterion: &mut Criterion) {
             criterion,
             &format!("trigger {COUNT} by 64 waiters, {backend:?}"),
             || State::open(&runtime, backend, 0, vec![workload::single()]),
-            |state| runtime.block_on(timed(workload::trigger(&state.floret, COUNT))),
+            |state| runtime.block_on(timed(engine::trigger(&state.floret, COUNT))),
             |state| {
                 runtime.block_on(timed(workload::trigger_bare(
                     state.bare.as_ref(),
@@ -141,13 +143,20 @@ fn drains(criterion: &mut Criterion) {
 
 fn graphs(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    for shape in [Shape::Chain, Shape::Fan, Shape::Layered] {
+    for shape in SHAPES {
         for backend in BACKENDS {
             measure(
                 criterion,
                 &format!("{shape:?} of {} nodes, {backend:?}", workload::NODES),
-                || State::open(&runtime, backend, 5, vec![workload::graph(shape)]),
-                |state| runtime.block_on(timed(workload::run_graph(&state.floret))),
+                || {
+                    State::open(
+                        &runtime,
+                        backend,
+                        5,
+                        vec![engine::graph("graph", shape, workload::NODES)],
+                    )
+                },
+                |state| runtime.block_on(timed(engine::execute(&state.floret, "graph"))),
                 |state| {
                     runtime.block_on(timed(workload::graph_bare(
                         state.bare.as_ref(),

@@ -9,7 +9,8 @@ use criterion::Criterion;
 use floret::{Floret, Pipeline};
 use tokio::runtime::Runtime;
 
-use crate::workload::{self, BACKENDS, Backend, timed};
+use crate::engine::{self, BACKENDS, Backend};
+use crate::workload::{self, timed};
 
 const QUEUED: usize = 100_000;
 
@@ -34,14 +35,7 @@ fn once(runtime: &Runtime, floret: &Floret) -> Duration {
     const ROUNDS: usize = 20;
     runtime.block_on(timed(async {
         for _ in 0..ROUNDS {
-            floret
-                .run("free")
-                .start()
-                .await
-                .unwrap()
-                .finished()
-                .await
-                .unwrap();
+            engine::execute(floret, "free").await;
         }
     }))
 }
@@ -49,11 +43,8 @@ fn once(runtime: &Runtime, floret: &Floret) -> Duration {
 /// Builds a Floret in which one pipeline waits at its limit: a run that never finishes holds its
 /// slot.
 async fn open(backend: Backend, dir: &std::path::Path, queued: usize) -> Floret {
-    let full = Pipeline::new("single")
-        .node("only", "endless")
-        .max_concurrent_runs(1);
     let free = Pipeline::new("free").node("only", "nothing");
-    let floret = workload::floret(backend, dir, 5, vec![full, free]).await;
-    workload::trigger(&floret, queued).await;
+    let floret = workload::floret(backend, dir, 5, vec![engine::at_its_limit(), free]).await;
+    engine::trigger(&floret, queued).await;
     floret
 }

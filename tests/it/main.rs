@@ -74,6 +74,7 @@ mod host_log;
 mod host_panics;
 mod host_threads;
 mod left_callers;
+mod links;
 mod log_panics;
 mod logs;
 mod lost_outputs;
