@@ -83,7 +83,7 @@ fn figures(rows: &Rows, filter: &FiguresFilter) -> Result<Vec<Figures>> {
             }
             Ok(by_day.into_values().collect())
         }
-        FiguresBy::Pipeline { count_max } => {
+        FiguresBy::FailingPipeline { count_max } => {
             let mut by_pipeline = BTreeMap::new();
             for run in runs {
                 let own = run.qualified_pipeline();
@@ -96,6 +96,7 @@ fn figures(rows: &Rows, filter: &FiguresFilter) -> Result<Vec<Figures>> {
                 count(figures, run);
             }
             let mut all: Vec<_> = by_pipeline.into_values().collect();
+            all.retain(|figures| figures.failed > 0);
             // The sort is stable, so pipelines with equal counts stay ordered by id and tenant.
             all.sort_by_key(|figures| std::cmp::Reverse(figures.failed));
             all.truncate(usize::try_from(count_max).unwrap_or(usize::MAX));

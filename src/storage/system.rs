@@ -38,9 +38,9 @@ pub enum FiguresBy {
     /// One entry for each day that has runs, oldest first.
     #[default]
     Day,
-    /// One entry for each pipeline in scope that exists and has runs, over all days of the filter.
-    /// The entries are sorted by failed runs in descending order, then by id and tenant.
-    Pipeline {
+    /// One entry for each pipeline in scope that exists and has failed runs, over all days of the
+    /// filter. The entries are sorted by failed runs in descending order, then by id and tenant.
+    FailingPipeline {
         /// The maximum number of entries.
         count_max: u32,
     },
@@ -204,7 +204,8 @@ pub trait System: Send + Sync + 'static {
     /// `Unavailable` if storage cannot answer.
     async fn stats(&self, scope: &Scope) -> Result<Stats>;
 
-    /// Returns the numbers of runs by status, grouped by UTC day of creation or by pipeline.
+    /// Returns the numbers of runs by status, grouped by UTC day of creation or by failing
+    /// pipeline.
     ///
     /// - Entries that count nothing MUST be omitted.
     /// - The figures MUST equal a recount at any time.

@@ -169,10 +169,10 @@ impl Views {
         };
         let mut filter = FiguresFilter::new(first.date, last.date);
         filter.scope = scope.clone();
-        filter.by = FiguresBy::Pipeline { count_max: FAILING };
+        filter.by = FiguresBy::FailingPipeline { count_max: FAILING };
         let mut failing = Vec::new();
         for figures in self.storage.figures(filter).await? {
-            let Some(pipeline) = figures.pipeline.filter(|_| figures.failed > 0) else {
+            let Some(pipeline) = figures.pipeline else {
                 continue;
             };
             let Qualified { id, tenant, .. } = pipeline;

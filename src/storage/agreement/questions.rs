@@ -31,7 +31,7 @@ impl World<'_> {
                 let mut filter = FiguresFilter::new(day(days.0.max(days.1)), day(days.1));
                 filter.pipeline = pipeline.map(|number| pipeline_id(&name_of(number)));
                 filter.scope = scope_of(scope);
-                for by in [FiguresBy::Day, FiguresBy::Pipeline { count_max: 2 }] {
+                for by in [FiguresBy::Day, FiguresBy::FailingPipeline { count_max: 2 }] {
                     filter.by = by;
                     drop(both!(self, question, |storage, _side| storage
                         .figures(filter.clone())));

@@ -66,7 +66,7 @@ impl Days {
                 .map(|(date, day)| day.figures(*date, filter))
                 .filter(|figures| *figures != Figures::new(figures.date))
                 .collect(),
-            FiguresBy::Pipeline { count_max } => {
+            FiguresBy::FailingPipeline { count_max } => {
                 let mut sums = BTreeMap::new();
                 for (pipeline, own) in days.flat_map(|(_, day)| day.matching(filter)) {
                     let sum = sums
@@ -76,7 +76,7 @@ impl Days {
                 }
                 let mut figures: Vec<_> = sums
                     .into_iter()
-                    .filter(|(pipeline, _)| is_live(pipeline))
+                    .filter(|(pipeline, sum)| sum.failed > 0 && is_live(pipeline))
                     .map(|(pipeline, sum)| Figures {
                         pipeline: Some(pipeline.clone()),
                         ..sum

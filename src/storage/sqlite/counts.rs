@@ -122,7 +122,10 @@ impl Tx {
                 pipeline,
                 tenant,
             } => self.write(
-                ADD_TO_PIPELINE,
+                match failed {
+                    0 => ADD_WITHOUT_FAILED,
+                    _ => ADD_TO_PIPELINE,
+                },
                 params![
                     day, pipeline, tenant, pending, running, success, failed, cancelled
                 ],
@@ -169,23 +172,36 @@ impl Tx {
     }
 }
 
-/// Adds counts to a row. A damaged count is clamped, so that a sum never overflows.
-macro_rules! add {
-    ($table:literal, $key:literal) => {
+/// Adds a count to a column. A damaged count is clamped, so that a sum never overflows.
+macro_rules! add_to {
+    ($column:literal) => {
         concat!(
-            "INSERT INTO ", $table, " (", $key, ", pending, running, success, failed, cancelled) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (", $key, ") DO UPDATE SET \
-             pending = max(min(pending, 9007199254740992), -9007199254740992) + excluded.pending, \
-             running = max(min(running, 9007199254740992), -9007199254740992) + excluded.running, \
-             success = max(min(success, 9007199254740992), -9007199254740992) + excluded.success, \
-             failed = max(min(failed, 9007199254740992), -9007199254740992) + excluded.failed, \
-             cancelled = max(min(cancelled, 9007199254740992), -9007199254740992) + excluded.cancelled"
+            $column,
+            " = max(min(",
+            $column,
+            ", 9007199254740992), -9007199254740992) + excluded.",
+            $column
         )
     };
 }
 
-const ADD_TO_PIPELINE: &str = add!("daily", "day, pipeline, tenant");
-const ADD_TO_TOTAL: &str = add!("totals", "tenant, unit, at");
+/// Adds counts to a row: all but those of failed runs, unless the column is named.
+macro_rules! add {
+    ($table:literal, $key:literal $(, $failed:literal)?) => {
+        concat!(
+            "INSERT INTO ", $table, " (", $key, ", pending, running, success, failed, cancelled) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (", $key, ") DO UPDATE SET ",
+            add_to!("pending"), ", ", add_to!("running"), ", ", add_to!("success"), ", ",
+            $(add_to!($failed), ", ",)? add_to!("cancelled")
+        )
+    };
+}
+
+const ADD_TO_PIPELINE: &str = add!("daily", "day, pipeline, tenant", "failed");
+/// A text that does not name `failed` leaves `daily_failed` alone. Otherwise, each commit for a
+/// pipeline that has failed on this day would write a page of that index.
+const ADD_WITHOUT_FAILED: &str = add!("daily", "day, pipeline, tenant");
+const ADD_TO_TOTAL: &str = add!("totals", "tenant, unit, at", "failed");
 
 const DELETE_OF_PIPELINE: &str = "DELETE FROM daily WHERE day = ? AND pipeline = ? AND tenant = ? \
      AND pending = 0 AND running = 0 AND success = 0 AND failed = 0 AND cancelled = 0";

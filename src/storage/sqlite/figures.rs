@@ -1,4 +1,5 @@
-//! Reads the figures: counts of runs by the day of their creation or by pipeline.
+//! Reads the figures: counts of runs by the day of their creation or by failing
+//! pipeline.
 //!
 //! `counts` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count
 //! cannot make it overflow.
@@ -15,7 +16,7 @@ use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
 use super::store_error::StoreError;
 use super::values::{date, day, pipeline_id, tenant, to_u64};
-use crate::model::{Qualified, RunStatus, Scope};
+use crate::model::{PipelineId, Qualified, RunStatus, Scope};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 impl Reader {
@@ -27,8 +28,8 @@ impl Reader {
             to,
             by,
         } = filter;
-        if let FiguresBy::Pipeline { count_max } = by {
-            return self.figures_by_pipeline(filter, *count_max);
+        if let FiguresBy::FailingPipeline { count_max } = by {
+            return self.figures_by_failing_pipeline(filter, *count_max);
         }
         let pipelines = match pipeline {
             None => None,
@@ -59,40 +60,53 @@ impl Reader {
         Ok(sum.map_or(0, to_u64))
     }
 
-    fn figures_by_pipeline(
+    fn figures_by_failing_pipeline(
         &self,
         filter: &FiguresFilter,
         count_max: u32,
     ) -> Result<Vec<Figures>, StoreError> {
-        let mut rows = Conditions::default();
-        let days = [day(filter.from), day(filter.to)].map(Value::Integer);
-        rows.add("day BETWEEN ? AND ?", days);
-        if let Some(tenant) = exact_tenant(&filter.scope) {
-            rows.add("tenant = ?", [Value::Text(tenant.to_owned())]);
-        }
+        let days = day(filter.from)..=day(filter.to);
+        let failing = self.failing_pipelines(filter, days.clone(), count_max)?;
+        let figures = failing.into_iter().map(|(key, pipeline)| {
+            let keys = PipelineKeys::One(key);
+            let rows = FigureRows::new(&filter.scope, Some(&keys), Some(days.clone()));
+            let sql = format!("SELECT min(day), {COUNTS} FROM {}", rows.sql);
+            let figures = self.row(&sql, params_from_iter(&rows.values), read_figures)?;
+            Ok(figures.map(|figures| Figures {
+                date: filter.from,
+                pipeline: Some(pipeline),
+                ..figures
+            }))
+        });
+        figures.filter_map(Result::transpose).collect()
+    }
+
+    /// Returns the key and the id of the pipelines with the most failed runs.
+    fn failing_pipelines(
+        &self,
+        filter: &FiguresFilter,
+        days: RangeInclusive<i64>,
+        count_max: u32,
+    ) -> Result<Vec<(i64, Qualified<PipelineId>)>, StoreError> {
+        let rows = FigureRows::of_failures(&filter.scope, days);
         let mut pipelines = Conditions::default();
         pipelines.add("p.slug IS NOT NULL", []);
         if let Some(pipeline) = &filter.pipeline {
             pipelines.add("p.id = ?", [Value::Text(pipeline.to_string())]);
         }
         pipelines.add_scope("p.tenant", &filter.scope);
-        // The rows of the days are neighbors, and few of them are those of a deleted pipeline.
         let sql = format!(
-            "SELECT f.*, p.id, p.tenant FROM (SELECT min(day), {COUNTS}, total(failed) AS fails, pipeline FROM daily{} \
-             GROUP BY pipeline HAVING {HAS_RUNS}) f CROSS JOIN pipelines p ON p.key = f.pipeline{} \
-             ORDER BY fails DESC, p.id, coalesce(p.tenant, '') LIMIT ?",
-            rows.sql(),
+            "SELECT p.key, p.id, p.tenant FROM (SELECT pipeline, total(failed) AS fails FROM {} GROUP BY pipeline) f \
+             CROSS JOIN pipelines p ON p.key = f.pipeline{} ORDER BY fails DESC, p.id, coalesce(p.tenant, '') LIMIT ?",
+            rows.sql,
             pipelines.sql(),
         );
         let limit = Value::Integer(i64::from(count_max));
-        let values = rows.values().iter().chain(pipelines.values());
+        let values = rows.values.iter().chain(pipelines.values());
         let values = params_from_iter(values.chain([&limit]));
         self.readable_rows("the figures of a pipeline", &sql, values, |row| {
-            let mut figures = read_figures(row)?;
-            figures.date = filter.from;
-            let id = pipeline_id(&row.get::<_, String>(8)?)?;
-            figures.pipeline = Some(Qualified::new(id, tenant(row.get(9)?)?));
-            Ok(figures)
+            let id = pipeline_id(&row.get::<_, String>(1)?)?;
+            Ok((row.get(0)?, Qualified::new(id, tenant(row.get(2)?)?)))
         })
     }
 }
@@ -144,16 +158,29 @@ impl FigureRows {
         }
     }
 
-    /// Returns the rows of pipelines. The days come first: the rows of a pipeline are no neighbors.
+    /// Returns the rows of pipelines.
     fn of_pipelines(
         scope: &Scope,
         pipelines: &PipelineKeys,
         days: Option<RangeInclusive<i64>>,
     ) -> Self {
-        // Runs without a tenant have no totals: those of all tenants have each of their days.
-        let days = total_rows(scope, UNIT_DAY, days);
         let mut rows = Conditions::default();
         rows.add_pipelines(pipelines, "pipeline", "pipeline");
+        Self::of_days(scope, days, rows)
+    }
+
+    /// Returns the rows with failed runs.
+    fn of_failures(scope: &Scope, days: RangeInclusive<i64>) -> Self {
+        let mut rows = Conditions::default();
+        rows.add("failed > 0", []);
+        Self::of_days(scope, Some(days), rows)
+    }
+
+    /// Returns the rows that meet conditions. The days come first: an index finds such rows of one
+    /// day.
+    fn of_days(scope: &Scope, days: Option<RangeInclusive<i64>>, mut rows: Conditions) -> Self {
+        // Runs without a tenant have no totals: those of all tenants have each of their days.
+        let days = total_rows(scope, UNIT_DAY, days);
         if let Some(tenant) = exact_tenant(scope) {
             rows.add("tenant = ?", [Value::Text(tenant.to_owned())]);
         }

@@ -82,6 +82,7 @@ macro_rules! definition_contract {
                 a_tick_depends_on_its_own_pipeline,
                 a_date_is_skipped_for_its_own_pipeline,
                 a_deletion_keeps_what_others_have,
+                figures_by_failing_pipeline_tell_the_owners_apart,
                 a_run_id_is_that_of_one_pipeline,
                 pages_lose_no_pipeline_with_a_shared_id,
             ],

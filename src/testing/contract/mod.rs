@@ -224,7 +224,7 @@ macro_rules! storage_contract {
                 stats_return_the_greatest_purged_sequence_number,
                 figures_equal_a_recount_at_any_time,
                 figures_cover_the_requested_days,
-                figures_by_pipeline_list_the_most_failures_first,
+                figures_by_failing_pipeline_list_the_most_failures_first,
                 a_purge_deletes_the_oldest_finished_runs_first,
                 a_purge_is_limited_to_its_scope,
                 a_purge_deletes_everything_that_belongs_to_its_runs,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::fixtures::{
     Driver, assert_problem, at, claim, claimed_ids, date, definition, figures_of_2024,
-    list_run_ids, new_backfill, pipeline_id, put, resume, run_finished, run_id, slug,
+    list_run_ids, new_backfill, pipeline_id, put, resume, run_finished, run_id, scope, slug,
 };
 use super::names::{create_for, creation, owners, save_all, save_for};
 use super::schedules::{advance, tick};
@@ -155,7 +155,7 @@ pub async fn a_deletion_keeps_what_others_have(storage: &dyn Storage) {
         create.idempotency = Some(key_of(owner));
         storage.create_runs(create).await.unwrap();
     }
-    finish_all(storage, 1, RunStatus::Success).await;
+    finish_all(storage, 1, RunStatus::Failed).await;
     delete(storage, "daily", ann.scope()).await;
     for (owner, run) in [(&none, Some(1)), (&ann, None), (&ben, Some(3))] {
         let found = storage.find_idempotent(&key_of(owner)).await.unwrap();
@@ -170,12 +170,35 @@ pub async fn a_deletion_keeps_what_others_have(storage: &dyn Storage) {
     };
     assert_eq!(list_run_ids(storage, runs).await, [3, 2, 1].map(run_id));
     let mut filter = figures_of_2024();
-    filter.by = FiguresBy::Pipeline { count_max: 9 };
+    filter.by = FiguresBy::FailingPipeline { count_max: 9 };
     let figures = storage.figures(filter).await.unwrap();
-    let counted = figures.into_iter().map(|one| (one.pipeline, one.success));
+    let counted = figures.into_iter().map(|one| (one.pipeline, one.failed));
     assert!(counted.eq([(Some(none), 1), (Some(ben), 1)]));
     for (owner, version) in owners().iter().zip([1, 2, 1]) {
         assert_eq!(save_for(storage, owner).await.version, version, "{owner}");
+    }
+}
+
+/// Figures by failing pipeline MUST tell apart the pipelines in scope that have the same id.
+pub async fn figures_by_failing_pipeline_tell_the_owners_apart(storage: &dyn Storage) {
+    save_all(storage).await;
+    for (n, owner) in (1..).zip(&owners()) {
+        create_for(storage, n, owner).await.unwrap();
+    }
+    finish_all(storage, 1, RunStatus::Failed).await;
+    for scope in [Scope::All, Scope::NoTenant, scope("ann"), scope("cy")] {
+        for id in ["daily", "hourly"] {
+            let mut filter = figures_of_2024();
+            filter.by = FiguresBy::FailingPipeline { count_max: 9 };
+            (filter.scope, filter.pipeline) = (scope.clone(), Some(pipeline_id(id)));
+            let figures = storage.figures(filter).await.unwrap();
+            let found = figures.into_iter().map(|one| (one.pipeline, one.failed));
+            let in_scope = owners()
+                .into_iter()
+                .filter(|owner| id == "daily" && scope.admits(owner.tenant.as_ref()));
+            let expected = in_scope.map(|owner| (Some(owner), 1));
+            assert!(found.eq(expected), "{scope:?} {id}");
+        }
     }
 }
 

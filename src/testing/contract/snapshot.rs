@@ -88,12 +88,17 @@ async fn runs(storage: &dyn Storage, scope: &Scope) -> Vec<RunDetail> {
     runs
 }
 
-/// Reads the figures by day, then those by pipeline.
+/// Reads the figures by day, of all pipelines and of each, then those by failing pipeline.
 async fn figures(storage: &dyn Storage, scope: Scope) -> Vec<Figures> {
     let mut filter = figures_of_2024();
     filter.scope = scope;
     let mut figures = storage.figures(filter.clone()).await.unwrap();
-    filter.by = FiguresBy::Pipeline { count_max: 100 };
+    for pipeline in pipelines(storage, filter.scope.clone()).await {
+        let mut filter = filter.clone();
+        (filter.scope, filter.pipeline) = (Scope::of(pipeline.tenant.as_ref()), Some(pipeline.id));
+        figures.extend(storage.figures(filter).await.unwrap());
+    }
+    filter.by = FiguresBy::FailingPipeline { count_max: 100 };
     figures.extend(storage.figures(filter).await.unwrap());
     figures
 }

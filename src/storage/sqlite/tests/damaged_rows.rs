@@ -306,7 +306,7 @@ async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
     )?;
     storage.figures(figures_of_2024()).await.step("figures")?;
     let mut by_pipeline = figures_of_2024();
-    by_pipeline.by = crate::storage::FiguresBy::Pipeline { count_max: 9 };
+    by_pipeline.by = crate::storage::FiguresBy::FailingPipeline { count_max: 9 };
     storage.figures(by_pipeline).await.step("by pipeline")?;
     storage.stats(&Scope::All).await.step("stats")?;
     storage.newest_run().await.step("newest run").map(drop)

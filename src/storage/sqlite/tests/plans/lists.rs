@@ -35,7 +35,7 @@ pub(super) async fn ask(storage: &SqliteStorage) {
 }
 
 async fn ask_for_figures(storage: &SqliteStorage, pipeline: Option<&PipelineId>, scope: &Scope) {
-    for by in [FiguresBy::Day, FiguresBy::Pipeline { count_max: 2 }] {
+    for by in [FiguresBy::Day, FiguresBy::FailingPipeline { count_max: 2 }] {
         let mut filter = figures_of_2024();
         (filter.by, filter.scope) = (by, scope.clone());
         filter.pipeline = pipeline.cloned();
