@@ -29,7 +29,8 @@ pub(super) struct Call {
     /// The query parameters that the route accepts.
     pub(super) query: &'static [Parameter],
     pub(super) payload: Payload,
-    pub(super) parts: Parts,
+    // A box, because a call moves several times on its way into the future of its handler.
+    pub(super) parts: Box<Parts>,
     pub(super) params: Params,
     /// The scope of the tenant that the request names, if it names one.
     pub(super) tenant: Option<Scope>,

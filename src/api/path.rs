@@ -6,14 +6,18 @@ use std::borrow::Cow;
 
 /// The decoded parameters of a path.
 #[derive(Debug, Default)]
-pub(super) struct Params(Vec<(String, String)>);
+pub(super) struct Params(Vec<(&'static str, String)>);
 
 impl Params {
     /// Decodes every parameter. Returns `None` if one is not decodable.
-    pub(super) fn decoded<'a>(given: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
-        let decoded =
-            given.map(|(name, value)| Some((name.to_owned(), decode(value)?.into_owned())));
-        decoded.collect::<Option<_>>().map(Self)
+    pub(super) fn decoded<'a>(
+        given: impl Iterator<Item = (&'static str, &'a str)>,
+    ) -> Option<Self> {
+        let mut params = Vec::with_capacity(given.size_hint().0);
+        for (name, value) in given {
+            params.push((name, decode(value)?.into_owned()));
+        }
+        Some(Self(params))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

@@ -81,7 +81,7 @@ pub(super) fn to_response_with(error: &Error, first_seq: Option<u64>) -> Respons
         first_seq,
         error: &detail,
     };
-    let mut response = response::json_as(status, "application/problem+json", &body);
+    let mut response = response::json_as(status, response::PROBLEM_JSON, &body);
     let headers = response.headers_mut();
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -46,12 +46,11 @@ impl Query {
     /// `Malformed` (`invalid-parameter`) with every problem: an unknown name, a single parameter
     /// that is given twice, broken encoding.
     pub(super) fn read(text: Option<&str>, known: &[Parameter]) -> Result<Self> {
+        let Some(text) = text else {
+            return Ok(Self::default());
+        };
         let (mut pairs, mut issues) = (Vec::new(), Vec::new());
-        for pair in text
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             match read_pair(pair, known, &pairs) {
                 Ok(pair) => pairs.push(pair),
                 Err(issue) => issues.push(issue),
@@ -189,8 +188,7 @@ impl Query {
 
 /// Returns the value of a parameter in a query whose other parameters may be wrong.
 pub(super) fn value_of(text: Option<&str>, name: &str) -> Option<String> {
-    let mut pairs = text.unwrap_or_default().split('&');
-    pairs.find_map(|pair| {
+    text?.split('&').find_map(|pair| {
         let (own, value) = pair.split_once('=').unwrap_or((pair, ""));
         let is_named = form_decode(own).is_some_and(|own| own == name);
         is_named.then(|| form_decode(value))?

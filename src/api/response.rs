@@ -17,6 +17,14 @@ const FLORET_TRUNCATED: HeaderName = HeaderName::from_static("floret-truncated")
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
+// Constants, because a value that is made for each response is checked for each response.
+pub(super) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const PRIVATE_NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+
 /// Sets the headers that every response has: no cache keeps it, no page of another origin embeds
 /// it, and no browser guesses its type.
 ///
@@ -24,32 +32,29 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
 pub(super) fn restrict(response: &mut Response<Body>) {
     let headers = response.headers_mut();
     let caching = if headers.contains_key(ETAG) {
-        "private, no-cache"
+        PRIVATE_NO_CACHE
     } else {
-        "no-store"
+        NO_STORE
     };
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        CROSS_ORIGIN_RESOURCE_POLICY,
-        HeaderValue::from_static("same-origin"),
-    );
+    headers.insert(CACHE_CONTROL, caching);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
 }
 
 /// Returns a response with this JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
-    json_as(status, "application/json", value)
+    json_as(status, APPLICATION_JSON, value)
 }
 
 /// Returns a 200 response with a text that is JSON.
 pub(super) fn json_text(text: Bytes) -> Response<Body> {
-    whole(StatusCode::OK, "application/json", text)
+    whole(StatusCode::OK, APPLICATION_JSON, text)
 }
 
 /// Returns a response with this JSON and another content type.
 pub(super) fn json_as(
     status: StatusCode,
-    content_type: &'static str,
+    content_type: HeaderValue,
     value: &impl Serialize,
 ) -> Response<Body> {
     match serde_json::to_vec(value) {
@@ -78,12 +83,12 @@ pub(super) fn cut(answer: &Cut<impl Serialize>) -> Response<Body> {
     response
 }
 
-fn whole(status: StatusCode, content_type: &'static str, bytes: Bytes) -> Response<Body> {
+fn whole(status: StatusCode, content_type: HeaderValue, bytes: Bytes) -> Response<Body> {
     let length = bytes.len();
     let mut response = Response::new(Body::complete(bytes));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_TYPE, content_type);
     // A response to HEAD loses its body but must still report the length.
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     response

@@ -149,7 +149,7 @@ impl RunsService {
             subject: route.subject,
             query: route.query,
             payload: route.payload,
-            parts,
+            parts: Box::new(parts),
             params,
             tenant,
             scope,
