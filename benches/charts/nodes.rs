@@ -1,7 +1,7 @@
 //! The cost of a node: runs of graphs of several sizes, from the trigger of the run to its end.
 //!
-//! The nodes do nothing. The time of a run is divided by the number of its nodes, so that the figure
-//! of a small graph has more of what the run itself costs.
+//! The nodes do nothing. The time of a run is divided by the number of its nodes, so that the
+//! figure of a small graph has more of what the run itself costs.
 
 use std::time::{Duration, Instant};
 
