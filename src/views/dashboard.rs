@@ -5,9 +5,10 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::calendar::{CalendarFilter, count_runs};
-use super::pages::{Cut, PageWalker};
+use super::pages::{Cut, PageWalker, to_json};
 use super::pipelines::PipelineSummary;
 use super::runs::RunSummary;
 use super::{PipelineFilter, RunFilter, Views};
@@ -39,7 +40,7 @@ pub(crate) struct DashboardFilter {
 
 /// The whole dashboard. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
-pub(crate) struct Dashboard {
+struct Dashboard {
     pipelines: Vec<PipelineSummary>,
     recent_runs: Vec<RunSummary>,
     trends: Vec<Trend>,
@@ -80,11 +81,11 @@ struct RunCounts {
 }
 
 impl Views {
-    /// Returns the dashboard at `filter.now`.
+    /// Returns the dashboard at `filter.now`, as JSON.
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.
-    pub(crate) async fn dashboard(&self, filter: DashboardFilter) -> Result<Cut<Dashboard>> {
+    pub(crate) async fn dashboard(&self, filter: DashboardFilter) -> Result<Cut<Box<RawValue>>> {
         let DashboardFilter {
             scope,
             pipelines,
@@ -124,9 +125,14 @@ impl Views {
             success_rate_24h: last_24h.success_rate(),
             trends: days.iter().map(Trend::from).collect(),
         };
-        let is_cut = dashboard.cut(bytes_max);
+        let mut json = to_json(&dashboard)?;
+        let is_cut = json.get().len() > bytes_max;
+        if is_cut {
+            dashboard.cut(bytes_max);
+            json = to_json(&dashboard)?;
+        }
         Ok(Cut {
-            value: dashboard,
+            value: json,
             is_cut,
         })
     }
@@ -212,18 +218,14 @@ impl Views {
 
 impl Dashboard {
     /// Removes the oldest runs and pipelines until the dashboard has at most `bytes_max` bytes as
-    /// JSON. Each of the lists may fill half of the room. Returns whether it removed any.
-    fn cut(&mut self, bytes_max: usize) -> bool {
-        if json_size(self) <= bytes_max {
-            return false;
-        }
+    /// JSON. Each of the lists may fill half of the room.
+    fn cut(&mut self, bytes_max: usize) {
         let runs = std::mem::take(&mut self.recent_runs);
         let pipelines = std::mem::take(&mut self.pipelines);
         let half = bytes_max.saturating_sub(json_size(self)) / 2;
         (self.recent_runs, self.pipelines) = (runs, pipelines);
         Room(half).cut(&mut self.recent_runs);
         Room(half).cut(&mut self.pipelines);
-        true
     }
 }
 

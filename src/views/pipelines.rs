@@ -9,25 +9,29 @@ use super::pages::Listed;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
-    Overlap, Page, PageRequest, Pipeline, PipelineId, Qualified, Scope, Slug, StoredPipeline,
-    TenantId, rfc3339, seconds,
+    Overlap, Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId,
+    rfc3339, seconds,
 };
 
 /// A pipeline with its whole definition.
 #[derive(Debug)]
 pub(crate) struct PipelineView(pub(crate) StoredPipeline);
 
-/// A pipeline in a list. Fields are in the order of the wire contract.
-#[derive(Debug, serde::Serialize)]
-pub(crate) struct PipelineSummary {
-    id: PipelineId,
-    pipeline_id: Slug,
-    name: String,
-    description: String,
+/// A pipeline in a list.
+#[derive(Debug)]
+pub(crate) struct PipelineSummary(StoredPipeline);
+
+/// The fields of a pipeline in a list, in the order of the wire contract.
+#[derive(serde::Serialize)]
+struct SummaryFields<'a> {
+    id: &'a PipelineId,
+    pipeline_id: &'a Slug,
+    name: &'a str,
+    description: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    schedule: Option<String>,
+    schedule: Option<&'a str>,
     enabled: bool,
-    tags: Vec<String>,
+    tags: &'a [String],
     node_count: usize,
     edge_count: usize,
     #[serde(serialize_with = "rfc3339::serialize")]
@@ -35,12 +39,12 @@ pub(crate) struct PipelineSummary {
     #[serde(serialize_with = "rfc3339::serialize")]
     updated_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<TenantId>,
+    tenant: Option<&'a TenantId>,
 }
 
 impl Listed for PipelineSummary {
     fn cursor(&self) -> String {
-        Qualified::new(&self.id, self.tenant.clone()).to_string()
+        self.0.qualified_id().to_string()
     }
 }
 
@@ -104,28 +108,30 @@ impl Views {
         page: PageRequest,
     ) -> Result<Page<PipelineSummary>> {
         let Page { items, total, next } = self.storage.list_pipelines(filter, page).await?;
-        let items = items.into_iter().map(PipelineSummary::from).collect();
+        let items = items.into_iter().map(PipelineSummary).collect();
         Ok(Page::new(items, total, next))
     }
 }
 
-impl From<StoredPipeline> for PipelineSummary {
-    fn from(stored: StoredPipeline) -> Self {
-        let definition = &stored.definition;
-        Self {
-            name: definition.name.clone(),
-            description: definition.description.clone(),
-            schedule: definition.schedule.clone(),
+impl Serialize for PipelineSummary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let stored = &self.0;
+        let definition = &*stored.definition;
+        let fields = SummaryFields {
+            id: &stored.id,
+            pipeline_id: &stored.slug,
+            name: &definition.name,
+            description: &definition.description,
+            schedule: definition.schedule.as_deref(),
             enabled: definition.enabled,
-            tags: definition.tags.clone(),
+            tags: &definition.tags,
             node_count: definition.nodes.len(),
             edge_count: definition.edges.len(),
-            id: stored.id,
-            pipeline_id: stored.slug,
             created_at: stored.created_at,
             updated_at: stored.updated_at,
-            tenant: stored.tenant,
-        }
+            tenant: stored.tenant.as_ref(),
+        };
+        fields.serialize(serializer)
     }
 }
 

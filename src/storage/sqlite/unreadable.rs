@@ -72,22 +72,22 @@ impl UnreadableRows {
     }
 }
 
-/// Returns the first column of a row, for the log.
-pub(super) fn row_key(row: &Row<'_>) -> String {
-    match row.get_ref(0) {
-        Ok(ValueRef::Integer(key)) => key.to_string(),
-        Ok(ValueRef::Blob(bytes)) => bytes
-            .iter()
-            .take(KEY_CHARS_MAX / 2)
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+/// Returns the first column of a row, for the log. It is read when it is displayed: lists ask for
+/// the key of each row.
+pub(super) fn row_key(row: &Row<'_>) -> impl fmt::Display {
+    fmt::from_fn(|f| match row.get_ref(0) {
+        Ok(ValueRef::Integer(key)) => write!(f, "{key}"),
+        Ok(ValueRef::Blob(bytes)) => {
+            let mut start = bytes.iter().take(KEY_CHARS_MAX / 2);
+            start.try_for_each(|byte| write!(f, "{byte:02x}"))
+        }
         Ok(ValueRef::Text(bytes)) => {
             let text = String::from_utf8_lossy(bytes);
             let start: String = text.chars().take(KEY_CHARS_MAX).collect();
-            start.escape_debug().to_string()
+            write!(f, "{}", start.escape_debug())
         }
-        Ok(ValueRef::Null | ValueRef::Real(_)) | Err(_) => String::new(),
-    }
+        Ok(ValueRef::Null | ValueRef::Real(_)) | Err(_) => Ok(()),
+    })
 }
 
 #[cfg(test)]
