@@ -23,7 +23,7 @@ pub(crate) async fn round(program: &Path, folder: &Path, tables: &mut Tables) {
     let scratch = tempfile::tempdir_in(folder).unwrap();
     let hello = Server::start(Server::own("hello", scratch.path()), scratch.path());
     for width in [1, 8, 32] {
-        let load = load(&hello, width, SPAN, &Exchange::get("/")).await;
+        let load = load(&hello, width, SPAN, &[Exchange::get("/")]).await;
         tables.loads.add(&hello_of(width), load);
     }
     drop(hello);
@@ -99,7 +99,7 @@ fn standalone(program: &Path, folder: &Path) -> Server {
 }
 
 async fn writes(floret: &Server, table: &mut Table) {
-    let single = Exchange::trigger("single");
+    let single = [Exchange::trigger("single")];
     // The first ones, which nothing measures, make the store what it is later.
     let mut runs = 1_000;
     load(floret, 8, Until::Sent(runs), &single).await;
@@ -131,7 +131,7 @@ async fn whole_runs(floret: &Server, count: usize) -> Row {
         }
     });
     let (before, begin) = (floret.cpu(), Instant::now());
-    let exchange = Exchange::trigger("double");
+    let exchange = [Exchange::trigger("double")];
     let sent = closed(floret.address, 8, Until::Sent(count), &exchange).await;
     ends.await.unwrap();
     let elapsed = begin.elapsed();
@@ -143,29 +143,37 @@ async fn whole_runs(floret: &Server, count: usize) -> Row {
 
 async fn reads(floret: &Server, table: &mut Table) {
     let mut connection = Connection::open(floret.address).await;
-    let newest = connection
-        .json(&Exchange::get("/api/runs?per_page=50"))
-        .await;
-    assert_eq!(newest["total"], RUNS, "{newest}");
-    let id = newest["items"][0]["id"].as_str().unwrap();
-    let path = format!("/api/runs/{id}");
-    let run = Exchange::get(&path);
+    let paths = finished_runs(&mut connection).await;
+    let each: Vec<_> = paths.iter().map(|path| Exchange::get(path)).collect();
+    let row = load(floret, 32, Until::Sent(each.len()), &each).await;
+    table.add("each finished run once, 32 connections", row);
+    let run = Exchange::get(&paths[0]);
     let answer = connection.send(&run).await;
+    let tag = answer.headers()[http::header::ETAG].to_str().unwrap();
+    let unchanged = Exchange::unchanged(&paths[0], tag);
     let questions = [
-        ("a finished run", run),
+        ("the same finished run, from memory", run),
+        ("the same run, not modified (304)", unchanged),
         ("50 of 10,000 runs", Exchange::get("/api/runs?per_page=50")),
         ("dashboard of 10,000 runs", Exchange::get("/api/dashboard")),
     ];
     for (name, exchange) in questions {
-        let row = load(floret, 32, SPAN, &exchange).await;
+        let row = load(floret, 32, SPAN, &[exchange]).await;
         table.add(&format!("{name}, 32 connections"), row);
     }
-    // A service without tags for runs has no such answer.
-    if let Some(tag) = answer.headers().get(http::header::ETAG) {
-        let exchange = Exchange::unchanged(&path, tag.to_str().unwrap());
-        let row = load(floret, 32, SPAN, &exchange).await;
-        table.add("the same run, not modified (304), 32 connections", row);
+}
+
+/// Returns the paths of all runs, newest first, none of which was asked for before.
+async fn finished_runs(connection: &mut Connection) -> Vec<String> {
+    let mut paths = Vec::new();
+    for page in 1..=RUNS.div_ceil(100) {
+        let path = format!("/api/runs?per_page=100&page={page}");
+        let runs = connection.json(&Exchange::get(&path)).await;
+        assert_eq!(runs["total"], RUNS, "{runs}");
+        let items = runs["items"].as_array().unwrap().iter();
+        paths.extend(items.map(|run| format!("/api/runs/{}", run["id"].as_str().unwrap())));
     }
+    paths
 }
 
 async fn starts(floret: &Server, table: &mut Table) {
@@ -194,9 +202,9 @@ async fn idle(floret: &Server) {
     }
 }
 
-async fn load(server: &Server, width: usize, until: Until, exchange: &Exchange) -> Row {
+async fn load(server: &Server, width: usize, until: Until, exchanges: &[Exchange]) -> Row {
     let before = server.cpu();
-    let load = closed(server.address, width, until, exchange).await;
+    let load = closed(server.address, width, until, exchanges).await;
     row(load, before.zip(server.cpu()))
 }
 

@@ -34,28 +34,33 @@ impl Load {
     }
 }
 
-/// Sends a request on each of `width` connections, again after each answer.
+/// Sends a request on each of `width` connections, and the next one after each answer. After the
+/// last of the requests comes the first one again.
 pub(crate) async fn closed(
     address: SocketAddr,
     width: usize,
     until: Until,
-    exchange: &Exchange,
+    exchanges: &[Exchange],
 ) -> Load {
     let mut connections = Vec::new();
     for _ in 0..width {
         connections.push(Connection::open(address).await);
     }
-    let sent = Arc::new(AtomicUsize::new(0));
+    let (sent, exchanges) = (Arc::new(AtomicUsize::new(0)), Arc::<[_]>::from(exchanges));
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
     for connection in connections {
-        let (sent, exchange) = (Arc::clone(&sent), exchange.clone());
+        let (sent, exchanges) = (Arc::clone(&sent), Arc::clone(&exchanges));
         tasks.spawn(async move {
-            let may_send = || match until {
-                Until::Elapsed(time) => begin.elapsed() < time,
-                Until::Sent(count) => sent.fetch_add(1, Ordering::Relaxed) < count,
+            let next = || {
+                let number = sent.fetch_add(1, Ordering::Relaxed);
+                let may_send = match until {
+                    Until::Elapsed(time) => begin.elapsed() < time,
+                    Until::Sent(count) => number < count,
+                };
+                may_send.then(|| &exchanges[number % exchanges.len()])
             };
-            repeat(connection, &exchange, may_send).await
+            repeat(connection, next).await
         });
     }
     let times = tasks.join_all().await.concat();
@@ -65,13 +70,12 @@ pub(crate) async fn closed(
     }
 }
 
-async fn repeat(
+async fn repeat<'a>(
     mut connection: Connection,
-    exchange: &Exchange,
-    may_send: impl Fn() -> bool,
+    next: impl Fn() -> Option<&'a Exchange>,
 ) -> Vec<Duration> {
     let mut times = Vec::new();
-    while may_send() {
+    while let Some(exchange) = next() {
         let begin = Instant::now();
         connection.send(exchange).await;
         times.push(begin.elapsed());
