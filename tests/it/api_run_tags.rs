@@ -44,7 +44,12 @@ async fn a_run_has_another_tag_once_it_has_changed() {
         let id = host.trigger().await;
         let path = format!("/api/runs/{id}");
         host.executor.started("load").await;
-        let running = host.get(&path).await;
+        // The start of a node is stored a moment after it.
+        let mut running = host.get(&path).await;
+        while running.json()["node_runs"][0]["status"] != "running" {
+            tokio::task::yield_now().await;
+            running = host.get(&path).await;
+        }
         let tag = running.header("etag");
         assert_eq!(ask(host, Method::GET, &path, tag).await.status, 304);
         gate.open();
