@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
-    BackfillOrder, InheritedOutput, Pipeline, PipelineId, Qualified, RunStatus, Scope, Trigger,
+    BackfillOrder, InheritedOutput, PageRequest, Pipeline, PipelineId, Qualified, RunStatus, Scope,
+    Trigger,
 };
 use crate::storage::{
-    CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun, PutPipeline,
-    RunDetail, RunFilter, SlugChoice,
+    CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
+    PipelineFilter, PutPipeline, RunDetail, RunFilter, SlugChoice,
 };
 use crate::testing::contract::fixtures::{
     at, definition, list_run_ids, new_backfill, new_run, pipeline_id, resume, slug,
@@ -50,12 +51,19 @@ impl World<'_> {
 
     /// Returns the pipeline that an id stands for and its version, or what a creation would take if
     /// there is none.
+    ///
+    /// A look-up does not tell: the slug of another tenant's pipeline may make it unclear.
     async fn named(&self, name: &str, scope: &Scope) -> (Qualified<PipelineId>, u32) {
-        let found = self.left.find_pipeline(name, scope).await;
-        let found = found
-            .ok()
-            .flatten()
-            .filter(|found| found.id.as_str() == name);
+        let filter = PipelineFilter {
+            scope: scope.clone(),
+            ..PipelineFilter::default()
+        };
+        let newest = PageRequest::Newest { limit: 100 };
+        let listed = self.left.list_pipelines(filter, newest).await;
+        let listed = listed.map_or_else(|_| Vec::new(), |page| page.items);
+        let same_id = listed.into_iter().filter(|item| item.id.as_str() == name);
+        let found = scope.choose(name, same_id, |item| item.tenant.as_ref());
+        let found = found.ok().flatten();
         let absent = || Qualified::new(pipeline_id(name), scope.tenant().cloned());
         let version = found.as_ref().map_or(1, |found| found.version);
         (
