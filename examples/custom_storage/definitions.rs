@@ -36,13 +36,7 @@ impl Pipelines for AuditedStorage {
         filter: PipelineFilter,
         page: PageRequest,
     ) -> Result<Page<StoredPipeline>> {
-        let is_wanted = |item: &StoredPipeline| {
-            let tags = &item.definition.tags;
-            filter.tag.as_ref().is_none_or(|tag| tags.contains(tag))
-                && filter
-                    .enabled
-                    .is_none_or(|is_enabled| is_enabled == item.definition.enabled)
-        };
+        let is_wanted = |item: &StoredPipeline| filter.admits(item);
         self.read(|rows| rows.pipelines.list(&page, &filter.scope, is_wanted))?
     }
 

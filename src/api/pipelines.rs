@@ -36,6 +36,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
         scope: call.scope.clone(),
         tag: query.get("tag").map(str::to_owned),
         enabled: query.flag("enabled")?,
+        text: None,
     };
     let page = paging::read(&query)?;
     let part = call.views().list_pipelines(filter, page.clone()).await?;

@@ -25,6 +25,7 @@ mod schedule;
 mod scheduled_pipelines;
 mod scope;
 mod sealed;
+mod search_text;
 mod variable;
 
 pub use backfill::{
@@ -62,4 +63,6 @@ pub(crate) use scheduled_pipelines::ScheduledPipelines;
 pub use scope::Scope;
 pub(crate) use sealed::MASKED;
 pub use sealed::Sealed;
+pub(crate) use search_text::FoldedTexts;
+pub use search_text::SearchText;
 pub use variable::{StoredVariable, VariableFields, VariableValue};

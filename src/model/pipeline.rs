@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Overlap, PipelineId, Qualified, Slug, TenantId};
+use super::{FoldedTexts, Overlap, PipelineId, Qualified, Slug, TenantId};
 
 /// The definition of a pipeline.
 ///
@@ -392,6 +392,14 @@ impl StoredPipeline {
             created_at,
             updated_at: created_at,
         }
+    }
+
+    /// Returns the texts that a search reads.
+    pub(crate) fn searched_texts(&self) -> FoldedTexts {
+        let Pipeline {
+            name, description, ..
+        } = &*self.definition;
+        FoldedTexts::new([name, self.id.as_str(), self.slug.as_str(), description])
     }
 
     /// Returns the id of the pipeline with its tenant.

@@ -65,7 +65,7 @@ pub use system::{
 pub use variables::{PutVariable, VariableFilter, Variables};
 
 pub use crate::model::{
-    ConnectionFields, InheritedOutput, NodeIndex, OwnerId, Priority, Qualified, Sealed,
+    ConnectionFields, InheritedOutput, NodeIndex, OwnerId, Priority, Qualified, Sealed, SearchText,
     StoredConnection, StoredPipeline, StoredVariable, VariableFields, VariableKey, VariableValue,
 };
 

@@ -2,13 +2,16 @@
 //!
 //! The engine and `graph` validate definitions.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::model::{Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline};
+use crate::model::{
+    FoldedTexts, Page, PageRequest, Pipeline, PipelineId, Scope, SearchText, Slug, StoredPipeline,
+};
 
 /// The stored state that a save requires. In any other state, the save is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +130,55 @@ pub struct PipelineFilter {
     pub tag: Option<String>,
     /// Only enabled pipelines (`true`) or only disabled ones (`false`).
     pub enabled: Option<bool>,
+    /// Only pipelines whose name, id, slug or description contains this text.
+    pub text: Option<SearchText>,
+}
+
+impl PipelineFilter {
+    /// Returns whether a pipeline meets all conditions.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use floret::storage::{PipelineFilter, SearchText, StoredPipeline};
+    /// use floret::{Pipeline, PipelineId, Slug};
+    ///
+    /// let mut definition = Pipeline::new("daily").node("load", "load");
+    /// definition.name = "Der tägliche Übertrag".to_owned();
+    /// let (id, slug) = (PipelineId::new("daily")?, Slug::new("daily")?);
+    /// let now = "2024-01-15T06:00:00Z".parse()?;
+    /// let daily = StoredPipeline::new(id, slug, Arc::new(definition), now);
+    /// let mut filter = PipelineFilter::default();
+    /// for (text, is_admitted) in [("ÜBERTRAG", true), ("dAily", true), ("hourly", false)] {
+    ///     filter.text = Some(SearchText::new(text));
+    ///     assert_eq!(filter.admits(&daily), is_admitted);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn admits(&self, pipeline: &StoredPipeline) -> bool {
+        self.admits_with(pipeline, || pipeline.searched_texts())
+    }
+
+    /// Does the same with the folded texts of the pipeline, which a backend may keep.
+    pub(super) fn admits_with<T: Borrow<FoldedTexts>>(
+        &self,
+        pipeline: &StoredPipeline,
+        texts: impl FnOnce() -> T,
+    ) -> bool {
+        let Self {
+            scope,
+            tag,
+            enabled,
+            text,
+        } = self;
+        let definition = &pipeline.definition;
+        scope.admits(pipeline.tenant.as_ref())
+            && tag.as_ref().is_none_or(|tag| definition.tags.contains(tag))
+            && enabled.is_none_or(|enabled| enabled == definition.enabled)
+            && text
+                .as_ref()
+                .is_none_or(|text| text.is_in_any(texts().borrow()))
+    }
 }
 
 /// Saves, finds, lists and deletes pipelines.
@@ -167,6 +219,9 @@ pub trait Pipelines: Send + Sync + 'static {
 
     /// Returns a page of pipelines, in descending order of `created_at`, then of id and then of
     /// tenant.
+    ///
+    /// The list MUST have the pipelines that [`PipelineFilter::admits`], as every save and deletion
+    /// that has returned has left them.
     ///
     /// A cursor is the [`Qualified`](super::Qualified) id of a pipeline. It MUST work even after
     /// that pipeline is deleted. That of another tenant's pipeline is not a valid cursor.

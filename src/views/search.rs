@@ -1,7 +1,7 @@
 //! Search over the names and descriptions of pipelines, connections and variables.
 //!
-//! Values of variables and secrets of connections are never searched. `api` decides which kinds a
-//! caller may see.
+//! Values of variables and secrets of connections are never searched. Storage finds the pipelines,
+//! because it knows when one changes. `api` decides which kinds a caller may see.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use super::pages::{Cut, PageWalker};
 use super::{PipelineFilter, Views};
 use crate::error::Result;
 use crate::limits::{BRACKETS, Room};
-use crate::model::{Scope, TenantId, VariableValue};
+use crate::model::{PageRequest, Scope, SearchText, StoredPipeline, TenantId, VariableValue};
 use crate::storage::{ConnectionFilter, VariableFilter};
 
 /// A search text and the objects to search.
@@ -45,7 +45,7 @@ pub(crate) struct SearchHit {
 
 /// Collects hits up to a limit.
 struct HitCollector {
-    folded_text: String,
+    text: SearchText,
     limit: usize,
     hits: Vec<SearchHit>,
 }
@@ -68,7 +68,7 @@ impl Views {
             variables,
         } = filter;
         let mut search = HitCollector {
-            folded_text: fold_case(&text),
+            text: SearchText::new(&text),
             limit,
             hits: Vec::new(),
         };
@@ -87,34 +87,12 @@ impl Views {
     }
 
     async fn search_pipelines(&self, scope: Scope, search: &mut HitCollector) -> Result<()> {
-        let filter = PipelineFilter {
-            scope,
-            ..PipelineFilter::default()
-        };
-        let mut pages = PageWalker::new();
-        while let Some(page) = pages.next_request().filter(|_| search.has_room()) {
-            let page = self.storage.list_pipelines(filter.clone(), page).await?;
-            for stored in pages.accept(page) {
-                let definition = &stored.definition;
-                let texts = [
-                    definition.name.as_str(),
-                    stored.id.as_str(),
-                    stored.slug.as_str(),
-                    definition.description.as_str(),
-                ];
-                search.add_if_matching(&texts, || SearchHit {
-                    kind: "pipeline",
-                    id: stored.id.to_string(),
-                    name: definition.name.clone(),
-                    description: definition.description.clone(),
-                    meta: match definition.nodes.len() {
-                        1 => "1 node".to_owned(),
-                        count => format!("{count} nodes"),
-                    },
-                    tenant: stored.tenant.clone(),
-                });
-            }
-        }
+        let mut filter = PipelineFilter::default();
+        (filter.scope, filter.text) = (scope, Some(search.text.clone()));
+        let limit = u32::try_from(search.limit).unwrap_or(u32::MAX);
+        let newest = PageRequest::Newest { limit };
+        let found = self.storage.list_pipelines(filter, newest).await?;
+        search.hits.extend(found.items.iter().map(SearchHit::from));
         Ok(())
     }
 
@@ -168,6 +146,23 @@ impl Views {
     }
 }
 
+impl From<&StoredPipeline> for SearchHit {
+    fn from(stored: &StoredPipeline) -> Self {
+        let definition = &stored.definition;
+        Self {
+            kind: "pipeline",
+            id: stored.id.to_string(),
+            name: definition.name.clone(),
+            description: definition.description.clone(),
+            meta: match definition.nodes.len() {
+                1 => "1 node".to_owned(),
+                count => format!("{count} nodes"),
+            },
+            tenant: stored.tenant.clone(),
+        }
+    }
+}
+
 impl HitCollector {
     const fn has_room(&self) -> bool {
         self.hits.len() < self.limit
@@ -175,40 +170,8 @@ impl HitCollector {
 
     /// Adds a hit if one of its texts contains the search text.
     fn add_if_matching(&mut self, texts: &[&str], hit: impl FnOnce() -> SearchHit) {
-        if self.has_room()
-            && texts
-                .iter()
-                .any(|text| fold_case(text).contains(&self.folded_text))
-        {
+        if self.has_room() && texts.iter().any(|text| self.text.is_in(text)) {
             self.hits.push(hit());
         }
-    }
-}
-
-/// Folds the case of a text.
-///
-/// Going through uppercase makes `ß` equal to `ss`, and the two lowercase sigmas equal.
-fn fold_case(text: &str) -> String {
-    let capitals = text.chars().flat_map(char::to_uppercase);
-    capitals.flat_map(char::to_lowercase).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn letters_are_the_same_in_either_case() {
-        for (one, other) in [
-            ("Users", "uSERS"),
-            ("ÄRGER", "ärger"),
-            ("Straße", "STRASSE"),
-            ("ΟΔΟΣ", "οδος"),
-            ("οδοσ", "οδος"),
-            ("ДАННЫЕ", "данные"),
-        ] {
-            assert_eq!(fold_case(one), fold_case(other));
-        }
-        assert_ne!(fold_case("a"), fold_case("ä"));
     }
 }

@@ -143,6 +143,7 @@ pub(super) enum Question {
     Pipelines {
         is_tagged: bool,
         enabled: Option<bool>,
+        text: Option<u8>,
         page: Paging,
         scope: u8,
     },
@@ -294,14 +295,7 @@ fn question() -> impl Strategy<Value = Question> {
                 scope
             }
         ),
-        (any::<bool>(), any::<Option<bool>>(), paging(), any_scope()).prop_map(
-            |(is_tagged, enabled, page, scope)| Question::Pipelines {
-                is_tagged,
-                enabled,
-                page,
-                scope
-            }
-        ),
+        pipelines_question(),
         (
             proptest::option::weighted(0.3, 0..255u8),
             proptest::option::weighted(0.3, 0..3u8),
@@ -348,6 +342,20 @@ fn question() -> impl Strategy<Value = Question> {
         (paging(), any_scope()).prop_map(|(page, scope)| Question::Settings { page, scope }),
         any_scope().prop_map(|scope| Question::System { scope }),
     ]
+}
+
+fn pipelines_question() -> impl Strategy<Value = Question> {
+    let text = proptest::option::of(0..5u8);
+    let conditions = (any::<bool>(), any::<Option<bool>>(), text);
+    (conditions, paging(), any_scope()).prop_map(|((is_tagged, enabled, text), page, scope)| {
+        Question::Pipelines {
+            is_tagged,
+            enabled,
+            text,
+            page,
+            scope,
+        }
+    })
 }
 
 fn paging() -> impl Strategy<Value = Paging> {

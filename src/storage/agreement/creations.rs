@@ -214,6 +214,7 @@ pub(super) const TRIGGERS: [Trigger; 7] = [
 fn variant_of(id: &str, variant: u8) -> Pipeline {
     let mut pipeline = definition(id).param("variant", (variant % 2).to_string());
     pipeline.enabled = variant != 1;
+    pipeline.description = format!("Variant {variant}");
     pipeline.tags = vec![["even", "odd"][usize::from(variant % 2)].to_owned()];
     pipeline.max_concurrent_runs = (variant == 3).then_some(1);
     pipeline.schedule = (variant != 2).then(|| "@hourly".to_owned());

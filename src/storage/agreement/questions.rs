@@ -10,7 +10,7 @@ use super::world::{World, both, cursor_of, name_of, scope_of};
 use crate::model::{EventKind, PageRequest, Qualified, RunStatus, Scope};
 use crate::storage::{
     BackfillFilter, EventFilter, FiguresBy, FiguresFilter, IdempotencyKey, IdempotentOperation,
-    PipelineFilter, RunFilter,
+    PipelineFilter, RunFilter, SearchText,
 };
 use crate::testing::contract::fixtures::{at, node_id, pipeline_id};
 
@@ -130,13 +130,16 @@ impl World<'_> {
             Question::Pipelines {
                 is_tagged,
                 enabled,
+                text,
                 page,
                 scope,
             } => {
+                let text = text.map(|number| TEXTS[usize::from(number)]);
                 let filter = PipelineFilter {
                     scope: scope_of(*scope),
                     tag: is_tagged.then(|| "odd".to_owned()),
                     enabled: *enabled,
+                    text: text.map(SearchText::new),
                 };
                 let page = page_of(page, cursor_of);
                 drop(both!(self, question, |storage, _side| storage
@@ -230,6 +233,9 @@ pub(super) fn page_of(page: &Paging, cursor: impl Fn(u8) -> String) -> PageReque
         },
     }
 }
+
+/// Parts of ids, slugs, names and descriptions.
+const TEXTS: [&str; 5] = ["P1", "s0", "-2", "VARIANT 1", "missing"];
 
 const STATUSES: [RunStatus; 5] = [
     RunStatus::Pending,

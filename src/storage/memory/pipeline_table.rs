@@ -13,7 +13,7 @@ use super::rows::{ScheduleRow, Version};
 use super::rules;
 use crate::error::{Error, Result};
 use crate::model::{
-    Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline, TenantId,
+    FoldedTexts, Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline, TenantId,
 };
 use crate::storage::{Expect, PipelineFilter, PutPipeline, SlugChoice};
 
@@ -27,6 +27,7 @@ pub(super) struct PipelineTable {
 
 struct PipelineRow {
     stored: StoredPipeline,
+    texts: FoldedTexts,
     schedule: Option<ScheduleRow>,
     /// `enabled` in the latest save by the host's code.
     enabled_by_code: Option<bool>,
@@ -238,6 +239,7 @@ impl PipelineTable {
         self.by_age.insert((stored.created_at, own.clone()));
         let row = self.rows.entry(own.clone()).or_insert_with(|| PipelineRow {
             stored: stored.clone(),
+            texts: stored.searched_texts(),
             schedule,
             enabled_by_code: None,
             is_deleted: false,
@@ -246,6 +248,7 @@ impl PipelineTable {
         row.versions.insert(stored.version, version);
         row.is_deleted = false;
         row.schedule = schedule;
+        row.texts = stored.searched_texts();
         row.stored = stored;
     }
 
@@ -272,26 +275,16 @@ impl PipelineTable {
         filter: &PipelineFilter,
         page: &PageRequest,
     ) -> Result<Page<StoredPipeline>> {
-        let PipelineFilter {
-            scope,
-            tag,
-            enabled,
-        } = filter;
-        let is_match = |stored: &StoredPipeline| {
-            let definition = &stored.definition;
-            scope.admits(stored.tenant.as_ref())
-                && tag.as_ref().is_none_or(|tag| definition.tags.contains(tag))
-                && enabled.is_none_or(|enabled| enabled == definition.enabled)
-        };
         let matching = |(_, own): &'_ (DateTime<Utc>, Qualified<PipelineId>)| {
             let row = self.rows.get(own)?;
-            is_match(&row.stored).then(|| (own.clone(), &row.stored))
+            let is_match = filter.admits_with(&row.stored, || &row.texts);
+            is_match.then(|| (own.clone(), &row.stored))
         };
         let total = || self.by_age.iter().filter_map(matching).count() as u64;
         let found = match cursor(page) {
             None => cut_page(page, total, self.by_age.iter().rev().filter_map(matching)),
             Some(text) => {
-                let (own, row) = at_cursor(&self.rows, text, scope)?;
+                let (own, row) = at_cursor(&self.rows, text, &filter.scope)?;
                 let older = self.by_age.range(..(row.stored.created_at, own.clone()));
                 cut_page(page, total, older.rev().filter_map(matching))
             }

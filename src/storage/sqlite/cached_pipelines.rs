@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row};
 
 use super::naming::{NamedQuery, tenant_text};
 use super::query::row;
+use super::searched_pipelines::PipelineChange;
 use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
 use super::values::{self, to_u32};
@@ -38,8 +39,8 @@ pub(super) struct CachedPipeline {
 pub(super) struct CachedPipelines {
     by_key: HashMap<i64, Arc<CachedPipeline>>,
     keys: HashMap<Qualified<PipelineId>, i64>,
-    /// Whether the current transaction changes a pipeline.
-    has_changes: bool,
+    /// What the current transaction changes.
+    changes: Vec<PipelineChange>,
 }
 
 impl CachedPipelines {
@@ -106,22 +107,22 @@ impl CachedPipelines {
             .collect()
     }
 
-    /// Forgets whether the earlier transaction changed a pipeline.
-    pub(super) const fn begin(&mut self) {
-        self.has_changes = false;
+    /// Forgets what the earlier transaction changed.
+    pub(super) fn begin(&mut self) {
+        self.changes.clear();
     }
 
-    /// Returns whether the current transaction changes a pipeline.
-    pub(super) const fn has_changes(&self) -> bool {
-        self.has_changes
+    /// Takes what the current transaction changes, in order.
+    pub(super) fn take_changes(&mut self) -> Vec<PipelineChange> {
+        std::mem::take(&mut self.changes)
     }
 
-    /// Removes a pipeline that changes from the cache.
-    pub(super) fn forget(&mut self, key: i64) {
-        self.has_changes = true;
-        if let Some(pipeline) = self.by_key.remove(&key) {
+    /// Notes a change, and removes the pipeline from the cache.
+    pub(super) fn note(&mut self, change: PipelineChange) {
+        if let Some(pipeline) = self.by_key.remove(&change.key()) {
             self.keys.remove(&pipeline.qualified_id());
         }
+        self.changes.push(change);
     }
 
     fn insert(&mut self, pipeline: CachedPipeline) -> Arc<CachedPipeline> {

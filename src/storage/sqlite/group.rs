@@ -130,14 +130,16 @@ impl Writer {
         Ok(())
     }
 
-    fn commit(&mut self, tx: Tx) -> Result<(), GroupFailure> {
+    fn commit(&mut self, mut tx: Tx) -> Result<(), GroupFailure> {
+        let changes = tx.state.pipelines.take_changes();
         let found = &self.published.found_pipelines;
         // Until the outcome is known, callers find pipelines in the rows.
-        let _change = (tx.state.pipelines.has_changes()).then(|| found.begin_change());
+        let _change = (!changes.is_empty()).then(|| found.begin_change());
         let _purge = tx.has_purged.then(|| self.published.purges.begin());
         let commit_no = tx.state.commit_no;
         let newest_seq = tx.newest_seq();
         let Err(error) = self.try_commit(&tx) else {
+            self.published.search_cache.apply(changes);
             self.published.set_newest_seq(newest_seq);
             self.tx = Some(tx);
             return Ok(());
@@ -150,7 +152,9 @@ impl Writer {
             );
         });
         error.trace();
-        // The outcome of a failed COMMIT is unknown until the file is opened again.
+        // The outcome of a failed COMMIT is unknown until the file is opened again. Searches read
+        // the rows meanwhile, as all other reads do.
+        self.published.search_cache.forget();
         drop(tx);
         let stored = self.reopen_to_compare().map_err(GroupFailure::FailAll)?;
         if stored == commit_no {

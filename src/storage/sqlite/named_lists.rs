@@ -29,6 +29,13 @@ pub(super) struct NamedCursor {
     tenant: String,
 }
 
+impl NamedCursor {
+    /// Returns the time, the id and the tenant of the position.
+    pub(super) fn position(&self) -> (i64, &str, &str) {
+        (self.created_at, &self.id, &self.tenant)
+    }
+}
+
 impl Reader {
     /// Reads the position of a cursor, which may name a deleted row.
     pub(super) fn named_cursor<Id>(

@@ -1,7 +1,7 @@
 //! The storage methods of pipelines: finds, lists and deletes them.
 //!
 //! A deleted pipeline keeps its row without a slug, because its runs refer to it and its versions
-//! continue. `put_pipeline` saves a pipeline.
+//! continue. `put_pipeline` saves a pipeline, and `pipeline_search` lists those with a text.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +18,7 @@ use super::naming::NamedQuery;
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
+use super::searched_pipelines::PipelineChange;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{millis, text};
@@ -66,8 +67,15 @@ impl Pipelines for SqliteStorage {
         filter: PipelineFilter,
         page: PageRequest,
     ) -> Result<Page<StoredPipeline>> {
-        self.read(move |reader| reader.snapshot(|reader| reader.pipelines(&filter, &page)))
-            .await
+        let published = Arc::clone(&self.0.published);
+        self.read(move |reader| match &filter.text {
+            None => reader.snapshot(|reader| reader.pipelines(&filter, &page)),
+            Some(text) => {
+                let cache = &published.search_cache;
+                reader.search_pipelines(cache, (text, &filter), &page)
+            }
+        })
+        .await
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
@@ -127,12 +135,15 @@ impl Reader {
             window: Window::new(page),
             total,
         };
-        let read = |row: &Row<'_>| {
-            let (row, definition) = read_pipeline(row)?;
-            let definition = self.definitions.find(&self.conn, definition)?;
-            Ok(row.with_definition(&definition))
-        };
+        let read = |row: &Row<'_>| self.listed_pipeline(row);
         self.page(&query, read, |item| item.qualified_id().to_string())
+    }
+
+    /// Reads a pipeline with its definition from the columns [`PIPELINE`].
+    pub(super) fn listed_pipeline(&self, row: &Row<'_>) -> Result<StoredPipeline, StoreError> {
+        let (row, definition) = read_pipeline(row)?;
+        let definition = self.definitions.find(&self.conn, definition)?;
+        Ok(row.with_definition(&definition))
     }
 }
 
@@ -141,6 +152,8 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
         scope,
         tag,
         enabled,
+        // `pipeline_search` has the lists by text.
+        text: _,
     } = filter;
     let mut conditions = Conditions::default();
     conditions.add("p.slug IS NOT NULL", []);
@@ -214,7 +227,8 @@ impl Tx {
             [pipeline.key],
         )?;
         self.remove_schedule(pipeline.key)?;
-        self.state.pipelines.forget(pipeline.key);
+        let change = PipelineChange::Removed(pipeline.key);
+        self.state.pipelines.note(change);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::cached_pipelines::CachedPipeline;
 use super::definitions::Definition;
 use super::naming::tenant_text;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
+use super::searched_pipelines::{PipelineChange, SearchedPipeline};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{NUMBERS_END, millis, pipeline_id, text, to_u32};
@@ -223,7 +224,7 @@ impl Tx {
             Some((Some(_), _)) => Ok(true),
             Some((None, key)) => {
                 self.write("UPDATE pipelines SET slug = NULL WHERE key = ?", [key])?;
-                self.state.pipelines.forget(key);
+                self.state.pipelines.note(PipelineChange::Removed(key));
                 Ok(false)
             }
         }
@@ -262,7 +263,8 @@ impl Tx {
                 millis(*updated_at),
             ],
         )?;
-        self.state.pipelines.forget(pipeline);
+        let saved = SearchedPipeline::new(pipeline, stored);
+        self.state.pipelines.note(PipelineChange::Saved(saved));
         if pipeline < NUMBERS_END {
             self.state.next_pipeline = self.state.next_pipeline.max(pipeline + 1);
         }

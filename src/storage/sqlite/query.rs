@@ -2,6 +2,8 @@
 //!
 //! `rows` and each noun's file decode the rows.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::store_error::StoreError;
@@ -48,6 +50,26 @@ pub(super) fn readable_rows<T>(
         unreadable.skip(what, row_key(row), read(row))
     })?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// Reads the rows that a query finds, until `read` breaks.
+pub(super) fn rows_until(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut read: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(params)?;
+    while let Some(row) = found.next()? {
+        if read(row)?.is_break() {
+            break;
+        }
+    }
+    drop(found);
+    #[cfg(test)]
+    super::statement_counts::count(&statement);
+    Ok(())
 }
 
 /// Returns all rows that a query finds.

@@ -14,6 +14,7 @@ use super::inbox::{CloseOnDrop, Inbox};
 use super::lock::Lock;
 use super::options::SqliteOptions;
 use super::panics::{log, returns};
+use super::search_cache::SearchCache;
 use super::step::WriteStep;
 use super::store_error::{ReplacedFile, StoreError};
 use super::store_file::StoreFile;
@@ -34,6 +35,7 @@ pub(super) struct Published {
     is_writer_gone: AtomicBool,
     pub(super) found_pipelines: Arc<FoundPipelines>,
     pub(super) purges: Purges,
+    pub(super) search_cache: SearchCache,
     /// The rows that the writer and the readers could not read.
     pub(super) unreadable: Arc<UnreadableRows>,
     #[cfg(any(test, feature = "testing"))]
@@ -47,6 +49,7 @@ impl Published {
             is_writer_gone: AtomicBool::new(false),
             found_pipelines: Arc::default(),
             purges: Purges::default(),
+            search_cache: SearchCache::default(),
             unreadable,
             #[cfg(any(test, feature = "testing"))]
             fault_injector: FaultInjector::default(),
@@ -143,6 +146,7 @@ impl Writer {
                 self.file.note_log();
                 // The commit whose outcome was unknown may have changed a pipeline.
                 self.published.found_pipelines.forget();
+                self.published.search_cache.forget();
                 Ok(tx)
             }
         }

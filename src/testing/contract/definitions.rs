@@ -59,6 +59,10 @@ macro_rules! definition_contract {
                 an_unknown_cursor_is_refused,
                 numbered_pages_return_the_total,
                 all_filters_apply_together,
+                a_text_is_found_in_each_text_of_a_pipeline,
+                a_text_is_found_as_the_last_change_has_left_it,
+                a_list_by_text_has_pages,
+                a_list_by_text_beside_saves_has_each_saved_pipeline,
             ],
             names: [
                 a_key_stands_for_one_pipeline,

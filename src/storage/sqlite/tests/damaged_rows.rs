@@ -14,7 +14,7 @@ use crate::model::{
 use crate::storage::{
     Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections, CursorClaimKind,
     Deliveries, Expect, FinishedNode, ParkedEvent, PipelineFilter, Purge, PurgeMode, PutConnection,
-    PutDeliveries, PutVariable, RunFilter, Schedules, VariableFilter, Variables,
+    PutDeliveries, PutVariable, RunFilter, Schedules, SearchText, VariableFilter, Variables,
 };
 use crate::testing::contract::fixtures::{
     self, Driver, claim_one, figures_of_2024, finished_run, new_backfill, node_started, put,
@@ -283,6 +283,16 @@ async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
         ..PipelineFilter::default()
     };
     storage.list_pipelines(tagged, page()).await.step("tags")?;
+    let with_text = PipelineFilter {
+        text: Some(SearchText::new("SPARE")),
+        ..PipelineFilter::default()
+    };
+    let pipelines = storage.list_pipelines(with_text, page());
+    let pipelines = pipelines.await.step("text")?.items;
+    ensure(
+        pipelines.iter().any(|found| found.id.as_str() == "spare"),
+        "no text",
+    )?;
     let connections = storage.list_connections(ConnectionFilter::default(), page());
     let connections = connections.await.step("connections")?.items;
     ensure(

@@ -21,6 +21,7 @@ mod outages;
 mod periods;
 mod plans;
 mod reopening;
+mod searching;
 mod second_version;
 mod shared_names;
 mod statement_counts;

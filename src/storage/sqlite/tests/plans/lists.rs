@@ -3,11 +3,12 @@
 //! `filters` asks for runs.
 
 use super::filters::{PAGE, after, pairs, scopes};
-use crate::model::{PipelineId, Scope};
+use crate::model::{PipelineId, Scope, StoredPipeline};
 use crate::storage::sqlite::SqliteStorage;
+use crate::storage::sqlite::search_cache::BYTES_MAX;
 use crate::storage::{
     BackfillFilter, Backfills, ConnectionFilter, Connections, FiguresBy, PipelineFilter, Pipelines,
-    Purge, PurgeMode, System, VariableFilter, Variables,
+    Purge, PurgeMode, SearchText, System, VariableFilter, Variables,
 };
 use crate::testing::contract::fixtures::{at, backfill_id, figures_of_2024};
 
@@ -53,9 +54,11 @@ async fn ask_for_definitions(storage: &SqliteStorage, scope: &Scope) {
             scope: scope.clone(),
             tag,
             enabled,
+            text: None,
         };
         storage.list_pipelines(filter, PAGE).await.unwrap();
     }
+    ask_by_text(storage, scope).await;
     let scope = scope.clone();
     let filter = ConnectionFilter {
         scope: scope.clone(),
@@ -63,4 +66,20 @@ async fn ask_for_definitions(storage: &SqliteStorage, scope: &Scope) {
     storage.list_connections(filter, PAGE).await.unwrap();
     let filter = VariableFilter { scope };
     storage.list_variables(filter, PAGE).await.unwrap();
+}
+
+/// Lists by a text, with the pipelines in memory and without room for them.
+async fn ask_by_text(storage: &SqliteStorage, scope: &Scope) {
+    let cache = &storage.0.published.search_cache;
+    let mut filter = PipelineFilter::default();
+    (filter.text, filter.scope) = (Some(SearchText::new("")), scope.clone());
+    for bytes_max in [0, BYTES_MAX] {
+        cache.limit_to(bytes_max);
+        let found = storage.list_pipelines(filter.clone(), PAGE).await.unwrap();
+        let cursor = found.items.iter().map(StoredPipeline::qualified_id).next();
+        if let Some(cursor) = cursor {
+            let rest = after(&cursor);
+            storage.list_pipelines(filter.clone(), rest).await.unwrap();
+        }
+    }
 }
