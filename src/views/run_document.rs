@@ -2,17 +2,13 @@
 //!
 //! `finished_runs` keeps the documents of finished runs, and `api` compares tags.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 /// The size up to which a document is hashed on the async thread: a millisecond without the
 /// processor's own instructions for the hash.
 pub(super) const INLINE_BYTES_MAX: usize = 256 * 1024;
-
-/// The bytes of the hash in a tag. Half of it suffices: a tag is compared with those of the same
-/// run only.
-const TAG_BYTES: usize = 16;
 
 /// A run as the bytes that a caller gets. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,18 +20,12 @@ pub(crate) struct RunDocument {
 
 impl RunDocument {
     pub(super) fn new(json: Bytes) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let hash = Sha256::digest(&json);
-        let mut tag = BytesMut::with_capacity(TAG_BYTES * 2 + 2);
-        tag.put_u8(b'"');
-        for byte in hash.iter().take(TAG_BYTES) {
-            tag.put_u8(DIGITS[usize::from(byte >> 4)]);
-            tag.put_u8(DIGITS[usize::from(byte & 15)]);
-        }
-        tag.put_u8(b'"');
+        let hash: [u8; 32] = Sha256::digest(&json).into();
+        // Half of it suffices: a tag is compared with those of the same run only.
+        let start = u128::from_be_bytes(hash.first_chunk().copied().unwrap_or_default());
         Self {
             json,
-            tag: tag.freeze(),
+            tag: format!("\"{start:032x}\"").into(),
         }
     }
 }
