@@ -30,7 +30,7 @@ pub(super) enum ProfileState {
     Due,
 }
 
-/// Why a blocking thread returned no profile.
+/// Why an output has no profile.
 pub(super) enum ProfileError {
     /// The profile could not be computed.
     Failed(Error),

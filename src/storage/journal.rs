@@ -230,8 +230,8 @@ pub trait Journal: Send + Sync + 'static {
     /// A finished node:
     /// - A `success` or `failed` node MUST set the run's claim count to 1.
     /// - A `skipped` node with `reused_from` MUST take the inherited output.
-    /// - `output_bytes` MUST replace all chunks that were written for the node. Bytes of
-    ///   another length than `output` names are no output.
+    /// - `output_bytes` MUST replace all chunks that were written for the node. Bytes of another
+    ///   length than `output` names are no output.
     ///
     /// A finished run:
     /// - With `failed` or `cancelled`, its unfinished nodes MUST finish with it, as

@@ -1,5 +1,4 @@
-//! Reads the figures: counts of runs by the day of their creation or by failing
-//! pipeline.
+//! Reads the figures: counts of runs by the day of their creation or by failing pipeline.
 //!
 //! `counts` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count
 //! cannot make it overflow.
