@@ -205,11 +205,13 @@ impl Views {
         Ok(failing)
     }
 
-    /// Returns the newest pipelines that the caller may see, as JSON.
+    /// Returns the newest pipelines that the caller may see, as JSON. It reads no further page once
+    /// they have more bytes than a dashboard may have.
     ///
     /// A page is serialized at once, so that the definitions of one page at most are in memory.
     async fn newest_pipelines(&self, filter: &DashboardFilter) -> Result<Vec<Box<RawValue>>> {
-        let (max, mut pipelines) = (filter.pipelines_max, Vec::new());
+        let (max, bytes_max) = (filter.pipelines_max, filter.bytes_max);
+        let (mut pipelines, mut bytes) = (Vec::new(), 0_usize);
         let Some(scope) = &filter.pipelines else {
             return Ok(pipelines);
         };
@@ -218,10 +220,15 @@ impl Views {
             ..PipelineFilter::default()
         };
         let mut pages = PageWalker::new();
-        while let Some(page) = pages.next_request().filter(|_| pipelines.len() < max) {
+        while pipelines.len() < max
+            && bytes <= bytes_max
+            && let Some(page) = pages.next_request()
+        {
             let page = self.list_pipelines(in_scope.clone(), page).await?;
             for summary in pages.accept(page) {
-                pipelines.push(to_json(&summary)?);
+                let json = to_json(&summary)?;
+                bytes = bytes.saturating_add(json.get().len());
+                pipelines.push(json);
             }
         }
         pipelines.truncate(max);

@@ -2,7 +2,7 @@
 //!
 //! `api_lists` covers the lists that a client pages through.
 
-use floret::testing::Step;
+use floret::testing::{Method, Step};
 use floret::{Limits, RunId};
 use serde_json::{Value, json};
 
@@ -71,7 +71,10 @@ async fn a_whole_answer_of_many_items_has_those_that_fit() {
         }
         let few = host.get("/api/search?q=many-7").await;
         assert_eq!(few.headers.get("floret-truncated"), None, "{few:?}");
+        let pages = || host.faults.calls(Method::ListPipelines);
+        let before = pages();
         let dashboard = bounded(&host, "/api/dashboard").await;
+        assert_eq!(pages() - before, 1, "no page is read that does not fit");
         assert_eq!(dashboard["recent_runs"][0]["id"], newest.as_str());
         assert!((1..20).contains(&length(&dashboard["recent_runs"])));
         assert!((1..150).contains(&length(&dashboard["pipelines"])));
