@@ -143,12 +143,38 @@ async fn a_sweep_goes_on_after_the_next_open() {
     assert_empty(&storage).await;
 }
 
+/// The largest output that is dropped at once, and the smallest one that is swept.
+const LARGEST: [u8; 4_096] = [7; 4_096];
+const SWEPT: [u8; 4_097] = [7; 4_097];
+
+#[tokio::test]
+async fn only_large_outputs_are_left_to_the_sweep() {
+    let dir = scratch();
+    let storage = open(dir.path()).await;
+    let mut driver = started_run(&storage, 1).await;
+    driver.succeed(&storage, 0, b"one").await;
+    driver.succeed(&storage, 1, &LARGEST).await;
+    driver.succeed(&storage, 2, &SWEPT).await;
+    let step = |tx: &mut Tx| {
+        let run = number_of(tx, "SELECT key FROM runs")?;
+        tx.drop_outputs(run, |_, _| false)?;
+        ["outputs", "chunks", "sweeps"]
+            .map(|table| number_of(tx, &format!("SELECT count(*) FROM {table}")))
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+    };
+    assert_eq!(storage.step(step).await.unwrap(), [0, 1, 1]);
+    wait_for_sweeps(&storage).await;
+    assert_eq!(number(&storage, "SELECT count(*) FROM chunks").await, 0);
+}
+
 #[tokio::test]
 async fn the_outputs_of_a_chain_are_swept_after_its_success() {
     let dir = scratch();
     let storage = open(dir.path()).await;
     let mut first = started_run(&storage, 1).await;
-    first.succeed(&storage, 0, b"one").await;
+    first.succeed(&storage, 0, &SWEPT).await;
+    first.succeed(&storage, 1, b"one").await;
     first
         .append(&storage, [run_finished(1, RunStatus::Failed)])
         .await;
@@ -159,7 +185,10 @@ async fn the_outputs_of_a_chain_are_swept_after_its_success() {
     second
         .append(&storage, [run_finished(2, RunStatus::Success)])
         .await;
-    assert_eq!(read_output(&storage, first.run, 0).await, None, "at once");
+    for node_index in [0, 1] {
+        let output = read_output(&storage, first.run, node_index).await;
+        assert_eq!(output, None, "at once");
+    }
     wait_for_sweeps(&storage).await;
     assert_eq!(number(&storage, "SELECT count(*) FROM chunks").await, 0);
 }
