@@ -280,7 +280,7 @@ async fn a_resume_is_read_at_once_and_its_failed_run_stays_as_it_was() {
         let resumed = host.post(&format!("{failed}/resume"), None).await;
         let id = resumed.json()["id"].as_str().unwrap().to_owned();
         let path = format!("/api/runs/{id}");
-        host.executor.started("sum").await;
+        host.executor.started_times("sum", 2).await;
         assert_eq!(host.get(&path).await.json()["status"], "running");
         gate.open();
         host.wait_finished(&id).await;
