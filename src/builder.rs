@@ -67,7 +67,7 @@ pub struct Builder {
     storage: Arc<dyn Storage>,
     registry: Registry,
     keyring: Keyring,
-    pipelines: Vec<CodePipeline>,
+    pipelines: Vec<Pipeline>,
     only_these_pipelines: bool,
     limits: Limits,
     clock: Clock,
@@ -75,13 +75,6 @@ pub struct Builder {
     retention: Option<Retention>,
     twice: Vec<String>,
     notifiers_twice: Vec<String>,
-}
-
-/// A pipeline of the host's code, and the tenant that owns it.
-#[derive(Debug)]
-struct CodePipeline {
-    tenant: Option<TenantId>,
-    pipeline: Pipeline,
 }
 
 impl Builder {
@@ -306,7 +299,7 @@ impl Builder {
     /// let refused = memory()
     ///     .node("read_ledger", read_ledger)
     ///     .for_tenants("read_ledger", [])
-    ///     .tenant_pipeline(acme, Pipeline::new("spy").node("read", "read_ledger"))
+    ///     .pipeline(Pipeline::new("spy").node("read", "read_ledger").tenant(acme))
     ///     .start()
     ///     .await;
     /// assert_eq!(refused.unwrap_err().problem(), Problem::NodeTypeClosed);
@@ -322,47 +315,13 @@ impl Builder {
         self
     }
 
-    /// Adds a pipeline that belongs to no tenant. [`Builder::start`] saves it and replaces a stored
-    /// pipeline of the same id.
+    /// Adds a pipeline, which may belong to a tenant ([`Pipeline::tenant`]). [`Builder::start`]
+    /// saves it and replaces the stored pipeline of the same tenant and id.
     ///
     /// A pipeline that an operator has disabled or enabled stays so, until the code itself changes
     /// [`Pipeline::enabled`].
     pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
-        self.pipelines.push(CodePipeline {
-            tenant: None,
-            pipeline,
-        });
-        self
-    }
-
-    /// Adds a pipeline that belongs to a tenant. It is saved like [`Builder::pipeline`].
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> floret::Result<()> {
-    /// use floret::executor::{Ctx, ExecutorError};
-    /// use floret::{Pipeline, TenantId, testing::memory};
-    ///
-    /// async fn load(ctx: Ctx) -> Result<(), ExecutorError> {
-    ///     assert_eq!(ctx.tenant.as_ref().map(TenantId::as_str), Some("acme"));
-    ///     Ok(())
-    /// }
-    /// let acme = TenantId::new("acme").expect("a valid id");
-    /// let floret = memory()
-    ///     .node("load", load)
-    ///     .tenant_pipeline(acme.clone(), Pipeline::new("daily").node("load", "load"))
-    ///     .start()
-    ///     .await?;
-    /// let run = floret.run("daily").start().await?.finished().await?.run;
-    /// assert_eq!(run.tenant, Some(acme));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn tenant_pipeline(mut self, tenant: TenantId, pipeline: Pipeline) -> Self {
-        self.pipelines.push(CodePipeline {
-            tenant: Some(tenant),
-            pipeline,
-        });
+        self.pipelines.push(pipeline);
         self
     }
 
@@ -496,9 +455,9 @@ impl Builder {
             dropped: engine.dropped(),
         })
         .await?;
-        for CodePipeline { tenant, pipeline } in pipelines {
+        for pipeline in pipelines {
             let id = pipeline.id.clone();
-            let saved = engine.put_pipeline(pipeline, tenant).await;
+            let saved = engine.put_pipeline(pipeline).await;
             saved.map_err(|error| with_pipeline_id(&id, error))?;
         }
         engine.start();
@@ -530,7 +489,7 @@ impl Builder {
         if !self.only_these_pipelines {
             return ScheduledPipelines::All;
         }
-        let key = |code: &CodePipeline| (code.tenant.clone(), code.pipeline.id.clone());
+        let key = |pipeline: &Pipeline| (pipeline.tenant.clone(), pipeline.id.clone());
         ScheduledPipelines::Only(Arc::new(self.pipelines.iter().map(key).collect()))
     }
 }
@@ -550,10 +509,9 @@ fn refuse(twice: &[String], problem: Problem, what: &str) -> Result<()> {
 
 /// Refuses invalid pipelines with one error that reports every issue and has the problem of the
 /// first.
-fn refuse_invalid_pipelines(engine: &Engine, pipelines: &[CodePipeline]) -> Result<()> {
-    let refusal = |code: &CodePipeline| {
-        let CodePipeline { tenant, pipeline } = code;
-        let refused = engine.check_pipeline(pipeline, tenant.as_ref()).err()?;
+fn refuse_invalid_pipelines(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
+    let refusal = |pipeline: &Pipeline| {
+        let refused = engine.check_pipeline(pipeline).err()?;
         Some(with_pipeline_id(&pipeline.id, refused))
     };
     let refused: Vec<_> = pipelines.iter().filter_map(refusal).collect();

@@ -60,7 +60,8 @@ pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
-    BackfillBuilder, BackfillHandle, DryRunBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle,
+    BackfillBuilder, BackfillCancelBuilder, BackfillHandle, Backfills, CancelBuilder, Client,
+    DryRunBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle,
 };
 pub use limits::{DatasetLimits, Limits};
 pub use model::{
@@ -73,7 +74,6 @@ pub use model::{
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;
 pub use secret::{Connection, Secret};
-pub use views::Views;
 
 /// The types that a host names only when it stores or wraps the service or the layer.
 ///

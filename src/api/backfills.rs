@@ -13,7 +13,7 @@ use super::{idempotency, paging, response};
 use crate::engine::BackfillRequest;
 use crate::error::Result;
 use crate::model::BackfillOrder;
-use crate::views::BackfillView;
+use crate::views::BackfillFilter;
 
 /// The fields of a body that starts a backfill.
 const FIELDS: &[&str] = &[
@@ -84,9 +84,15 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
         })
         .await?;
     let views = call.views();
-    let pipeline = views.pipeline(call.pipeline_key(), &call.scope).await?.0;
-    let query = call.pages_in(&pipeline.qualified_id().scope(), query);
-    let part = views.list_backfills(&pipeline, page.clone()).await?;
+    let pipeline = views.pipeline(call.pipeline_key(), &call.scope).await?;
+    let scope = pipeline.qualified_id().scope();
+    let query = call.pages_in(&scope, query);
+    let filter = BackfillFilter {
+        scope,
+        backfill: None,
+        pipeline: Some(pipeline.id),
+    };
+    let part = views.list_backfills(filter, page.clone()).await?;
     paging::to_response(&call, &page, &part, &query)
 }
 
@@ -104,5 +110,5 @@ pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
     let id = call.backfill_id()?;
     let engine = call.engine();
     let detail = engine.cancel_backfill(id, cancel, &call.scope).await?;
-    Ok(response::json(StatusCode::OK, &BackfillView::from(detail)))
+    Ok(response::json(StatusCode::OK, &detail))
 }

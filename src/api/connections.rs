@@ -10,7 +10,7 @@ use super::call::Call;
 use super::{input, paging, response};
 use crate::engine::CONNECTION_FIELDS;
 use crate::error::Result;
-use crate::views::{ConnectionFilter, ConnectionView};
+use crate::views::ConnectionFilter;
 
 /// `GET /connections`
 pub(super) async fn list(call: Call) -> Result<Response<Body>> {
@@ -28,7 +28,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     let body = body(&mut call)?;
     let stored = call.engine().create_connection(body, &call.scope).await?;
     let location = call.link(&format!("/connections/{}", stored.id));
-    let mut response = response::json(StatusCode::CREATED, &ConnectionView(stored));
+    let mut response = response::json(StatusCode::CREATED, &stored);
     response::set_location(&mut response, location)?;
     Ok(response)
 }
@@ -48,7 +48,7 @@ pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
     let body = call.read(body).await?;
     let (engine, id) = (call.engine(), call.connection_id());
     let stored = engine.replace_connection(id, body, &call.scope).await?;
-    Ok(response::json(StatusCode::OK, &ConnectionView(stored)))
+    Ok(response::json(StatusCode::OK, &stored))
 }
 
 /// `DELETE /connections/{conn_id}`

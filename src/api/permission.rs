@@ -173,7 +173,31 @@ impl Permissions {
         self.held & permission.bit() != 0
     }
 
-    pub(super) const fn objects(&self) -> &Scope {
+    /// Returns the scope of the objects that the caller sees and changes.
+    ///
+    /// A handler of the host passes it to [`Floret::scoped`](crate::Floret::scoped), so that what it
+    /// does for the caller stays within.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::{Client, Floret, Permissions, Scope, TenantId};
+    ///
+    /// /// Middleware of the host: it has put the permissions into the request.
+    /// fn client<B>(floret: &Floret, request: &http::Request<B>) -> Option<Client> {
+    ///     let own = request.extensions().get::<Permissions>()?;
+    ///     Some(floret.scoped(own.objects().clone()))
+    /// }
+    /// # let floret = floret::testing::memory().start().await?;
+    /// let acme = Scope::Tenant(TenantId::new("acme")?);
+    /// let mut request = http::Request::new(());
+    /// request.extensions_mut().insert(Permissions::all().scope(acme.clone()));
+    /// assert_eq!(client(&floret, &request).expect("a caller").scope(), &acme);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn objects(&self) -> &Scope {
         &self.scope
     }
 }

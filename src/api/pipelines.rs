@@ -12,7 +12,8 @@ use super::problem::IssueBody;
 use super::{paging, response};
 use crate::engine::SavedPipeline;
 use crate::error::Result;
-use crate::views::{PipelineFilter, PipelineView};
+use crate::model::StoredPipeline;
+use crate::views::PipelineFilter;
 
 #[derive(Serialize)]
 struct Checked<'a> {
@@ -24,7 +25,7 @@ struct Checked<'a> {
 #[derive(Serialize)]
 struct Saved<'a> {
     #[serde(flatten)]
-    pipeline: PipelineView,
+    pipeline: StoredPipeline,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<IssueBody<'a>>,
 }
@@ -64,7 +65,7 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
         .views()
         .pipeline(call.pipeline_key(), &call.scope)
         .await?;
-    let tag = EntityTag::of_pipeline(&pipeline.0)?;
+    let tag = EntityTag::of_pipeline(&pipeline)?;
     if precondition::is_known(&call.parts.headers, &tag)? {
         return Ok(precondition::not_modified(tag));
     }
@@ -76,11 +77,11 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 /// Returns the response with a pipeline that was saved, its entity tag and the warnings about it.
 fn saved_response(status: StatusCode, saved: SavedPipeline) -> Result<Response<Body>> {
     let body = Saved {
-        pipeline: PipelineView(saved.stored),
+        pipeline: saved.stored,
         warnings: saved.warnings.iter().map(IssueBody::from).collect(),
     };
     let mut response = response::json(status, &body);
-    EntityTag::of_pipeline(&body.pipeline.0)?.set(&mut response);
+    EntityTag::of_pipeline(&body.pipeline)?.set(&mut response);
     Ok(response)
 }
 

@@ -179,8 +179,8 @@ pub(super) async fn list_by_pipeline(mut call: Call) -> Result<Response<Body>> {
         .views()
         .pipeline(call.pipeline_key(), &call.scope)
         .await?;
-    filter.scope = Scope::of(pipeline.0.tenant.as_ref());
-    filter.pipeline = Some(pipeline.0.id);
+    filter.scope = Scope::of(pipeline.tenant.as_ref());
+    filter.pipeline = Some(pipeline.id);
     list_response(&call, query, filter, page).await
 }
 

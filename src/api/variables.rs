@@ -10,7 +10,7 @@ use super::call::Call;
 use super::{input, paging, response};
 use crate::engine::VARIABLE_FIELDS;
 use crate::error::Result;
-use crate::views::{VariableFilter, VariableView};
+use crate::views::VariableFilter;
 
 /// `GET /variables`
 pub(super) async fn list(call: Call) -> Result<Response<Body>> {
@@ -28,7 +28,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     let body = body(&mut call)?;
     let stored = call.engine().create_variable(body, &call.scope).await?;
     let location = call.link(&format!("/variables/{}", stored.key));
-    let mut response = response::json(StatusCode::CREATED, &VariableView(stored));
+    let mut response = response::json(StatusCode::CREATED, &stored);
     response::set_location(&mut response, location)?;
     Ok(response)
 }
@@ -48,7 +48,7 @@ pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
     let body = call.read(body).await?;
     let (engine, key) = (call.engine(), call.variable_key());
     let stored = engine.replace_variable(key, body, &call.scope).await?;
-    Ok(response::json(StatusCode::OK, &VariableView(stored)))
+    Ok(response::json(StatusCode::OK, &stored))
 }
 
 /// `DELETE /variables/{key}`

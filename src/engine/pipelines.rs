@@ -134,11 +134,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` with every problem.
-    pub(crate) fn check_pipeline(
-        &self,
-        pipeline: &Pipeline,
-        tenant: Option<&TenantId>,
-    ) -> Result<()> {
+    pub(crate) fn check_pipeline(&self, pipeline: &Pipeline) -> Result<()> {
+        let tenant = pipeline.tenant.as_ref();
         definition::check(pipeline, self.limits())?;
         self.0.refuse_unusable_types(pipeline, tenant)?;
         self.0.refuse_configs(pipeline, tenant)
@@ -148,12 +145,9 @@ impl Engine {
     ///
     /// # Errors
     /// `Conflict` (`already-exists`), and any error of storage.
-    pub(crate) async fn put_pipeline(
-        &self,
-        pipeline: Pipeline,
-        tenant: Option<TenantId>,
-    ) -> Result<()> {
+    pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<()> {
         self.command(|shared| async move {
+            let tenant = pipeline.tenant.clone();
             let (mut put, warnings) = shared.build_put(pipeline, tenant.as_ref())?;
             for warning in warnings {
                 let tenant = tenant.as_ref().map(tracing::field::display);
@@ -278,6 +272,7 @@ impl Shared {
 fn strip_stored_fields(pipeline: &mut Pipeline) {
     const STORED_BESIDE: [&str; 5] = ["version", "created_at", "updated_at", "tenant", "warnings"];
     pipeline.slug = None;
+    pipeline.tenant = None;
     for field in STORED_BESIDE {
         pipeline.extra.remove(field);
     }

@@ -1,22 +1,22 @@
-//! Backfills from the host's own code: prepare, start, await and cancel them.
+//! Backfills from the host's own code: prepare, start and await them.
 //!
-//! `engine/backfill` carries them out.
+//! `engine/backfill` carries them out, and `backfills` finds those that exist.
 
 use std::collections::BTreeMap;
+use std::future::{Future, IntoFuture};
 use std::ops::RangeInclusive;
+use std::pin::Pin;
 
 use chrono::NaiveDate;
 use serde_json::json;
 
-use super::Floret;
+use super::Client;
 use crate::engine::{BackfillRequest, RequestKey, StartedBackfill, hash_body};
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::{
-    Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Page, PageRequest, RunId, Scope,
-};
-use crate::storage::{BackfillDetail, BackfillFilter};
+use crate::error::{ErrorKind, Result};
+use crate::model::{BackfillId, BackfillOrder, BackfillPreview, RunId};
+use crate::storage::BackfillDetail;
 
-/// A backfill to create, from [`Floret::backfill`]: a run for each date of an inclusive range.
+/// A backfill to create, from [`Client::backfill`]: a run for each date of an inclusive range.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -42,12 +42,12 @@ use crate::storage::{BackfillDetail, BackfillFilter};
 #[derive(Debug, Clone)]
 #[must_use = "no run is created before `start`"]
 pub struct BackfillBuilder {
-    floret: Floret,
+    client: Client,
     start: BackfillRequest,
     key: Option<String>,
 }
 
-impl Floret {
+impl Client {
     /// Prepares a backfill: a run of the pipeline with this id or slug for each date of the range.
     ///
     /// By default the runs execute one at a time, oldest date first. [`BackfillBuilder::start`]
@@ -58,7 +58,7 @@ impl Floret {
         dates: RangeInclusive<NaiveDate>,
     ) -> BackfillBuilder {
         BackfillBuilder {
-            floret: self.clone(),
+            client: self.clone(),
             start: BackfillRequest {
                 pipeline: pipeline.into(),
                 dates,
@@ -68,75 +68,10 @@ impl Floret {
                 max_failures: None,
                 skip_existing: false,
                 key: None,
-                scope: Scope::All,
+                scope: self.scope().clone(),
             },
             key: None,
         }
-    }
-
-    /// Returns a backfill with its runs.
-    ///
-    /// # Errors
-    /// `NotFound` if there is no such backfill; `Unavailable`.
-    pub async fn find_backfill(&self, id: BackfillId) -> Result<BackfillDetail> {
-        let found = self.storage.find_backfill(id, &Scope::All).await?;
-        found.ok_or_else(|| Error::backfill_not_found(id))
-    }
-
-    /// Returns a page of backfills, newest first.
-    ///
-    /// # Errors
-    /// `Malformed` if the cursor is invalid; `Unavailable`.
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use floret::{Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
-    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
-    /// # let floret = Floret::builder(MemoryStorage::default())
-    /// #     .node("load", load)
-    /// #     .pipeline(Pipeline::new("daily").node("load", "load"))
-    /// #     .start()
-    /// #     .await?;
-    /// use floret::{PageRequest, storage::BackfillFilter};
-    ///
-    /// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
-    /// let backfill = floret.backfill("daily", from..=to).start().await?;
-    /// let page = PageRequest::Newest { limit: 10 };
-    /// let newest = floret.list_backfills(BackfillFilter::default(), page).await?;
-    /// assert_eq!(Some(newest.items[0].id), backfill.id());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn list_backfills(
-        &self,
-        filter: BackfillFilter,
-        page: PageRequest,
-    ) -> Result<Page<Backfill>> {
-        self.storage.list_backfills(filter, page).await
-    }
-
-    /// Cancels the unfinished runs of a backfill: waiting runs at once, executing runs like
-    /// [`Floret::cancel`]. Returns the current state of the backfill.
-    ///
-    /// # Errors
-    /// - `NotFound` if there is no such backfill.
-    /// - `RunFinished` if it has finished without being cancelled.
-    /// - `ShuttingDown` or `Unavailable`.
-    pub async fn cancel_backfill(&self, id: BackfillId) -> Result<BackfillDetail> {
-        let engine = &self.engine;
-        engine.cancel_backfill(id, Cancel::Plain, &Scope::All).await
-    }
-
-    /// Cancels the unfinished runs of a backfill: waiting runs at once, executing runs like
-    /// [`Floret::force_cancel`]. Returns the current state of the backfill.
-    ///
-    /// # Errors
-    /// The same as [`Floret::cancel_backfill`].
-    pub async fn force_cancel_backfill(&self, id: BackfillId) -> Result<BackfillDetail> {
-        let engine = &self.engine;
-        engine
-            .cancel_backfill(id, Cancel::Forced, &Scope::All)
-            .await
     }
 }
 
@@ -146,13 +81,6 @@ impl BackfillBuilder {
     /// `date` cannot be set, because every run has its own.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.start.params.insert(name.into(), value.into());
-        self
-    }
-
-    /// Looks the pipeline up within this scope, as [`RunBuilder::scope`](super::RunBuilder::scope)
-    /// does.
-    pub fn scope(mut self, scope: Scope) -> Self {
-        self.start.scope = scope;
         self
     }
 
@@ -200,14 +128,14 @@ impl BackfillBuilder {
     pub async fn start(mut self) -> Result<BackfillHandle> {
         let body_hash = hash_body(&body(&self.start));
         self.start.key = self.key.map(|key| RequestKey { key, body_hash });
-        let started = self.floret.engine.backfill(self.start).await?;
+        let started = self.client.engine().backfill(self.start).await?;
         let StartedBackfill {
             id,
             run_ids,
             replayed: _,
         } = started;
         Ok(BackfillHandle {
-            floret: self.floret,
+            client: self.client,
             id,
             run_ids,
         })
@@ -234,7 +162,20 @@ impl BackfillBuilder {
     /// # }
     /// ```
     pub async fn preview(self) -> Result<BackfillPreview> {
-        self.floret.engine.preview_backfill(self.start).await
+        self.client.engine().preview_backfill(self.start).await
+    }
+}
+
+impl IntoFuture for BackfillBuilder {
+    /// The handle of the new backfill, which is durable with all its runs.
+    ///
+    /// # Errors
+    /// The same as [`BackfillBuilder::start`].
+    type Output = Result<BackfillHandle>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
     }
 }
 
@@ -274,7 +215,7 @@ fn body(start: &BackfillRequest) -> serde_json::Value {
 /// ```
 #[derive(Debug, Clone)]
 pub struct BackfillHandle {
-    floret: Floret,
+    client: Client,
     id: Option<BackfillId>,
     run_ids: Vec<RunId>,
 }
@@ -304,12 +245,12 @@ impl BackfillHandle {
             return Ok(None);
         };
         for run in &self.run_ids {
-            match self.floret.handle(*run).finished().await {
+            match self.client.run_by_id(*run).finished().await {
                 // Only finished runs are purged.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 outcome => drop(outcome?),
             }
         }
-        self.floret.find_backfill(id).await.map(Some)
+        self.client.backfills().get(id).await.map(Some)
     }
 }

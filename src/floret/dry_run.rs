@@ -8,12 +8,12 @@ use std::pin::Pin;
 
 use chrono::NaiveDate;
 
-use super::Floret;
+use super::Client;
 use crate::engine::DryRunRequest;
 use crate::error::Result;
-use crate::model::{DATE_PARAM, DryRun, Scope};
+use crate::model::{DATE_PARAM, DryRun};
 
-/// A dry run to execute, from [`Floret::dry_run`].
+/// A dry run to execute, from [`Client::dry_run`].
 ///
 /// Awaiting it executes the pipeline on a few rows per node. It stores nothing and skips sinks.
 /// Dropping the future stops it.
@@ -39,20 +39,18 @@ use crate::model::{DATE_PARAM, DryRun, Scope};
 #[derive(Debug, Clone)]
 #[must_use = "nothing is executed before it is awaited"]
 pub struct DryRunBuilder {
-    floret: Floret,
+    client: Client,
     pipeline: String,
     params: BTreeMap<String, String>,
-    scope: Scope,
 }
 
-impl Floret {
+impl Client {
     /// Prepares a dry run of the pipeline with this id or slug. Awaiting the result executes it.
     pub fn dry_run(&self, pipeline: impl Into<String>) -> DryRunBuilder {
         DryRunBuilder {
-            floret: self.clone(),
+            client: self.clone(),
             pipeline: pipeline.into(),
             params: BTreeMap::new(),
-            scope: Scope::All,
         }
     }
 }
@@ -84,11 +82,22 @@ impl DryRunBuilder {
         self.param(DATE_PARAM, date.to_string())
     }
 
-    /// Looks the pipeline up within this scope, as [`RunBuilder::scope`](super::RunBuilder::scope)
-    /// does.
-    pub fn scope(mut self, scope: Scope) -> Self {
-        self.scope = scope;
-        self
+    /// Executes the pipeline and returns the result of each node.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such pipeline.
+    /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
+    /// - `Invalid` if a node type has no executor.
+    /// - `QueueFull` while [`Limits::dry_runs_max`](crate::Limits::dry_runs_max) dry runs are
+    ///   executing.
+    /// - `ShuttingDown` or `Unavailable`.
+    pub async fn start(self) -> Result<DryRun> {
+        let request = DryRunRequest {
+            pipeline: self.pipeline,
+            params: self.params,
+            scope: self.client.scope().clone(),
+        };
+        self.client.engine().dry_run(request).await
     }
 }
 
@@ -96,22 +105,11 @@ impl IntoFuture for DryRunBuilder {
     /// The result of each node.
     ///
     /// # Errors
-    /// - `NotFound` if there is no such pipeline.
-    /// - `Invalid` if a node type has no executor.
-    /// - `QueueFull` while [`Limits::dry_runs_max`](crate::Limits::dry_runs_max) dry runs are
-    ///   executing.
-    /// - `ShuttingDown` or `Unavailable`.
+    /// The same as [`DryRunBuilder::start`].
     type Output = Result<DryRun>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let request = DryRunRequest {
-                pipeline: self.pipeline,
-                params: self.params,
-                scope: self.scope,
-            };
-            self.floret.engine.dry_run(request).await
-        })
+        Box::pin(self.start())
     }
 }

@@ -7,12 +7,12 @@ use std::pin::Pin;
 
 use serde_json::{Map, Value};
 
-use super::{Floret, RunHandle};
+use super::{Client, RunHandle};
 use crate::engine::{RequestKey, ResumeDefinition, ResumeRequest, hash_body};
 use crate::error::Result;
-use crate::model::{RunId, Scope};
+use crate::model::RunId;
 
-/// A resume to carry out, from [`Floret::resume`].
+/// A resume to carry out, from [`RunHandle::resume`].
 ///
 /// Awaiting it creates a new run that continues a failed one. Nodes that succeeded do not execute
 /// again.
@@ -41,7 +41,7 @@ use crate::model::{RunId, Scope};
 /// assert_eq!(failed.status, RunStatus::Failed);
 ///
 /// IS_UP.store(true, Ordering::SeqCst);
-/// let resumed = floret.resume(failed.id).await?.finished().await?.run;
+/// let resumed = run.resume().await?.finished().await?.run;
 /// assert_eq!(resumed.status, RunStatus::Success);
 /// assert_eq!(resumed.resumed_from, Some(failed.id));
 /// # Ok(())
@@ -50,26 +50,24 @@ use crate::model::{RunId, Scope};
 #[derive(Debug, Clone)]
 #[must_use = "no run is created before it is awaited"]
 pub struct ResumeBuilder {
-    floret: Floret,
+    client: Client,
     run: RunId,
     from_node: Option<String>,
     definition: ResumeDefinition,
     key: Option<String>,
-    scope: Scope,
 }
 
-impl Floret {
-    /// Prepares a new run that continues a failed one. Nodes that succeeded do not execute again.
+impl RunHandle {
+    /// Prepares a new run that continues this failed one. Nodes that succeeded do not execute again.
     ///
     /// Awaiting the result creates the run.
-    pub fn resume(&self, run: RunId) -> ResumeBuilder {
+    pub fn resume(&self) -> ResumeBuilder {
         ResumeBuilder {
-            floret: self.clone(),
-            run,
+            client: self.client().clone(),
+            run: self.id(),
             from_node: None,
             definition: ResumeDefinition::Recorded,
             key: None,
-            scope: Scope::All,
         }
     }
 }
@@ -100,10 +98,27 @@ impl ResumeBuilder {
         self
     }
 
-    /// Looks the run up within this scope. Without it, the scope is [`Scope::All`].
-    pub fn scope(mut self, scope: Scope) -> Self {
-        self.scope = scope;
-        self
+    /// Creates the new run. The run is durable when this method returns.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such run.
+    /// - `Invalid` if there is no such node, a node type has no executor, or the key was used with
+    ///   other options.
+    /// - `Conflict` if the run has not failed, another run already resumes it, or its pipeline was
+    ///   deleted.
+    /// - `QueueFull` if too many runs are waiting.
+    /// - `ShuttingDown` or `Unavailable`.
+    pub async fn start(self) -> Result<RunHandle> {
+        let body_hash = hash_body(&self.body());
+        let resume = ResumeRequest {
+            run: self.run,
+            from_node: self.from_node,
+            definition: self.definition,
+            key: self.key.map(|key| RequestKey { key, body_hash }),
+            scope: self.client.scope().clone(),
+        };
+        let started = self.client.engine().resume(resume).await?;
+        Ok(self.client.run_by_id(started.run_id))
     }
 
     /// Returns the body that a client would send for the same resume.
@@ -126,28 +141,11 @@ impl IntoFuture for ResumeBuilder {
     /// The handle of the new run, which is durable.
     ///
     /// # Errors
-    /// - `NotFound` if there is no such run.
-    /// - `Invalid` if there is no such node, a node type has no executor, or the key was used with
-    ///   other options.
-    /// - `Conflict` if the run has not failed, another run already resumes it, or its pipeline was
-    ///   deleted.
-    /// - `QueueFull` if too many runs are waiting.
-    /// - `ShuttingDown` or `Unavailable`.
+    /// The same as [`ResumeBuilder::start`].
     type Output = Result<RunHandle>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let body_hash = hash_body(&self.body());
-            let resume = ResumeRequest {
-                run: self.run,
-                from_node: self.from_node,
-                definition: self.definition,
-                key: self.key.map(|key| RequestKey { key, body_hash }),
-                scope: self.scope,
-            };
-            let started = self.floret.engine.resume(resume).await?;
-            Ok(self.floret.handle(started.run_id))
-        })
+        Box::pin(self.start())
     }
 }

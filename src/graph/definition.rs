@@ -133,6 +133,8 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
         overlap: fields
             .take("overlap", OVERLAPS, read_overlap)
             .unwrap_or_default(),
+        // A tenant in a body is checked against that of the caller, and never read here.
+        tenant: None,
         extra: fields.rest(),
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
         schedule_timezone,
         catch_up: _,
         overlap: _,
+        tenant: _,
         extra,
     } = pipeline;
     let mut rules = Rules { issues };

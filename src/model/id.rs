@@ -273,7 +273,7 @@ uuid_id! {
     /// let stored = id.to_string();
     /// // Later, perhaps in another process:
     /// let id: RunId = stored.parse()?;
-    /// let detail = floret.handle(id).finished().await?;
+    /// let detail = floret.run_by_id(id).finished().await?;
     /// assert_eq!(detail.run.id, id);
     /// # Ok(())
     /// # }
@@ -296,7 +296,7 @@ uuid_id! {
     /// let started = floret.backfill("daily", from..=to).start().await?;
     /// let stored = started.id().expect("no date was skipped").to_string();
     /// let id: BackfillId = stored.parse()?;
-    /// assert_eq!(floret.find_backfill(id).await?.backfill.id, id);
+    /// assert_eq!(floret.backfills().get(id).await?.backfill.id, id);
     /// # Ok(())
     /// # }
     /// ```

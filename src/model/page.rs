@@ -11,11 +11,8 @@
 /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
 /// # let daily = Pipeline::new("daily").node("load", "load");
 /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
-/// use floret::{PageRequest, storage::BackfillFilter};
-///
-/// let first = PageRequest::Numbered { page: 1, per_page: 20 };
-/// let page = floret.list_backfills(BackfillFilter::default(), first).await?;
-/// assert_eq!(page.total, Some(0));
+/// let first = floret.backfills().page(20).number(1).await?;
+/// assert_eq!(first.total, Some(0));
 /// # Ok(())
 /// # }
 /// ```
@@ -55,18 +52,13 @@ pub enum PageRequest {
 /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
 /// # let daily = Pipeline::new("daily").node("load", "load");
 /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
-/// use floret::{PageRequest, storage::BackfillFilter};
-///
-/// let (mut cursor, mut ids) = (None, Vec::new());
-/// loop {
-///     let request = PageRequest::After { cursor, limit: 100 };
-///     let page = floret.list_backfills(BackfillFilter::default(), request).await?;
-///     ids.extend(page.items.iter().map(|backfill| backfill.id));
-///     cursor = page.next;
-///     if cursor.is_none() {
-///         break;
-///     }
+/// let mut page = floret.backfills().page(100).await?;
+/// let mut count = page.items.len();
+/// while let Some(cursor) = page.next {
+///     page = floret.backfills().page(100).after(cursor).await?;
+///     count += page.items.len();
 /// }
+/// assert_eq!(count, 0);
 /// # Ok(())
 /// # }
 /// ```

@@ -72,6 +72,10 @@ pub struct Pipeline {
     /// The overlap rule: what a tick does while a run of the schedule is unfinished.
     #[serde(skip_serializing_if = "is_default")]
     pub overlap: Overlap,
+    /// The tenant that a pipeline of the host's code belongs to. A save takes it out of the
+    /// definition: [`StoredPipeline::tenant`] has it.
+    #[serde(skip)]
+    pub tenant: Option<TenantId>,
     /// Fields that Floret does not know. It keeps them unchanged.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -150,6 +154,7 @@ impl Default for Pipeline {
             schedule_timezone: None,
             catch_up: false,
             overlap: Overlap::Queue,
+            tenant: None,
             extra: Map::new(),
         }
     }
@@ -206,6 +211,33 @@ impl Pipeline {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Sets the tenant that the pipeline belongs to. Without it, the pipeline belongs to no tenant,
+    /// or to that of the client that saves it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// use floret::executor::{Ctx, ExecutorError};
+    /// use floret::{Pipeline, TenantId, testing::memory};
+    ///
+    /// async fn load(ctx: Ctx) -> Result<(), ExecutorError> {
+    ///     assert_eq!(ctx.tenant.as_ref().map(TenantId::as_str), Some("acme"));
+    ///     Ok(())
+    /// }
+    /// let acme = TenantId::new("acme").expect("a valid id");
+    /// let daily = Pipeline::new("daily").node("load", "load").tenant(acme.clone());
+    /// let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let run = floret.run("daily").await?.finished().await?.run;
+    /// assert_eq!(run.tenant, Some(acme));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn tenant(mut self, tenant: TenantId) -> Self {
+        self.tenant = Some(tenant);
         self
     }
 

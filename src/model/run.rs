@@ -119,7 +119,7 @@ impl RunStatus {
 ///
 /// let (from, to) = ("2024-01-01".parse()?, "2024-01-01".parse()?);
 /// let backfill = floret.backfill("daily", from..=to).start().await?;
-/// let run = floret.handle(backfill.run_ids()[0]).finished().await?.run;
+/// let run = floret.run_by_id(backfill.run_ids()[0]).finished().await?.run;
 /// assert_eq!(run.trigger, Trigger::Backfill);
 /// # Ok(())
 /// # }
@@ -171,7 +171,7 @@ impl Trigger {
 /// use floret::Cancel;
 ///
 /// let run = floret.run("forever").start().await?;
-/// floret.force_cancel(run.id()).await?;
+/// run.cancel().force().await?;
 /// assert_eq!(run.finished().await?.run.cancel, Some(Cancel::Forced));
 /// # Ok(())
 /// # }

@@ -3,46 +3,20 @@
 //! Starting and cancelling them is left to `engine/backfill`.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Views;
 use super::pages::Listed;
 use crate::error::{Error, Result};
 use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, Page, PageRequest,
-    PipelineId, RunId, Scope, StoredPipeline, TenantId, rfc3339,
+    PipelineId, RunId, Scope, TenantId, rfc3339,
 };
 use crate::storage::{BackfillDetail, BackfillFilter};
 
-/// A backfill. Fields are in the order of the wire contract.
-#[derive(Debug, Serialize)]
-pub(crate) struct BackfillView {
-    id: BackfillId,
-    pipeline_id: PipelineId,
-    status: BackfillStatus,
-    start_date: NaiveDate,
-    end_date: NaiveDate,
-    order: BackfillOrder,
-    max_parallel: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_failures: Option<u32>,
-    counts: BackfillCounts,
-    /// Ordered by date, oldest first.
-    run_ids: Vec<RunId>,
-    #[serde(serialize_with = "rfc3339::serialize")]
-    created_at: DateTime<Utc>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "rfc3339::serialize_option"
-    )]
-    finished_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<TenantId>,
-}
-
-impl Listed for BackfillView {
+impl Listed for BackfillDetail {
     fn cursor(&self) -> String {
-        self.id.to_string()
+        self.backfill.id.to_string()
     }
 }
 
@@ -51,11 +25,9 @@ impl Views {
     ///
     /// # Errors
     /// `NotFound` (`backfill-not-found`); `Unavailable`.
-    pub(crate) async fn backfill(&self, id: BackfillId, scope: &Scope) -> Result<BackfillView> {
+    pub(crate) async fn backfill(&self, id: BackfillId, scope: &Scope) -> Result<BackfillDetail> {
         let found = self.storage.find_backfill(id, scope).await?;
-        found
-            .map(BackfillView::from)
-            .ok_or_else(|| Error::backfill_not_found(id))
+        found.ok_or_else(|| Error::backfill_not_found(id))
     }
 
     /// Checks that the backfill exists, without reading its runs.
@@ -76,35 +48,56 @@ impl Views {
         Ok(())
     }
 
-    /// Returns a page of the backfills of a pipeline, newest first.
+    /// Returns a page of backfills with their runs, newest first.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) if the cursor is invalid; `Unavailable`.
     pub(crate) async fn list_backfills(
         &self,
-        pipeline: &StoredPipeline,
+        filter: BackfillFilter,
         page: PageRequest,
-    ) -> Result<Page<BackfillView>> {
-        let scope = &Scope::of(pipeline.tenant.as_ref());
-        let filter = BackfillFilter {
-            scope: scope.clone(),
-            backfill: None,
-            pipeline: Some(pipeline.id.clone()),
-        };
+    ) -> Result<Page<BackfillDetail>> {
         let page = self.storage.list_backfills(filter, page).await?;
         let mut items = Vec::with_capacity(page.items.len());
-        for listed in page.items {
+        for Backfill { id, tenant, .. } in page.items {
+            let scope = &Scope::of(tenant.as_ref());
             // One at a time, so that no query returns more than the largest backfill. A backfill
             // that was purged meanwhile is omitted.
-            let found = self.storage.find_backfill(listed.id, scope).await?;
-            items.extend(found.map(BackfillView::from));
+            items.extend(self.storage.find_backfill(id, scope).await?);
         }
         Ok(Page::new(items, page.total, page.next))
     }
 }
 
-impl From<BackfillDetail> for BackfillView {
-    fn from(detail: BackfillDetail) -> Self {
+/// The fields of a backfill, in the order of the wire contract.
+#[derive(Serialize)]
+struct BackfillBody<'a> {
+    id: BackfillId,
+    pipeline_id: &'a PipelineId,
+    status: BackfillStatus,
+    start_date: NaiveDate,
+    end_date: NaiveDate,
+    order: BackfillOrder,
+    max_parallel: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_failures: Option<u32>,
+    counts: BackfillCounts,
+    /// Ordered by date, oldest first.
+    run_ids: Vec<RunId>,
+    #[serde(serialize_with = "rfc3339::serialize")]
+    created_at: DateTime<Utc>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
+    finished_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a TenantId>,
+}
+
+impl Serialize for BackfillDetail {
+    /// Writes the backfill as the API shows it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Backfill {
             id,
             pipeline_id,
@@ -119,21 +112,22 @@ impl From<BackfillDetail> for BackfillView {
             counts,
             created_at,
             finished_at,
-        } = detail.backfill;
-        Self {
-            id,
+        } = &self.backfill;
+        let body = BackfillBody {
+            id: *id,
             pipeline_id,
-            status,
-            start_date,
-            end_date,
-            order,
-            max_parallel,
-            max_failures,
-            counts,
-            run_ids: detail.runs.iter().map(|run| run.id).collect(),
-            created_at,
-            finished_at,
-            tenant,
-        }
+            status: *status,
+            start_date: *start_date,
+            end_date: *end_date,
+            order: *order,
+            max_parallel: *max_parallel,
+            max_failures: *max_failures,
+            counts: *counts,
+            run_ids: self.runs.iter().map(|run| run.id).collect(),
+            created_at: *created_at,
+            finished_at: *finished_at,
+            tenant: tenant.as_ref(),
+        };
+        body.serialize(serializer)
     }
 }

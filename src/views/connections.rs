@@ -14,13 +14,9 @@ use crate::model::{
 };
 use crate::storage::ConnectionFilter;
 
-/// A connection in a response.
-#[derive(Debug)]
-pub(crate) struct ConnectionView(pub(crate) StoredConnection);
-
-impl Listed for ConnectionView {
+impl Listed for StoredConnection {
     fn cursor(&self) -> String {
-        Qualified::new(&self.0.id, self.0.tenant.clone()).to_string()
+        Qualified::new(&self.id, self.tenant.clone()).to_string()
     }
 }
 
@@ -29,14 +25,12 @@ impl Views {
     ///
     /// # Errors
     /// `NotFound` (`connection-not-found`); `Unavailable`.
-    pub(crate) async fn connection(&self, id: &str, scope: &Scope) -> Result<ConnectionView> {
+    pub(crate) async fn connection(&self, id: &str, scope: &Scope) -> Result<StoredConnection> {
         let found = match ConnectionId::new(id) {
             Ok(id) => self.storage.find_connection(&id, scope).await?,
             Err(_) => None,
         };
-        found
-            .map(ConnectionView)
-            .ok_or_else(|| Error::connection_not_found(quote(id)))
+        found.ok_or_else(|| Error::connection_not_found(quote(id)))
     }
 
     /// Returns a page of connections, newest first.
@@ -47,10 +41,8 @@ impl Views {
         &self,
         filter: ConnectionFilter,
         page: PageRequest,
-    ) -> Result<Page<ConnectionView>> {
-        let Page { items, total, next } = self.storage.list_connections(filter, page).await?;
-        let items = items.into_iter().map(ConnectionView).collect();
-        Ok(Page::new(items, total, next))
+    ) -> Result<Page<StoredConnection>> {
+        self.storage.list_connections(filter, page).await
     }
 }
 
@@ -76,7 +68,8 @@ struct ConnectionBody<'a> {
     tenant: Option<&'a TenantId>,
 }
 
-impl Serialize for ConnectionView {
+impl Serialize for StoredConnection {
+    /// Writes the connection as the API shows it: its secrets are masked.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ConnectionFields {
             kind,
@@ -87,10 +80,10 @@ impl Serialize for ConnectionView {
             login,
             password,
             extra,
-        } = &self.0.fields;
+        } = &self.fields;
         let masked = |secret: &Option<_>| secret.as_ref().map(|_| MASKED);
         let shown = ConnectionBody {
-            conn_id: &self.0.id,
+            conn_id: &self.id,
             r#type: kind,
             description,
             host,
@@ -99,9 +92,9 @@ impl Serialize for ConnectionView {
             login,
             password: masked(password),
             extra: masked(extra),
-            created_at: self.0.created_at,
-            updated_at: self.0.updated_at,
-            tenant: self.0.tenant.as_ref(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            tenant: self.tenant.as_ref(),
         };
         shown.serialize(serializer)
     }

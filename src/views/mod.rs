@@ -40,10 +40,10 @@ use crate::storage::{RunDetail, Storage};
 pub(crate) use crate::lineage::VisibleKinds;
 #[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
-pub(crate) use crate::storage::{ConnectionFilter, PipelineFilter, RunFilter, VariableFilter};
-pub(crate) use backfills::BackfillView;
+pub(crate) use crate::storage::{
+    BackfillFilter, ConnectionFilter, PipelineFilter, RunFilter, VariableFilter,
+};
 pub(crate) use calendar::CalendarFilter;
-pub(crate) use connections::ConnectionView;
 pub(crate) use dashboard::DashboardFilter;
 #[cfg(feature = "websocket")]
 pub(crate) use events::EventSpan;
@@ -52,35 +52,13 @@ pub(crate) use line::LogLineView;
 pub(crate) use lineage::LineageFilter;
 pub(crate) use logs::{LogFilter, LogReader};
 pub(crate) use pages::{Cut, Listed, to_json};
-pub(crate) use pipelines::PipelineView;
 pub(crate) use run_document::RunDocument;
 pub(crate) use search::SearchFilter;
 pub(crate) use system::EngineFacts;
-pub(crate) use variables::VariableView;
 
-/// The read side of a Floret, from [`Floret::views`](crate::Floret::views). Clones read the same
-/// storage.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use floret::{Pipeline, executor::Ctx, testing::memory};
-/// # async fn load(_: Ctx) -> Result<Vec<serde_json::Value>, std::io::Error> {
-/// #     Ok(vec![serde_json::json!({"id": 7})])
-/// # }
-/// # let daily = Pipeline::new("daily").node("load", "load");
-/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
-/// use floret::Scope;
-///
-/// let run = floret.run("daily").start().await?;
-/// run.finished().await?;
-/// let orders = floret.views().output(run.id(), "load", &Scope::All).await?;
-/// assert_eq!(orders.columns(), ["id"]);
-/// # Ok(())
-/// # }
-/// ```
+/// The read side of a Floret. Clones read the same storage.
 #[derive(Debug, Clone)]
-pub struct Views {
+pub(crate) struct Views {
     storage: Arc<dyn Storage>,
     registry: Registry,
     scheduled: ScheduledPipelines,

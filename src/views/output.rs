@@ -15,7 +15,7 @@ impl Views {
     /// # Errors
     /// `NotFound` (`run-not-found`, `node-not-found`); `OutputDropped` if the output was never
     /// stored, was dropped, or is damaged; `Unavailable`.
-    pub async fn output(&self, run: RunId, node: &str, scope: &Scope) -> Result<Dataset> {
+    pub(crate) async fn output(&self, run: RunId, node: &str, scope: &Scope) -> Result<Dataset> {
         let detail = self.detail(run, scope).await?;
         let node_index = Graph::new(&detail.definition)?.node_index(node);
         let Some(node_index) = node_index else {

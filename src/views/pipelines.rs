@@ -13,10 +13,6 @@ use crate::model::{
     rfc3339, seconds,
 };
 
-/// A pipeline with its whole definition.
-#[derive(Debug)]
-pub(crate) struct PipelineView(pub(crate) StoredPipeline);
-
 /// A pipeline in a list.
 #[derive(Debug)]
 pub(crate) struct PipelineSummary(StoredPipeline);
@@ -53,11 +49,10 @@ impl Views {
     ///
     /// # Errors
     /// `NotFound` (`pipeline-not-found`); `Unavailable`.
-    pub(crate) async fn pipeline(&self, key: &str, scope: &Scope) -> Result<PipelineView> {
+    pub(crate) async fn pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
         self.storage
             .find_pipeline(key, scope)
             .await?
-            .map(PipelineView)
             .ok_or_else(|| Error::pipeline_not_found(quote(key)))
     }
 
@@ -98,6 +93,23 @@ impl Views {
         })
     }
 
+    /// Returns the id of the pipeline with this id or slug, and the scope of its tenant. A deleted
+    /// pipeline has its id as long as runs of it are left.
+    ///
+    /// # Errors
+    /// `NotFound` (`pipeline-not-found`); `Conflict` (`tenant-required`); `Unavailable`.
+    pub(crate) async fn named_pipeline(
+        &self,
+        key: &str,
+        scope: &Scope,
+    ) -> Result<(Scope, PipelineId)> {
+        if let Some(found) = self.storage.find_pipeline(key, scope).await? {
+            return Ok((Scope::of(found.tenant.as_ref()), found.id));
+        }
+        let id = PipelineId::new(key).map_err(|_| Error::pipeline_not_found(quote(key)))?;
+        Ok((self.scope_of_filter(&id, scope).await?, id))
+    }
+
     /// Returns a page of summaries, newest first.
     ///
     /// # Errors
@@ -135,9 +147,10 @@ impl Serialize for PipelineSummary {
     }
 }
 
-impl Serialize for PipelineView {
+impl Serialize for StoredPipeline {
+    /// Writes the pipeline as the API shows it, with its whole definition.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let stored = &self.0;
+        let stored = self;
         let Pipeline {
             id: _,
             slug: _,
@@ -154,6 +167,7 @@ impl Serialize for PipelineView {
             schedule_timezone,
             catch_up,
             overlap,
+            tenant: _,
             extra,
         } = &*stored.definition;
         let mut map = serializer.serialize_map(None)?;

@@ -14,13 +14,9 @@ use crate::model::{
 };
 use crate::storage::VariableFilter;
 
-/// A variable in a response.
-#[derive(Debug)]
-pub(crate) struct VariableView(pub(crate) StoredVariable);
-
-impl Listed for VariableView {
+impl Listed for StoredVariable {
     fn cursor(&self) -> String {
-        Qualified::new(&self.0.key, self.0.tenant.clone()).to_string()
+        Qualified::new(&self.key, self.tenant.clone()).to_string()
     }
 }
 
@@ -29,14 +25,12 @@ impl Views {
     ///
     /// # Errors
     /// `NotFound` (`variable-not-found`); `Unavailable`.
-    pub(crate) async fn variable(&self, key: &str, scope: &Scope) -> Result<VariableView> {
+    pub(crate) async fn variable(&self, key: &str, scope: &Scope) -> Result<StoredVariable> {
         let found = match VariableKey::new(key) {
             Ok(key) => self.storage.find_variables(&[key], scope).await?.pop(),
             Err(_) => None,
         };
-        found
-            .map(VariableView)
-            .ok_or_else(|| Error::variable_not_found(quote(key)))
+        found.ok_or_else(|| Error::variable_not_found(quote(key)))
     }
 
     /// Returns a page of variables, newest first.
@@ -47,10 +41,8 @@ impl Views {
         &self,
         filter: VariableFilter,
         page: PageRequest,
-    ) -> Result<Page<VariableView>> {
-        let Page { items, total, next } = self.storage.list_variables(filter, page).await?;
-        let items = items.into_iter().map(VariableView).collect();
-        Ok(Page::new(items, total, next))
+    ) -> Result<Page<StoredVariable>> {
+        self.storage.list_variables(filter, page).await
     }
 }
 
@@ -68,21 +60,22 @@ struct VariableBody<'a> {
     tenant: Option<&'a TenantId>,
 }
 
-impl Serialize for VariableView {
+impl Serialize for StoredVariable {
+    /// Writes the variable as the API shows it: its secrets are masked.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let VariableFields { value, description } = &self.0.fields;
+        let VariableFields { value, description } = &self.fields;
         let (value, kind) = match value {
             VariableValue::Plain(text) => (text.as_str(), "string"),
             VariableValue::Secret(_) => (MASKED, "secret"),
         };
         let shown = VariableBody {
-            key: &self.0.key,
+            key: &self.key,
             value,
             r#type: kind,
             description,
-            created_at: self.0.created_at,
-            updated_at: self.0.updated_at,
-            tenant: self.0.tenant.as_ref(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            tenant: self.tenant.as_ref(),
         };
         shown.serialize(serializer)
     }

@@ -111,7 +111,7 @@ async fn a_run_lists_all_its_nodes_and_cuts_their_errors() {
         host.executor.script("n0", [Step::permanent("short")]);
         let run = host.post("/api/pipelines/wide/run", None).await.json();
         let id: RunId = run["id"].as_str().unwrap().parse().unwrap();
-        host.floret.handle(id).finished().await.unwrap();
+        host.floret.run_by_id(id).finished().await.unwrap();
         let found = bounded(&host, &format!("/api/runs/{id}")).await;
         assert_eq!(length(&found["node_runs"]), 10);
         let errors = found["node_runs"].as_array().unwrap().iter();

@@ -146,7 +146,7 @@ async fn problems_are_reported_in_the_documented_order() {
 async fn a_purged_since_is_gone_and_the_first_valid_one_is_reported() {
     on_each_backend(async |host: &Host| {
         let gone = host.finished_run().await;
-        let before = host.floret.handle(gone.parse().unwrap());
+        let before = host.floret.run_by_id(gone.parse().unwrap());
         let later = before.finished().await.unwrap().run.created_at + chrono::TimeDelta::days(1);
         assert_eq!(
             host.faults

@@ -66,7 +66,7 @@ fn loaded(world: &World) -> Vec<String> {
 }
 
 async fn find(host: &Host, id: Option<BackfillId>) -> BackfillDetail {
-    host.floret.find_backfill(id.unwrap()).await.unwrap()
+    host.floret.backfills().get(id.unwrap()).await.unwrap()
 }
 
 fn statuses(detail: &BackfillDetail) -> Vec<RunStatus> {
@@ -282,7 +282,7 @@ async fn too_many_failures_cancel_the_remaining_runs(store: Store) {
     let backfill = backfill.max_parallel(3).max_failures(1).start().await;
     let backfill = backfill.unwrap();
     world.script.started_times("load", 3).await;
-    let last = host.floret.handle(*backfill.run_ids().last().unwrap());
+    let last = host.floret.run_by_id(*backfill.run_ids().last().unwrap());
     let (waited, ()) = tokio::join!(last.finished(), async { failing_gate.open() });
     assert_eq!(waited.unwrap().run.status, RunStatus::Cancelled);
     let executing = find(&host, backfill.id()).await.backfill;
@@ -309,7 +309,14 @@ async fn a_resumed_failure_counts_as_a_success_after_a_restart_too(store: Store)
     // A handle would keep the file open.
     drop(backfill);
     world.script.started_times("load", 2).await;
-    let resumed = host.floret.resume(runs[0]).await.unwrap().finished().await;
+    let resumed = host
+        .floret
+        .run_by_id(runs[0])
+        .resume()
+        .await
+        .unwrap()
+        .finished()
+        .await;
     assert_eq!(resumed.unwrap().run.status, RunStatus::Success);
     let counts = find(&host, id).await.backfill.counts;
     assert_eq!((counts.success, counts.failed, counts.running), (1, 0, 1));
@@ -317,7 +324,7 @@ async fn a_resumed_failure_counts_as_a_success_after_a_restart_too(store: Store)
     world.expire_leases();
     gate.open();
     let host = world.start().await;
-    let last = host.floret.handle(runs[1]);
+    let last = host.floret.run_by_id(runs[1]);
     assert_eq!(
         last.finished().await.unwrap().run.status,
         RunStatus::Success
@@ -337,7 +344,7 @@ async fn cancelling_a_backfill_cancels_its_executing_runs(store: Store) {
     let backfill = backfill.unwrap();
     world.script.started_times("load", 2).await;
     let id = backfill.id().unwrap();
-    let detail = host.floret.cancel_backfill(id).await.unwrap();
+    let detail = host.floret.backfills().cancel(id).await.unwrap();
     use RunStatus::{Cancelled, Running, Success};
     let expected = [Success, Running, Cancelled, Cancelled, Cancelled];
     assert_eq!(statuses(&detail), expected);
@@ -350,7 +357,7 @@ async fn cancelling_a_backfill_cancels_its_executing_runs(store: Store) {
         1,
         "only the first run reaches save"
     );
-    let again = host.floret.cancel_backfill(id).await.unwrap();
+    let again = host.floret.backfills().cancel(id).await.unwrap();
     assert_eq!(again, finished);
     host.run("daily").await;
 }
@@ -364,9 +371,9 @@ async fn a_forced_cancel_stops_executing_runs(store: Store) {
     let backfill = backfill.start().await.unwrap();
     world.script.started_times("load", 4).await;
     let id = backfill.id().unwrap();
-    host.floret.cancel_backfill(id).await.unwrap();
+    host.floret.backfills().cancel(id).await.unwrap();
     assert_eq!(world.script.executing(), 4);
-    host.floret.force_cancel_backfill(id).await.unwrap();
+    host.floret.backfills().cancel(id).force().await.unwrap();
     let finished = backfill.finished().await.unwrap().unwrap();
     assert_eq!(finished.backfill.status, BackfillStatus::Cancelled);
     assert_eq!(finished.backfill.counts.cancelled, 9);
@@ -387,7 +394,7 @@ async fn a_cancel_request_whose_response_was_lost_takes_effect(store: Store) {
     let (world, host, backfill) = start_and_block(store, &gate).await;
     let fault = Fault::after(Method::CancelBackfill, Problem::StorageBusy);
     host.storage.fail(fault);
-    let failed = host.floret.cancel_backfill(backfill.id().unwrap()).await;
+    let failed = host.floret.backfills().cancel(backfill.id().unwrap()).await;
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Unavailable);
     gate.open();
     let finished = backfill.finished().await.unwrap().unwrap();
@@ -398,9 +405,10 @@ async fn a_cancel_request_whose_response_was_lost_takes_effect(store: Store) {
 async fn a_caller_that_waits_for_a_cancelled_run_is_woken(store: Store) {
     let gate = Gate::new();
     let (_world, host, backfill) = start_and_block(store, &gate).await;
-    let waiting = host.floret.handle(backfill.run_ids()[2]);
+    let waiting = host.floret.run_by_id(backfill.run_ids()[2]);
     let id = backfill.id().unwrap();
-    let (finished, cancelled) = tokio::join!(waiting.finished(), host.floret.cancel_backfill(id));
+    let (finished, cancelled) =
+        tokio::join!(waiting.finished(), host.floret.backfills().cancel(id));
     assert_eq!(finished.unwrap().run.status, RunStatus::Cancelled);
     assert!(cancelled.is_ok());
     gate.open();
@@ -437,7 +445,9 @@ async fn a_manual_run_takes_the_next_slot_ahead_of_a_thousand_dates(store: Store
     assert_eq!(order, ["load", "load", "go", "load"]);
     let cancelled = host
         .floret
-        .force_cancel_backfill(backfill.id().unwrap())
+        .backfills()
+        .cancel(backfill.id().unwrap())
+        .force()
         .await;
     assert!(cancelled.is_ok());
     backfill.finished().await.unwrap();
@@ -471,7 +481,7 @@ async fn a_backfill_keeps_its_limits_after_a_crash(store: Store) {
     gate.open();
     let runs = find(&host, id).await.runs;
     for run in &runs {
-        host.floret.handle(run.id).finished().await.unwrap();
+        host.floret.run_by_id(run.id).finished().await.unwrap();
     }
     let finished = find(&host, id).await.backfill;
     assert_eq!(finished.status, BackfillStatus::Failed);

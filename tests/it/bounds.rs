@@ -87,7 +87,7 @@ async fn a_resume_waits_for_a_slot_of_its_pipeline(store: Store) {
     world.script.script("a", [Step::pass_on().at(&gate)]);
     let mut runs = Vec::new();
     for run in &failed {
-        runs.push(host.floret.resume(run.id()).await.unwrap());
+        runs.push(run.resume().await.unwrap());
         runs.push(host.trigger("p").await);
     }
     world.script.started_times("a", 4 + 2).await;

@@ -49,10 +49,7 @@ async fn executing_nodes_finish_and_no_other_node_starts(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     host.wait_for_events(EventKind::NodeStarted, 3).await;
-    assert_eq!(
-        host.floret.cancel(run.id()).await.unwrap(),
-        RunStatus::Running
-    );
+    assert_eq!(run.cancel().await.unwrap(), RunStatus::Running);
     gate.open();
     let finished = run.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Cancelled);
@@ -78,7 +75,7 @@ async fn a_cancel_that_races_with_the_last_node_finishes_the_run_once(store: Sto
         world.script.started_times("a", round).await;
         let floret = host.floret.clone();
         let id = run.id();
-        let cancel = host.on_runtime(async move { floret.cancel(id).await });
+        let cancel = host.on_runtime(async move { floret.run_by_id(id).cancel().await });
         let open = async {
             for _ in 0..round % 7 {
                 tokio::task::yield_now().await;
@@ -117,7 +114,7 @@ async fn a_pending_run_is_cancelled_at_once(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     let waiter = run.finished();
-    let cancel = host.floret.cancel(run.id());
+    let cancel = run.cancel();
     let (finished, answer) = tokio::join!(waiter, cancel);
     assert_eq!(answer.unwrap(), RunStatus::Cancelled);
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
@@ -127,8 +124,8 @@ async fn a_pending_run_is_cancelled_at_once(store: Store) {
 async fn a_cancel_request_between_claim_and_execution_takes_effect(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     let gate = Gate::new();
-    let (host, run) = world.hold_claim("p", &gate).await;
-    let answer = host.floret.cancel(run.id()).await.unwrap();
+    let (_host, run) = world.hold_claim("p", &gate).await;
+    let answer = run.cancel().await.unwrap();
     assert_eq!(answer, RunStatus::Running);
     gate.open();
     let finished = run.finished().await.unwrap();
@@ -150,7 +147,7 @@ async fn a_forced_cancel_drops_a_deaf_executor_after_the_grace_period(store: Sto
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    let answer = host.floret.force_cancel(run.id()).await.unwrap();
+    let answer = run.cancel().force().await.unwrap();
     assert_eq!(answer, RunStatus::Running);
     let waited = world.advance_within(HOUR).await;
     assert_eq!(waited, world.limits.force_grace);
@@ -191,7 +188,7 @@ async fn the_late_result_of_a_blocking_executor_changes_nothing(store: Store) {
         .await;
     let run = host.trigger("p").await;
     started.notified().await;
-    host.floret.force_cancel(run.id()).await.unwrap();
+    run.cancel().force().await.unwrap();
     assert_eq!(world.advance_within(HOUR).await, world.limits.force_grace);
     // The driver sleeps too, until it gives up the node itself.
     let grace = world.limits.stop_grace;
@@ -213,16 +210,13 @@ async fn a_cancel_can_be_escalated_to_a_forced_one(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    assert_eq!(
-        host.floret.cancel(run.id()).await.unwrap(),
-        RunStatus::Running
-    );
+    assert_eq!(run.cancel().await.unwrap(), RunStatus::Running);
     host.wait_for_events(EventKind::NodeCancelled, 1).await;
     assert_eq!(
         node(&host.stored(&run).await, "a").status,
         NodeStatus::Running
     );
-    let answer = host.floret.force_cancel(run.id()).await.unwrap();
+    let answer = run.cancel().force().await.unwrap();
     assert_eq!(answer, RunStatus::Running);
     let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
@@ -244,7 +238,7 @@ async fn a_node_that_succeeds_within_the_grace_period_counts(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    host.floret.force_cancel(run.id()).await.unwrap();
+    run.cancel().force().await.unwrap();
     gate.open();
     let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Cancelled)];
@@ -258,7 +252,7 @@ async fn a_node_between_attempts_is_cancelled(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     host.wait_for_events(EventKind::NodeRetrying, 1).await;
-    host.floret.cancel(run.id()).await.unwrap();
+    run.cancel().await.unwrap();
     let finished = run.finished().await.unwrap();
     assert_statuses(
         &finished,
@@ -276,15 +270,15 @@ async fn a_repeated_cancel_returns_the_same_status(store: Store) {
     let run = host.trigger("p").await;
     world.script.started("a").await;
     for _ in 0..2 {
-        let answer = host.floret.cancel(run.id()).await.unwrap();
+        let answer = run.cancel().await.unwrap();
         assert_eq!(answer, RunStatus::Running);
     }
     gate.open();
     run.finished().await.unwrap();
     for _ in 0..2 {
-        let answer = host.floret.cancel(run.id()).await.unwrap();
+        let answer = run.cancel().await.unwrap();
         assert_eq!(answer, RunStatus::Cancelled);
-        let answer = host.floret.force_cancel(run.id()).await.unwrap();
+        let answer = run.cancel().force().await.unwrap();
         assert_eq!(answer, RunStatus::Cancelled);
     }
 }
@@ -297,7 +291,12 @@ async fn cancelling_a_run_that_succeeded_or_failed_is_refused(store: Store) {
     let host = world.start().await;
     for pipeline in ["good", "bad"] {
         let finished = host.run(pipeline).await;
-        let refused = host.floret.cancel(finished.run.id).await.unwrap_err();
+        let refused = host
+            .floret
+            .run_by_id(finished.run.id)
+            .cancel()
+            .await
+            .unwrap_err();
         assert_eq!(
             (refused.kind(), refused.slug()),
             (ErrorKind::RunFinished, "run-finished")
@@ -324,7 +323,7 @@ async fn race_with_commit(world: &World, host: &Host, delay: u32) {
     executing.open();
     let floret = host.floret.clone();
     let id = run.id();
-    let cancelling = host.on_runtime(async move { floret.cancel(id).await });
+    let cancelling = host.on_runtime(async move { floret.run_by_id(id).cancel().await });
     let racing = async {
         while calls(Method::Append) == appends || calls(Method::RequestCancel) == requests {
             tokio::task::yield_now().await;

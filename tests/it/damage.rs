@@ -90,7 +90,7 @@ async fn check(dir: &Path, runs: &[RunId], seed: u64) {
         .unwrap();
     let mut recovered = 0;
     for (index, run) in runs.iter().enumerate() {
-        let handle = floret.handle(*run);
+        let handle = floret.run_by_id(*run);
         match handle.finished().await {
             Ok(_) => {
                 assert_eq!(recovered, index, "seed {seed}: a run outlived an older one");

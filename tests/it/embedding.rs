@@ -13,9 +13,9 @@ use floret::storage::{
 };
 use floret::testing::{Gate, scratch};
 use floret::{
-    Access, Body, Builder, Clock, Dataset, Error, ErrorKind, Event, Floret, Limits, Permissions,
-    Pipeline, Run, RunBuilder, RunHandle, RunStatus, RunsLayer, RunsService, Scope, Subscription,
-    Views,
+    Access, Body, Builder, Client, Clock, Dataset, Error, ErrorKind, Event, Floret, Limits,
+    Permissions, Pipeline, Run, RunBuilder, RunHandle, RunStatus, RunsLayer, RunsService, Scope,
+    Subscription,
 };
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
@@ -31,7 +31,7 @@ const _: () = {
     const fn assert_shared<T: Send + Sync + 'static>() {}
     const fn assert_send<T: Send + 'static>() {}
     const fn assert_object<T: ?Sized + Send + Sync + 'static>() {}
-    assert_shared::<(Floret, RunBuilder, RunHandle, Builder, Views)>();
+    assert_shared::<(Floret, RunBuilder, RunHandle, Builder, Client)>();
     assert_shared::<(
         RunsService,
         RunsLayer,
@@ -55,6 +55,9 @@ fn _futures_are_send(floret: &Floret, run: &RunHandle) {
     assert_send(floret.shutdown(GRACE));
     assert_send(run.finished());
     assert_send(run.dataset("a"));
+    assert_send(run.cancel().into_future());
+    assert_send(run.resume().into_future());
+    assert_send(floret.backfills().into_future());
     assert_send(Floret::open("runs.db"));
     assert_send(Floret::builder(MemoryStorage::default()).start());
 }
@@ -112,7 +115,7 @@ async fn two_florets_in_one_process_are_independent() {
     ];
     for (run, other) in [(&runs[0], &hosts[1]), (&runs[1], &hosts[0])] {
         assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
-        let refused = other.handle(run.id()).finished().await.unwrap_err();
+        let refused = other.run_by_id(run.id()).finished().await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::NotFound);
         let path = format!("/api/runs/{}", run.id());
         let service = other.service(Access::allow_all());
@@ -326,7 +329,7 @@ fn dropping_without_a_shutdown_loses_nothing_and_neither_blocks_nor_panics() {
                 let builder = reopen(&path).await;
                 let builder = builder.node("a", nothing).pipeline(pipeline());
                 let floret = builder.start().await.unwrap();
-                let finished = floret.handle(id).finished().await.unwrap();
+                let finished = floret.run_by_id(id).finished().await.unwrap();
                 assert_eq!(finished.run.status, RunStatus::Success);
             });
         });

@@ -80,7 +80,7 @@ async fn a_run_reports_its_first_error_from_before_a_crash(store: Store) {
     host.crash().await;
     world.expire_leases();
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     assert_eq!(
         finished.run.error.as_deref(),
         Some("2 nodes failed; node early: first")
@@ -103,7 +103,7 @@ async fn a_node_without_an_executor_fails_and_names_its_type(store: Store) {
     host.crash().await;
     world.limits.runs_max = 1;
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Success)];
     assert_statuses(&finished, RunStatus::Failed, &nodes);
     let error = finished.run.error.unwrap();

@@ -70,12 +70,12 @@ async fn fail_and_resume(host: &Host) -> (RunHandle, RunHandle) {
     let finished = retry_transient(async || failed.finished().await).await;
     assert_eq!(finished.run.status, RunStatus::Failed);
     let resumed = loop {
-        match floret.resume(failed.id()).await {
+        match failed.resume().await {
             Ok(run) => break run,
             // The response of the first call was lost.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 let runs = host.runs().await;
-                break floret.handle(runs[0].id);
+                break floret.run_by_id(runs[0].id);
             }
             Err(error) => assert!(error.kind().is_transient(), "{error:?}"),
         }
@@ -327,7 +327,7 @@ async fn a_cancel_request_whose_response_was_lost_takes_effect(store: Store) {
     world.script.started("a").await;
     let fault = Fault::after(Method::RequestCancel, Problem::StorageBusy);
     host.storage.fail(fault);
-    let failed = host.floret.cancel(run.id()).await.unwrap_err();
+    let failed = run.cancel().await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Unavailable);
     gate.open();
     let finished = run.finished().await.unwrap();
@@ -356,7 +356,7 @@ async fn a_cancel_request_whose_response_was_lost_wakes_its_waiters(store: Store
         }
         host.storage
             .fail(Fault::after(Method::RequestCancel, Problem::StorageBusy));
-        host.floret.cancel(waiting.id()).await.unwrap_err()
+        waiting.cancel().await.unwrap_err()
     };
     let (finished, failed) = tokio::join!(waiter, cancelled);
     assert_eq!(failed.kind(), ErrorKind::Unavailable);

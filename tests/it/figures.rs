@@ -94,14 +94,14 @@ impl History {
             Action::Cancel(number) => {
                 // A finished run refuses the request and does not change.
                 if let Some(run) = run(*number).await
-                    && floret.force_cancel(run).await.is_ok()
+                    && floret.run_by_id(run).cancel().force().await.is_ok()
                 {
-                    floret.handle(run).finished().await.unwrap();
+                    floret.run_by_id(run).finished().await.unwrap();
                 }
             }
             Action::Resume(number) => {
                 if let Some(run) = run(*number).await
-                    && let Ok(resumed) = floret.resume(run).await
+                    && let Ok(resumed) = floret.run_by_id(run).resume().await
                 {
                     resumed.finished().await.unwrap();
                 }

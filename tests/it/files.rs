@@ -77,7 +77,7 @@ async fn a_node_whose_stored_output_is_damaged_is_executed_again() {
     let failed = host.run("p").await;
     assert_eq!(failed.run.status, RunStatus::Failed);
     storage.damage_output(failed.run.id, 0).await.unwrap();
-    let resumed = host.floret.resume(failed.run.id).await.unwrap();
+    let resumed = host.floret.run_by_id(failed.run.id).resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, NodeStatus::Success));
     assert_statuses(&finished, RunStatus::Success, &nodes);

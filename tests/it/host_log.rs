@@ -173,7 +173,7 @@ async fn interrupt(is_crash: bool) -> (CapturedTrace, RunId, Floret) {
     drop(first);
     clock.advance(Duration::from_secs(3_600));
     let (second, _) = start().await;
-    second.handle(run).finished().await.unwrap();
+    second.run_by_id(run).finished().await.unwrap();
     (written, run, second)
 }
 

@@ -179,8 +179,8 @@ async fn trigger(host: &Host, place: Place, state: &str) -> RunHandle {
     let run = host.trigger(&format!("{state}-{place:?}")).await;
     match state {
         // The run may have ended before, which is a conflict.
-        "cancelled" => drop(host.floret.cancel(run.id()).await),
-        "forced" => drop(host.floret.force_cancel(run.id()).await),
+        "cancelled" => drop(run.cancel().await),
+        "forced" => drop(run.cancel().force().await),
         _ => {}
     }
     run
@@ -294,14 +294,14 @@ async fn a_panic_in_the_effect_of_an_executor_costs_no_run(store: Store) {
     host.crash().await;
     world.expire_leases();
     let host = world.start_with(build).await;
-    let finished = host.floret.handle(crashed).finished().await.unwrap();
+    let finished = host.floret.run_by_id(crashed).finished().await.unwrap();
     assert_eq!(
         finished.run.status,
         RunStatus::Failed,
         "the node b is broken"
     );
     effect.0.store(false, Ordering::Relaxed);
-    let resumed = host.floret.resume(crashed).await.unwrap();
+    let resumed = host.floret.run_by_id(crashed).resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_slots_are_free(&world, &host).await;
@@ -365,7 +365,7 @@ async fn a_forced_cancel_ends_a_run_whose_entries_are_refused(store: Store) {
     world.script.started("a").await;
     host.storage
         .fail(Fault::before(Method::Append, Problem::InternalError));
-    host.floret.force_cancel(run.id()).await.unwrap();
+    run.cancel().force().await.unwrap();
     let finished = world.advance_until(world.limits.force_grace, run.finished());
     let finished = finished.await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Cancelled);
@@ -392,7 +392,7 @@ async fn a_release_that_fails_costs_no_run(store: Store) {
         host.stop().await;
         world.expire_leases();
         let host = world.start().await;
-        let finished = host.floret.handle(run).finished().await.unwrap();
+        let finished = host.floret.run_by_id(run).finished().await.unwrap();
         assert_eq!(finished.run.status, RunStatus::Success);
     }
 }

@@ -154,10 +154,7 @@ async fn a_forced_cancel_waits_for_no_profile(store: Store) {
     stored.open();
     // Both nodes have succeeded. The run waits for the profile, which waits for the conversion.
     host.wait_for_events(EventKind::NodeCompleted, 2).await;
-    assert_eq!(
-        host.floret.force_cancel(run.id()).await.unwrap(),
-        RunStatus::Running
-    );
+    assert_eq!(run.cancel().force().await.unwrap(), RunStatus::Running);
     let finished = run.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Cancelled);
     drop(hold);

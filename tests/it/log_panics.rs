@@ -151,7 +151,7 @@ async fn a_span_that_panics_costs_no_run(store: Store) {
         let tenant = TenantId::new("acme").unwrap();
         let tenants = chain("tenants", &["tenants"]);
         let host = world
-            .start_with(|builder| builder.tenant_pipeline(tenant, tenants))
+            .start_with(|builder| builder.pipeline(tenants.tenant(tenant)))
             .await;
         let before = world.calls();
         log.arm(true);

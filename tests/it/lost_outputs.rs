@@ -20,7 +20,7 @@ async fn a_node_whose_output_is_damaged_is_executed_again(store: Store) {
     let host = world.start().await;
     let failed = failed_run(&host).await;
     host.storage.damage_outputs();
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let resumed = failed.resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
     assert_statuses(&finished, RunStatus::Success, &nodes);
@@ -42,7 +42,7 @@ async fn a_chain_of_damaged_outputs_is_executed_again(store: Store) {
     let host = world.start().await;
     let failed = failed_run(&host).await;
     host.storage.damage_outputs();
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let resumed = failed.resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = ["clean", "save"].map(|node| (node, NodeStatus::Success));
     let nodes = [&[("load", NodeStatus::Success)], &nodes[..]].concat();
@@ -56,7 +56,7 @@ async fn a_node_whose_output_was_too_large_to_store_is_executed_again_and_logged
     world.limits.output_bytes_max = 16;
     let host = world.start().await;
     let failed = failed_run(&host).await;
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let resumed = failed.resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
     assert_statuses(&finished, RunStatus::Success, &nodes);
@@ -75,7 +75,7 @@ async fn a_node_that_needs_the_lost_output_of_a_sink_fails_with_the_reason(store
     world.script.effect("load", Effect::Sink);
     let host = world.start().await;
     let failed = failed_run(&host).await;
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let resumed = failed.resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = [
         ("load", NodeStatus::Skipped),

@@ -76,7 +76,7 @@ impl Seen {
 }
 
 async fn finish(host: &Host, id: &Value) -> RunStatus {
-    let run = host.floret.handle(id.as_str().unwrap().parse().unwrap());
+    let run = host.floret.run_by_id(id.as_str().unwrap().parse().unwrap());
     run.finished().await.unwrap().run.status
 }
 
@@ -89,7 +89,7 @@ async fn a_node_knows_the_tenant_of_its_run_on_every_path(store: Store) {
         .schedule("0 * * * *");
     let build = |builder: Builder| {
         seen.register(builder)
-            .tenant_pipeline(acme(), hourly.clone())
+            .pipeline(hourly.clone().tenant(acme()))
             .pipeline(Pipeline::new("own").node("read", "ledger"))
     };
     let host = world.start_with(build).await;
@@ -196,7 +196,7 @@ async fn a_run_that_exists_fails_at_a_node_of_a_closed_type(store: Store) {
     world.limits.runs_max = runs_max;
     let close = |builder| seen.register(builder).for_tenants("ledger", []);
     let host = world.start_with(close).await;
-    let finished = host.floret.handle(waiting).finished().await.unwrap();
+    let finished = host.floret.run_by_id(waiting).finished().await.unwrap();
     world.clock.sleeper_within(Duration::from_secs(60)).await;
     world.clock.advance(Duration::from_secs(30 * 60));
     host.wait_for_events(EventKind::RunFailed, 2).await;

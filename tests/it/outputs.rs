@@ -142,7 +142,7 @@ async fn a_small_output_takes_no_commit_of_its_own(store: Store) {
     assert_eq!(chunks, before[0]);
     // The start of the node may have been stored before.
     assert!(appends - before[1] <= 2, "{} appends", appends - before[1]);
-    let output: Vec<Value> = host.floret.handle(run).output("load").await.unwrap();
+    let output: Vec<Value> = host.floret.run_by_id(run).output("load").await.unwrap();
     assert_eq!(output, [json!({"x": 1})]);
     let node = NodeId::new("load").unwrap();
     let profile = host.storage.find_profile(run, &node, &Scope::All).await;

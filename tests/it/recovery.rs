@@ -35,7 +35,7 @@ async fn an_interrupted_node_is_executed_again_and_a_finished_one_is_not(store: 
     host.crash().await;
     world.expire_leases();
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     let nodes = ["a", "b", "c"].map(|node| (node, NodeStatus::Success));
     assert_statuses(&finished, RunStatus::Success, &nodes);
     let calls = world.script.calls_of("b");
@@ -65,7 +65,7 @@ async fn a_crash_uses_up_no_retry(store: Store) {
     host.crash().await;
     world.expire_leases();
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let attempts: Vec<_> = world
         .script
@@ -86,7 +86,7 @@ async fn a_crash_between_attempts_continues_with_the_next_one(store: Store) {
     host.crash().await;
     world.expire_leases();
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let calls = world.script.calls_of("a");
     let attempts: Vec<_> = calls.iter().map(|call| call.attempt).collect();
@@ -102,12 +102,12 @@ async fn a_run_cancelled_before_a_crash_starts_no_node_after_it(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await.id();
     world.script.started("b").await;
-    let answer = host.floret.cancel(run).await.unwrap();
+    let answer = host.floret.run_by_id(run).cancel().await.unwrap();
     assert_eq!(answer, RunStatus::Running);
     host.crash().await;
     world.expire_leases();
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     let nodes = [
         ("a", NodeStatus::Success),
         ("b", NodeStatus::Cancelled),
@@ -134,7 +134,7 @@ async fn a_runtime_that_ends_counts_as_one_crash(store: Store) {
         world.expire_leases();
         let host = world.start().await;
         for run in runs {
-            let finished = host.floret.handle(run).finished().await.unwrap().run;
+            let finished = host.floret.run_by_id(run).finished().await.unwrap().run;
             assert_eq!(finished.status, RunStatus::Success, "{:?}", finished.error);
         }
         host.stop().await;
@@ -149,7 +149,7 @@ async fn a_pending_run_starts_after_a_crash(store: Store) {
     host.crash().await;
     world.limits.runs_max = 1;
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
 }
 
@@ -167,7 +167,7 @@ async fn a_node_whose_output_was_too_large_to_store_completes_once(store: Store)
     host.crash().await;
     world.expire_leases();
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, NodeStatus::Success));
     assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_eq!((world.calls()["a"], world.calls()["b"]), (2, 2));
@@ -208,7 +208,7 @@ async fn a_run_that_makes_progress_between_crashes_is_never_poisoned(store: Stor
         world.expire_leases();
         host = world.start().await;
     }
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     let nodes = names.map(|node| (node, NodeStatus::Success));
     assert_statuses(&finished, RunStatus::Success, &nodes);
     assert!(world.calls().values().all(|count| *count == 2));
@@ -252,10 +252,10 @@ async fn only_the_run_that_crashes_its_host_three_times_is_poisoned(store: Store
     let host = world.start().await;
     world.advance_within(world.limits.suspect_delay).await;
     for run in slow {
-        let finished = host.floret.handle(run).finished().await.unwrap();
+        let finished = host.floret.run_by_id(run).finished().await.unwrap();
         assert_eq!(finished.run.status, RunStatus::Success);
     }
-    let finished = host.floret.handle(poison).finished().await.unwrap();
+    let finished = host.floret.run_by_id(poison).finished().await.unwrap();
     assert_statuses(
         &finished,
         RunStatus::Failed,
@@ -274,11 +274,11 @@ async fn a_cancel_request_finishes_a_poisoned_run_as_cancelled(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await.id();
     world.script.started("kill").await;
-    host.floret.cancel(run).await.unwrap();
+    host.floret.run_by_id(run).cancel().await.unwrap();
     host.crash().await;
     world.expire_leases();
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     assert_statuses(
         &finished,
         RunStatus::Cancelled,

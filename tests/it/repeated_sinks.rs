@@ -58,7 +58,12 @@ async fn correct_from_the_source(store: Store, sink: Sink) {
     let host = world.start_with(|builder| builder.sink("save", save)).await;
     let failed = host.run("p").await.run;
     assert_eq!(failed.status, RunStatus::Failed);
-    let resumed = host.floret.resume(failed.id).from_node("load").await;
+    let resumed = host
+        .floret
+        .run_by_id(failed.id)
+        .resume()
+        .from_node("load")
+        .await;
     let finished = resumed.unwrap().finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
 }
@@ -124,7 +129,7 @@ async fn a_sink_that_skips_known_attempt_keys_writes_what_was_repeated_on_purpos
 }
 
 async fn resume(host: &Host, run: floret::RunId, from: Option<&str>) -> floret::RunId {
-    let resume = host.floret.resume(run);
+    let resume = host.floret.run_by_id(run).resume();
     let resume = match from {
         Some(node) => resume.from_node(node),
         None => resume,
@@ -187,7 +192,13 @@ async fn a_change_of_retries_alone_repeats_nothing(store: Store) {
     host.stop().await;
     world.pipelines = vec![of(retried(step("load")), retried(step("save")))];
     let host = world.start().await;
-    let resumed = host.floret.resume(failed).current().await.unwrap();
+    let resumed = host
+        .floret
+        .run_by_id(failed)
+        .resume()
+        .current()
+        .await
+        .unwrap();
     let finished = resumed.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     let keys: Vec<_> = world

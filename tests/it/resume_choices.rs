@@ -65,7 +65,13 @@ async fn from_node_runs_the_node_and_everything_downstream_again_including_sinks
     let world = world(store);
     let host = world.start().await;
     let failed = failed_run(&host).await;
-    let resumed = host.floret.resume(failed).from_node("load").await.unwrap();
+    let resumed = host
+        .floret
+        .run_by_id(failed)
+        .resume()
+        .from_node("load")
+        .await
+        .unwrap();
     let finished = resumed.finished().await.unwrap();
     let all = ["load", "save", "clean", "sum"].map(|node| (node, NodeStatus::Success));
     assert_statuses(&finished, RunStatus::Success, &all);
@@ -79,7 +85,13 @@ async fn an_upstream_of_the_chosen_node_runs_again_if_its_output_is_lost(store: 
     world.limits.output_bytes_max = 16;
     let host = world.start().await;
     let failed = failed_run(&host).await;
-    let resumed = host.floret.resume(failed).from_node("clean").await.unwrap();
+    let resumed = host
+        .floret
+        .run_by_id(failed)
+        .resume()
+        .from_node("clean")
+        .await
+        .unwrap();
     let finished = resumed.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_calls(&world, [2, 1, 2, 2]);
@@ -94,13 +106,19 @@ async fn a_resume_of_a_resume_still_runs_the_chosen_nodes(store: Store) {
     let host = world.start().await;
     let first = failed_run(&host).await;
     world.script.script("load", [broken, Step::pass_on()]);
-    let second = host.floret.resume(first).from_node("load").await.unwrap();
+    let second = host
+        .floret
+        .run_by_id(first)
+        .resume()
+        .from_node("load")
+        .await
+        .unwrap();
     assert_eq!(
         second.finished().await.unwrap().run.status,
         RunStatus::Failed
     );
     assert_calls(&world, [2, 1, 1, 1]);
-    let third = host.floret.resume(second.id()).await.unwrap();
+    let third = second.resume().await.unwrap();
     assert_eq!(
         third.finished().await.unwrap().run.status,
         RunStatus::Success
@@ -115,9 +133,15 @@ async fn the_choice_of_a_failed_resume_does_not_bind_another_resume(store: Store
     world
         .script
         .script("load", [Step::permanent("broken"), Step::pass_on()]);
-    let second = host.floret.resume(first).from_node("load").await.unwrap();
+    let second = host
+        .floret
+        .run_by_id(first)
+        .resume()
+        .from_node("load")
+        .await
+        .unwrap();
     second.finished().await.unwrap();
-    let third = host.floret.resume(first).await.unwrap();
+    let third = host.floret.run_by_id(first).resume().await.unwrap();
     let finished = third.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(node(&finished, "save").reused_from, Some(first));
@@ -128,7 +152,12 @@ async fn an_unknown_node_is_refused(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let failed = failed_run(&host).await;
-    let refused = host.floret.resume(failed).from_node("lod").await;
+    let refused = host
+        .floret
+        .run_by_id(failed)
+        .resume()
+        .from_node("lod")
+        .await;
     let refused = refused.unwrap_err();
     assert_eq!(refused.slug(), "invalid-field");
     assert!(refused.to_string().contains("\"lod\""), "{refused}");
@@ -157,7 +186,13 @@ async fn a_changed_node_runs_again_with_everything_downstream(store: Store) {
     let host = world.start().await;
     let failed = failed_run(&host).await;
     let host = restart_with(&mut world, host, changed(pipeline(), "load")).await;
-    let resumed = host.floret.resume(failed).current().await.unwrap();
+    let resumed = host
+        .floret
+        .run_by_id(failed)
+        .resume()
+        .current()
+        .await
+        .unwrap();
     let finished = resumed.finished().await.unwrap();
     assert_eq!(
         (finished.run.status, finished.run.pipeline_version),
@@ -172,7 +207,13 @@ async fn a_sink_runs_again_only_if_it_changed_itself(store: Store) {
     let host = world.start().await;
     let failed = failed_run(&host).await;
     let host = restart_with(&mut world, host, changed(pipeline(), "save")).await;
-    let resumed = host.floret.resume(failed).current().await.unwrap();
+    let resumed = host
+        .floret
+        .run_by_id(failed)
+        .resume()
+        .current()
+        .await
+        .unwrap();
     let finished = resumed.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_calls(&world, [1, 2, 1, 2]);
@@ -191,7 +232,13 @@ async fn a_removed_node_does_not_prevent_reuse(store: Store) {
         .node("sum", STEP)
         .edge("clean", "sum");
     let host = restart_with(&mut world, host, shorter).await;
-    let resumed = host.floret.resume(failed).current().await.unwrap();
+    let resumed = host
+        .floret
+        .run_by_id(failed)
+        .resume()
+        .current()
+        .await
+        .unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = [
         ("first", NodeStatus::Success),
@@ -215,7 +262,7 @@ async fn a_successful_sink_is_not_repeated_even_if_its_run_was_purged(store: Sto
         .script("sum", [broken(), broken(), Step::pass_on()]);
     let host = world.start().await;
     let first = failed_run(&host).await;
-    let second = host.floret.resume(first).await.unwrap();
+    let second = host.floret.run_by_id(first).resume().await.unwrap();
     second.finished().await.unwrap();
     let later = world.clock.clock().now() + chrono::TimeDelta::days(1);
     let purged = host.storage.purge(Purge::new(later, 1)).await.unwrap();
@@ -225,7 +272,7 @@ async fn a_successful_sink_is_not_repeated_even_if_its_run_was_purged(store: Sto
         second.id(),
         "the older run was purged"
     );
-    let third = host.floret.resume(second.id()).await.unwrap();
+    let third = second.resume().await.unwrap();
     let finished = third.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_calls(&world, [1, 1, 1, 3]);
@@ -235,7 +282,7 @@ async fn a_repeated_key_with_another_choice_is_refused(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let failed = failed_run(&host).await;
-    let resume = || host.floret.resume(failed).key("once");
+    let resume = || host.floret.run_by_id(failed).resume().key("once");
     let created = resume().from_node("clean").await.unwrap();
     created.finished().await.unwrap();
     let repeated = resume().from_node("clean").await.unwrap();
@@ -258,7 +305,7 @@ async fn a_sink_that_succeeds_while_a_resume_is_created_is_not_repeated(store: S
     script.effect("save", Effect::Sink);
     let host = world.start().await;
     let failed = host.run("p").await.run.id;
-    let second = host.floret.resume(failed).await.unwrap();
+    let second = host.floret.run_by_id(failed).resume().await.unwrap();
     while world.calls().get("save") != Some(&2) {
         tokio::task::yield_now().await;
     }
@@ -268,7 +315,7 @@ async fn a_sink_that_succeeds_while_a_resume_is_created_is_not_repeated(store: S
     let reads = host.storage.calls(Method::FindChain);
     let third = {
         let floret = host.floret.clone();
-        host.on_runtime(async move { floret.resume(failed).await })
+        host.on_runtime(async move { floret.run_by_id(failed).resume().await })
     };
     let finish_second = async {
         while host.storage.calls(Method::FindChain) == reads {

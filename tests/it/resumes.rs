@@ -69,7 +69,7 @@ async fn the_failed_node_receives_the_rows_of_its_skipped_upstream(store: Store)
         .await
         .unwrap();
     failed.finished().await.unwrap();
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let resumed = failed.resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = [
         ("load", NodeStatus::Skipped),
@@ -98,7 +98,7 @@ async fn a_restart_between_failure_and_resume_loses_no_row(store: Store) {
     let failed = failed_run(&host).await.id();
     host.stop().await;
     let host = world.start().await;
-    let resumed = host.floret.resume(failed).await.unwrap();
+    let resumed = host.floret.run_by_id(failed).resume().await.unwrap();
     assert_eq!(
         resumed.finished().await.unwrap().run.status,
         RunStatus::Success
@@ -124,7 +124,7 @@ async fn a_sink_that_succeeded_is_not_executed_again(store: Store) {
         .script("bad", [Step::permanent("broken"), Step::pass_on()]);
     let host = world.start().await;
     let failed = failed_run(&host).await;
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let resumed = failed.resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(
@@ -143,19 +143,19 @@ async fn a_resumed_run_can_be_resumed(store: Store) {
         .script("save", [Step::permanent("full"), Step::pass_on()]);
     let host = world.start().await;
     let first = failed_run(&host).await;
-    let second = host.floret.resume(first.id()).await.unwrap();
+    let second = first.resume().await.unwrap();
     assert_eq!(
         second.finished().await.unwrap().run.status,
         RunStatus::Failed
     );
-    let third = host.floret.resume(second.id()).await.unwrap();
+    let third = second.resume().await.unwrap();
     let finished = third.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(node(&finished, "load").reused_from, Some(first.id()));
     assert_eq!(node(&finished, "clean").reused_from, Some(second.id()));
     assert_same_call(&world.script.calls_of("save"));
     assert_eq!(finished.run.first_run, first.id());
-    let refused = host.floret.resume(first.id()).await.unwrap_err();
+    let refused = first.resume().await.unwrap_err();
     assert_eq!(refused.slug(), "run-not-resumable");
     assert!(
         refused.to_string().contains(&third.id().to_string()),
@@ -170,15 +170,15 @@ async fn a_run_can_be_resumed_again_after_a_cancelled_resume(store: Store) {
     world.script.script("clean", steps);
     let host = world.start().await;
     let failed = failed_run(&host).await;
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let resumed = failed.resume().await.unwrap();
     world.script.started_times("clean", 2).await;
-    host.floret.cancel(resumed.id()).await.unwrap();
+    resumed.cancel().await.unwrap();
     gate.open();
     assert_eq!(
         resumed.finished().await.unwrap().run.status,
         RunStatus::Cancelled
     );
-    let again = host.floret.resume(failed.id()).await.unwrap();
+    let again = failed.resume().await.unwrap();
     let finished = again.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(node(&finished, "clean").reused_from, Some(resumed.id()));
@@ -200,7 +200,7 @@ async fn two_simultaneous_resumes_create_one_run_and_one_conflict(store: Store) 
     let failed = failed_run(&host).await.id();
     let resume = || {
         let floret = host.floret.clone();
-        host.on_runtime(async move { floret.resume(failed).await })
+        host.on_runtime(async move { floret.run_by_id(failed).resume().await })
     };
     let (one, two) = tokio::join!(resume(), resume());
     let (created, refused) = match (one, two) {
@@ -232,23 +232,23 @@ async fn only_a_failed_run_can_be_resumed(store: Store) {
     let running = host.trigger("p").await;
     let pending = host.trigger("p").await;
     let cancelled = host.trigger("p").await;
-    host.floret.cancel(cancelled.id()).await.unwrap();
+    cancelled.cancel().await.unwrap();
     world.script.started("a").await;
     for (run, status) in [
         (&running, "running"),
         (&pending, "pending"),
         (&cancelled, "cancelled"),
     ] {
-        let refused = host.floret.resume(run.id()).await.unwrap_err();
+        let refused = run.resume().await.unwrap_err();
         assert_eq!(refused.slug(), "run-not-resumable");
         assert!(refused.to_string().contains(status), "{refused}");
     }
     gate.open();
     running.finished().await.unwrap();
-    let refused = host.floret.resume(running.id()).await.unwrap_err();
+    let refused = running.resume().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     let unknown = world.clock.clock().new_run_id();
-    let refused = host.floret.resume(unknown).await.unwrap_err();
+    let refused = host.floret.run_by_id(unknown).resume().await.unwrap_err();
     assert_eq!(refused.slug(), "run-not-found");
 }
 
@@ -261,7 +261,7 @@ async fn a_resume_survives_the_purge_of_the_failed_run(store: Store) {
     let failed = failed_run(&host).await.id();
     let other = host.trigger("other").await;
     world.script.started("hold").await;
-    let resumed = host.floret.resume(failed).await.unwrap();
+    let resumed = host.floret.run_by_id(failed).resume().await.unwrap();
     let later = world.clock.clock().now() + chrono::TimeDelta::days(1);
     let purged = host.storage.purge(Purge::new(later, 100)).await.unwrap();
     assert_eq!(purged.deleted, 1);
@@ -281,7 +281,7 @@ async fn a_resume_uses_the_definition_of_the_failed_run(store: Store) {
     let changed = Pipeline::new("p").with(step("other"));
     world.pipelines = vec![changed];
     let host = world.start().await;
-    let resumed = host.floret.resume(failed).await.unwrap();
+    let resumed = host.floret.run_by_id(failed).resume().await.unwrap();
     let finished = resumed.finished().await.unwrap();
     assert_eq!(finished.run.pipeline_version, 1);
     let nodes = [

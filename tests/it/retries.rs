@@ -182,7 +182,7 @@ async fn time_before_a_crash_counts_toward_the_timeout_of_a_run(store: Store) {
     let host = world.start().await;
     world.script.started_times("a", 2).await;
     world.advance_within(HOUR).await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Skipped)];
     assert_statuses(&finished, RunStatus::Failed, &nodes);
     let took = finished.run.finished_at.unwrap() - started_at;
@@ -200,7 +200,7 @@ async fn a_run_that_timed_out_before_its_recovery_starts_no_node(store: Store) {
     host.crash().await;
     world.clock.advance(5 * HOUR);
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Skipped), ("b", NodeStatus::Skipped)];
     assert_statuses(&finished, RunStatus::Failed, &nodes);
     let error = finished.run.error.as_deref();

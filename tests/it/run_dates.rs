@@ -73,13 +73,13 @@ async fn every_path_to_a_run_gives_it_one_date(store: Store) {
         .unwrap();
     let given = floret.run("p").date(date).start().await.unwrap();
     given.finished().await.unwrap();
-    let resumed = floret.resume(given.id()).from_node("see").await.unwrap();
+    let resumed = given.resume().from_node("see").await.unwrap();
     resumed.finished().await.unwrap();
     floret.dry_run("p").await.unwrap();
     floret.dry_run("p").date(date).await.unwrap();
     let backfill = floret.backfill("p", date..=date).start().await.unwrap();
     floret
-        .handle(backfill.run_ids()[0])
+        .run_by_id(backfill.run_ids()[0])
         .finished()
         .await
         .unwrap();

@@ -256,7 +256,7 @@ async fn a_waiting_run_still_waits_after_a_crash(store: Store) {
         second.error
     );
     gate.open();
-    host.floret.handle(second.id).finished().await.unwrap();
+    host.floret.run_by_id(second.id).finished().await.unwrap();
     let first = host.find(first.id).await.run;
     let second = host.find(second.id).await.run;
     assert!(first.finished_at <= second.started_at);

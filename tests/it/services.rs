@@ -196,7 +196,7 @@ async fn a_node_that_waits_for_a_service_is_cancelled_at_once(store: Store) {
     world.script.started("a").await;
     let run = host.trigger("waits").await;
     wait_for_one(&waits).await;
-    host.floret.cancel(run.id()).await.unwrap();
+    run.cancel().await.unwrap();
     let finished = run.finished().await.unwrap();
     assert_statuses(
         &finished,
@@ -257,7 +257,7 @@ async fn a_forced_cancel_ends_a_run_whose_service_blocks(store: Store) {
     world.limits.runs_max = 1;
     let (host, run, release) = start_blocked(&world).await;
     host.wait_for_events(EventKind::NodeCompleted, 1).await;
-    host.floret.force_cancel(run.id()).await.unwrap();
+    run.cancel().force().await.unwrap();
     let finished = world.advance_until(world.limits.force_grace, run.finished());
     let finished = finished.await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Cancelled);

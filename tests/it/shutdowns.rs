@@ -41,7 +41,7 @@ async fn a_node_that_finishes_within_the_grace_period_does_not_run_again(store: 
     host.crash().await;
     assert_eq!(world.calls().get("b"), None);
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Success)];
     assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_eq!(world.calls()["a"], 1);
@@ -62,7 +62,7 @@ async fn a_node_that_exceeds_the_grace_period_runs_again_at_the_next_start(store
     assert_eq!(waited, GRACE);
     host.crash().await;
     let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(node(&finished, "a").attempt, Some(1));
     assert_eq!(world.calls()["a"], 2);
@@ -80,7 +80,7 @@ async fn a_shutdown_does_not_count_as_a_crash(store: Store) {
         host = world.start().await;
     }
     gate.open();
-    let finished = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
 }
 
@@ -122,7 +122,7 @@ async fn a_run_claimed_during_a_shutdown_starts_no_node(store: Store) {
     host.crash().await;
     assert!(world.script.calls().is_empty());
     let host = world.start().await;
-    let finished = host.floret.handle(id).finished().await.unwrap();
+    let finished = host.floret.run_by_id(id).finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(world.calls()["a"], 1);
 }
@@ -148,9 +148,9 @@ async fn a_shutdown_ends_subscriptions_and_refuses_commands(store: Store) {
     let floret = &host.floret;
     for refused in [
         floret.run("p").start().await.map(drop),
-        floret.cancel(id).await.map(drop),
-        floret.force_cancel(id).await.map(drop),
-        floret.resume(id).await.map(drop),
+        floret.run_by_id(id).cancel().await.map(drop),
+        floret.run_by_id(id).cancel().force().await.map(drop),
+        floret.run_by_id(id).resume().await.map(drop),
     ] {
         let refused = refused.unwrap_err();
         assert_eq!(
@@ -199,7 +199,7 @@ async fn a_dropped_floret_releases_its_runs(store: Store) {
         tokio::task::yield_now().await;
     }
     let next = world.start_on(storage, |builder| builder).await;
-    let finished = next.floret.handle(id).finished().await.unwrap();
+    let finished = next.floret.run_by_id(id).finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(world.calls()["a"], 2);
 }

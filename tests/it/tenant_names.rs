@@ -3,7 +3,7 @@
 //! `tenants` tests that a tenant reads nothing of another.
 
 use floret::testing::{Step, routes};
-use floret::{PageRequest, RunStatus, Scope, TenantId};
+use floret::{RunStatus, Scope, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -201,26 +201,21 @@ async fn rust_calls_name_a_tenant_by_their_scope() {
         for tenant in TENANTS {
             let tenant = TenantId::new(tenant).unwrap();
             let own = Scope::Tenant(tenant.clone());
-            let run = floret
-                .run("nightly")
-                .scope(own.clone())
-                .start()
-                .await
-                .unwrap();
+            let client = floret.scoped(own);
+            let run = client.run("nightly").await.unwrap();
             let run = run.finished().await.unwrap().run;
             assert_eq!(
                 (run.status, run.tenant.as_ref()),
                 (RunStatus::Success, Some(&tenant))
             );
             let day = "2024-01-01".parse().unwrap();
-            let backfill = floret.backfill("shared", day..=day).scope(own.clone());
-            let done = backfill.start().await.unwrap().finished().await.unwrap();
+            let backfill = client.backfill("shared", day..=day).await.unwrap();
+            let done = backfill.finished().await.unwrap();
             assert_eq!(done.unwrap().backfill.tenant.as_ref(), Some(&tenant));
-            floret.dry_run("shared").scope(own).await.unwrap();
+            client.dry_run("shared").await.unwrap();
+            assert_eq!(client.backfills().await.unwrap().items.len(), 1);
         }
-        let every = floret::storage::BackfillFilter::default();
-        let page = PageRequest::Newest { limit: 10 };
-        let listed = floret.list_backfills(every, page).await.unwrap();
+        let listed = floret.backfills().await.unwrap();
         assert_eq!(listed.items.len(), 2);
     })
     .await;

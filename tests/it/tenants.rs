@@ -217,7 +217,7 @@ impl World {
 
     async fn finish(&mut self, tenant: Tenant, id: &str) {
         self.floret
-            .handle(id.parse().unwrap())
+            .run_by_id(id.parse().unwrap())
             .finished()
             .await
             .unwrap();

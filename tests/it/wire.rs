@@ -151,7 +151,7 @@ impl Host {
 
     /// Waits until a run finishes.
     pub(crate) async fn wait_finished(&self, id: &str) {
-        let run = self.floret.handle(id.parse().unwrap());
+        let run = self.floret.run_by_id(id.parse().unwrap());
         run.finished().await.unwrap();
     }
 }

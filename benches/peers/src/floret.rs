@@ -83,7 +83,7 @@ impl Peer for FloretPeer {
     async fn close(self) {
         let runs: Vec<_> = self.runs.lock().unwrap().keys().copied().collect();
         for run in runs {
-            let detail = self.floret.handle(run).finished().await.unwrap();
+            let detail = self.floret.run_by_id(run).finished().await.unwrap();
             assert_eq!(detail.run.status, RunStatus::Success);
         }
         self.floret.shutdown(Duration::from_secs(10)).await.unwrap();

@@ -95,7 +95,7 @@ async fn streams_that_are_expired_purged_or_too_many(backend: Backend, coverage:
     limits.streams_max = 1;
     let host = Host::with_limits(backend, limits).await;
     let gone = host.finished_run().await;
-    let run = host.floret.handle(gone.parse().unwrap());
+    let run = host.floret.run_by_id(gone.parse().unwrap());
     let later = run.finished().await.unwrap().run.created_at + TimeDelta::days(1);
     let purged = host.faults.purge(Purge::new(later, 100)).await.unwrap();
     assert_eq!(purged.deleted, 1);

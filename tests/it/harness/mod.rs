@@ -190,7 +190,7 @@ impl World {
         let storage = self.store.open().await;
         storage.hold_after(Method::Claim, gate);
         let host = self.start_on(storage, |builder| builder).await;
-        let run = host.floret.handle(run);
+        let run = host.floret.run_by_id(run);
         while host.stored(&run).await.run.status != RunStatus::Running {
             tokio::task::yield_now().await;
         }

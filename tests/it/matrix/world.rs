@@ -121,7 +121,11 @@ impl World {
             if run == "running" {
                 wait_until_started(floret, &id).await;
             } else {
-                floret.handle(id.parse().unwrap()).finished().await.unwrap();
+                floret
+                    .run_by_id(id.parse().unwrap())
+                    .finished()
+                    .await
+                    .unwrap();
             }
             self.ids.insert(run, id);
         }
@@ -129,7 +133,7 @@ impl World {
         let path = "/api/pipelines/acme-daily/backfill";
         let created = self.create(path, &days).await;
         for run in created.as_array().unwrap() {
-            let run = floret.handle(run.as_str().unwrap().parse().unwrap());
+            let run = floret.run_by_id(run.as_str().unwrap().parse().unwrap());
             run.finished().await.unwrap();
         }
         let listed = self.get("/api/pipelines/acme-daily/backfills").await;

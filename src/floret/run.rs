@@ -1,0 +1,174 @@
+//! Triggers from the host's own code.
+//!
+//! `engine/trigger` creates the run, and `run_handle` has the calls about a run that exists.
+
+use std::collections::BTreeMap;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use chrono::NaiveDate;
+use serde_json::{Map, Value};
+
+use super::{Client, RunHandle};
+use crate::engine::{RequestKey, RunRequest, hash_body};
+use crate::error::Result;
+use crate::model::{DATE_PARAM, RunId};
+
+impl Client {
+    /// Prepares a run of the pipeline with this id or slug.
+    ///
+    /// [`RunBuilder::start`] creates the run.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let floret = Floret::builder(MemoryStorage::default())
+    /// #     .node("load", load)
+    /// #     .pipeline(Pipeline::new("daily").node("load", "load"))
+    /// #     .start()
+    /// #     .await?;
+    /// let run = floret.run("daily").param("region", "eu").key("2024-01-15").start().await?;
+    /// let detail = run.finished().await?;
+    /// assert_eq!(detail.run.params["region"], "eu");
+    ///
+    /// // A repeated key creates nothing.
+    /// let repeated = floret.run("daily").param("region", "eu").key("2024-01-15").start().await?;
+    /// assert_eq!(repeated.id(), run.id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn run(&self, pipeline: impl Into<String>) -> RunBuilder {
+        RunBuilder {
+            client: self.clone(),
+            pipeline: pipeline.into(),
+            params: BTreeMap::new(),
+            key: None,
+        }
+    }
+
+    /// Returns the handle of an existing run.
+    ///
+    /// The run is not looked up: the methods of the handle return `NotFound` if it does not exist.
+    #[must_use]
+    pub fn run_by_id(&self, run: RunId) -> RunHandle {
+        RunHandle::new(self.clone(), run)
+    }
+}
+
+/// A run to create, from [`Client::run`].
+///
+/// [`RunBuilder::start`] creates the run; to await the builder is the same.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let order = floret.run("daily").param("order", "17").key("order-17");
+/// let run = order.clone().start().await?;
+/// // The key makes a repeat safe: it returns the first run.
+/// assert_eq!(order.start().await?.id(), run.id());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "no run is created before `start`"]
+pub struct RunBuilder {
+    client: Client,
+    pipeline: String,
+    params: BTreeMap<String, String>,
+    key: Option<String>,
+}
+
+impl RunBuilder {
+    /// Sets a parameter, which overrides the pipeline's own.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets the date of the run, which is also its parameter `date` and `${run.date}`.
+    ///
+    /// Without it, the date is the pipeline's parameter `date`, or else the day of the creation in
+    /// the time zone of the pipeline's schedule.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let date = "2024-01-15".parse()?;
+    /// let run = floret.run("daily").date(date).start().await?.finished().await?.run;
+    /// assert_eq!((run.date, run.params["date"].as_str()), (date, "2024-01-15"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn date(self, date: NaiveDate) -> Self {
+        self.param(DATE_PARAM, date.to_string())
+    }
+
+    /// Sets the idempotency key.
+    ///
+    /// A key that was used before for this pipeline creates nothing: the result is the first run.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Creates the run. The run is durable when this method returns.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such pipeline in scope.
+    /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
+    /// - `Invalid` if a node type has no executor, or the key was used with other parameters.
+    /// - `QueueFull` if too many runs are waiting.
+    /// - `ShuttingDown` or `Unavailable`.
+    pub async fn start(self) -> Result<RunHandle> {
+        let body_hash = || hash_body(&body(&self.params));
+        let key = self.key.map(|key| RequestKey {
+            key,
+            body_hash: body_hash(),
+        });
+        let start = RunRequest {
+            pipeline: self.pipeline,
+            params: self.params,
+            key,
+            scope: self.client.scope().clone(),
+        };
+        let started = self.client.engine().trigger(start).await?;
+        Ok(self.client.run_by_id(started.run_id))
+    }
+}
+
+impl IntoFuture for RunBuilder {
+    /// The handle of the new run, which is durable.
+    ///
+    /// # Errors
+    /// The same as [`RunBuilder::start`].
+    type Output = Result<RunHandle>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}
+
+/// Returns the body that a client would send for the same run.
+fn body(params: &BTreeMap<String, String>) -> Value {
+    if params.is_empty() {
+        return Value::Object(Map::new());
+    }
+    let params = params
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+        .collect();
+    Value::Object(Map::from_iter([(
+        "params".to_owned(),
+        Value::Object(params),
+    )]))
+}

@@ -1,0 +1,124 @@
+//! The handle of a run: every call about one run that exists.
+//!
+//! `cancel` and `resume` have the commands.
+
+use serde::de::DeserializeOwned;
+
+use super::Client;
+use crate::error::{Error, Problem, Result};
+use crate::model::{Dataset, RunId};
+use crate::storage::RunDetail;
+
+/// A handle to a run, from [`RunBuilder::start`] or [`Client::run_by_id`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let run = floret.run("daily").start().await?;
+/// println!("started {}", run.id());
+/// let detail = run.finished().await?;
+/// assert!(detail.run.status.is_terminal());
+/// assert_eq!(detail.nodes.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RunHandle {
+    client: Client,
+    id: RunId,
+}
+
+impl RunHandle {
+    pub(super) const fn new(client: Client, id: RunId) -> Self {
+        Self { client, id }
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns the run's id.
+    #[must_use]
+    pub const fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// Returns the run with its nodes, as it is now.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such run; `Unavailable`.
+    pub async fn get(&self) -> Result<RunDetail> {
+        let found = self.client.storage().find_run(self.id, self.client.scope());
+        found.await?.ok_or_else(|| Error::run_not_found(self.id))
+    }
+
+    /// Waits until the run has finished and returns the run with its nodes.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such run, or it was purged meanwhile.
+    /// - `ShuttingDown` if Floret stops first.
+    /// - `Unavailable`.
+    pub async fn finished(&self) -> Result<RunDetail> {
+        let engine = self.client.engine();
+        loop {
+            // Registered before the query, so that a finish between the two is not missed.
+            let mut end = engine.events().wait_for_finish(self.id);
+            let detail = self.get().await?;
+            if detail.run.status.is_terminal() {
+                return Ok(detail);
+            }
+            if !end.wait().await {
+                return Err(Error::new(
+                    Problem::ShuttingDown,
+                    "Floret stopped before the run finished",
+                ));
+            }
+        }
+    }
+
+    /// Returns the output of a node as rows.
+    ///
+    /// A succeeded run keeps the outputs of its last nodes, up to 1 MiB each.
+    ///
+    /// # Errors
+    /// - `NotFound` if the run does not exist or has no such node.
+    /// - `OutputDropped` if the output was not stored or was dropped.
+    /// - `Invalid` if a row cannot be deserialized as `T`.
+    /// - `Unavailable`.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::{Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
+    ///
+    /// async fn load(_: Ctx) -> Result<Vec<serde_json::Value>, std::io::Error> {
+    ///     Ok(vec![serde_json::json!({"id": 7})])
+    /// }
+    /// let floret = Floret::builder(MemoryStorage::default())
+    ///     .node("load", load)
+    ///     .pipeline(Pipeline::new("daily").node("load", "load"))
+    ///     .start()
+    ///     .await?;
+    /// let run = floret.run("daily").start().await?;
+    /// run.finished().await?;
+    /// let rows: Vec<serde_json::Value> = run.output("load").await?;
+    /// assert_eq!(rows[0]["id"], 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn output<T: DeserializeOwned>(&self, node: &str) -> Result<Vec<T>> {
+        self.dataset(node).await?.deserialize()
+    }
+
+    /// Returns the output of a node as a dataset.
+    ///
+    /// # Errors
+    /// The same as [`RunHandle::output`], except for `Invalid`.
+    pub async fn dataset(&self, node: &str) -> Result<Dataset> {
+        let (views, scope) = (self.client.views(), self.client.scope());
+        views.output(self.id, node, scope).await
+    }
+}
