@@ -16,3 +16,6 @@ pub mod operating {}
 
 #[doc = include_str!("../docs/guides/storage.md")]
 pub mod storage {}
+
+#[doc = include_str!("../docs/guides/tenants.md")]
+pub mod tenants {}

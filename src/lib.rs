@@ -60,8 +60,8 @@ pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
-    BackfillBuilder, BackfillCancelBuilder, BackfillHandle, Backfills, CancelBuilder, Client,
-    DryRunBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle,
+    BackfillBuilder, BackfillCancelBuilder, BackfillHandle, CancelBuilder, Client, DryRunBuilder,
+    Floret, ResumeBuilder, RunBuilder, RunHandle,
 };
 pub use limits::{DatasetLimits, Limits};
 pub use model::{
@@ -74,6 +74,24 @@ pub use model::{
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;
 pub use secret::{Connection, Secret};
+
+/// The queries of a [`Client`], what they answer, and what they save.
+///
+/// The answers serialize as the API shows them, so that a host can hand them out from endpoints of
+/// its own.
+pub mod query {
+    pub use crate::api::Capabilities;
+    pub use crate::engine::{SavedPipeline, ValidationReport};
+    pub use crate::floret::{
+        Backfills, Calendar, Connections, DeletePipelineBuilder, Logs, NewConnection, NewVariable,
+        Pipelines, PurgeBuilder, PutPipelineBuilder, Runs, Search, System, Variables,
+    };
+    pub use crate::views::{
+        CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, LineageEdge, LineageGraph,
+        LineageKind, LineageNode, LogLine, LogPage, LogReader, NodePreview, NodeProfile,
+        ScheduleStatus, SearchHit, SystemInfo, Trend,
+    };
+}
 
 /// The types that a host names only when it stores or wraps the service or the layer.
 ///

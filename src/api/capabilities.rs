@@ -11,31 +11,46 @@ use serde::Serialize;
 use super::body::Body;
 use super::call::Call;
 use super::response;
+use crate::engine::Engine;
 use crate::error::Result;
+use crate::model::Scope;
 
 /// The supported versions of the pipeline format.
 const IR_VERSIONS: &[&str] = &["1.0", "2.0"];
 
-#[derive(Serialize)]
-struct Capabilities<'a> {
-    version: &'static str,
-    supported_ir_versions: &'static [&'static str],
-    supported_execution_features: &'static [&'static str],
-    /// Lists every node type that the caller can use; no type has a named capability.
-    node_type_capabilities: BTreeMap<&'a str, &'static [&'static str]>,
-    disabled_node_types: &'static [&'static str],
+/// What a server can execute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The version of Floret.
+    pub version: &'static str,
+    /// The supported versions of the pipeline format.
+    pub supported_ir_versions: &'static [&'static str],
+    /// The supported features of the execution.
+    pub supported_execution_features: &'static [&'static str],
+    /// Every node type that the caller can use. No type has a named capability.
+    pub node_type_capabilities: BTreeMap<String, &'static [&'static str]>,
+    /// The node types that are registered and disabled. There are none.
+    pub disabled_node_types: &'static [&'static str],
+}
+
+impl Capabilities {
+    /// Returns what the server can execute for a caller of this scope.
+    pub(crate) fn of(engine: &Engine, scope: &Scope) -> Self {
+        let types = engine.node_types(scope.tenant());
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            supported_ir_versions: IR_VERSIONS,
+            supported_execution_features: &[],
+            node_type_capabilities: types.map(|kind| (kind.to_owned(), [].as_slice())).collect(),
+            disabled_node_types: &[],
+        }
+    }
 }
 
 /// `GET /capabilities`
 pub(super) async fn find(call: Call) -> Result<Response<Body>> {
     call.query()?;
-    let types = call.engine().node_types(call.scope.tenant());
-    let capabilities = Capabilities {
-        version: env!("CARGO_PKG_VERSION"),
-        supported_ir_versions: IR_VERSIONS,
-        supported_execution_features: &[],
-        node_type_capabilities: types.map(|kind| (kind, [].as_slice())).collect(),
-        disabled_node_types: &[],
-    };
+    let capabilities = Capabilities::of(call.engine(), &call.scope);
     Ok(response::json(StatusCode::OK, &capabilities))
 }

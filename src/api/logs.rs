@@ -13,7 +13,7 @@ use super::query::Query;
 use super::response;
 use crate::error::Result;
 use crate::model::{Level, NodeId};
-use crate::views::{LogFilter, LogFormat, LogLineView, LogReader};
+use crate::views::{LogFilter, LogFormat, LogLine, LogReader};
 
 const LEVELS: &[(&str, Level)] = &[
     ("debug", Level::Debug),
@@ -24,7 +24,7 @@ const LEVELS: &[(&str, Level)] = &[
 
 #[derive(Serialize)]
 struct LogPage<'a> {
-    items: &'a [LogLineView],
+    items: &'a [LogLine],
     has_next: bool,
     cursor: String,
 }

@@ -175,8 +175,8 @@ impl Permissions {
 
     /// Returns the scope of the objects that the caller sees and changes.
     ///
-    /// A handler of the host passes it to [`Floret::scoped`](crate::Floret::scoped), so that what it
-    /// does for the caller stays within.
+    /// A handler of the host passes it to [`Floret::scoped`](crate::Floret::scoped), so that what
+    /// it does for the caller stays within.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

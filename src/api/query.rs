@@ -197,7 +197,7 @@ pub(super) fn value_of(text: Option<&str>, name: &str) -> Option<String> {
 
 /// Returns the error that refuses one parameter.
 pub(super) fn invalid(name: &str, detail: impl Into<String>) -> Error {
-    refusal(vec![Issue::parameter(name, detail)])
+    Error::invalid_parameter(name, detail)
 }
 
 fn refuse(issues: Vec<Issue>) -> Result<()> {

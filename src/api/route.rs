@@ -33,6 +33,9 @@ pub(super) struct Route {
     pub(super) handler: Handler,
     /// What the route does, for responses with status 405.
     pub(super) about: &'static str,
+    /// The method of the crate that does the same, as `Type::method`.
+    #[cfg(feature = "testing")]
+    pub(super) rust: &'static str,
 }
 
 /// The HTTP methods that the table uses.

@@ -16,7 +16,7 @@ use super::{
 };
 
 macro_rules! routes {
-    ($($(#[$when:meta])? $verb:ident $path:literal $subject:tt $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
+    ($($(#[$when:meta])? $verb:ident $path:literal $subject:tt $needs:ident $handler:path => $about:literal, rust $rust:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
         /// All routes.
         pub(super) static ROUTES: &[Route] = &[$(
             $(#[$when])?
@@ -29,6 +29,8 @@ macro_rules! routes {
                 payload: Payload::Ignored,
                 handler: |call| Box::pin($handler(call)),
                 about: $about,
+                #[cfg(feature = "testing")]
+                rust: $rust,
             }
             $(.payload(Payload::$payload))?
             $(.query(&$query))?,
@@ -57,78 +59,91 @@ macro_rules! needs {
     };
 }
 
-// Each row: method, path, subject, permission, handler, description, body, query parameters.
+// Each row: method, path, subject, permission, handler, description, the Rust call that does the
+// same, body, query parameters.
 routes! {
-    Get "/health" - nothing health::health => "reports whether the service works";
-    Get "/capabilities" - caller capabilities::find => "lists what the server can execute";
-    Get "/connections" - ConnectionsView connections::list => "lists connections", query [
+    Get "/health" - nothing health::health => "reports whether the service works", rust "System::health";
+    Get "/capabilities" - caller capabilities::find => "lists what the server can execute", rust "System::capabilities";
+    Get "/connections" - ConnectionsView connections::list => "lists connections", rust "Client::connections", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    Post "/connections" - ConnectionsCreate connections::create => "creates a connection", body Required;
-    Get "/connections/{conn_id}" Connection ConnectionsView connections::find => "returns a connection with its secrets masked";
-    Put "/connections/{conn_id}" Connection ConnectionsEdit connections::replace => "replaces a connection", body Required;
-    Delete "/connections/{conn_id}" Connection ConnectionsDelete connections::delete => "deletes a connection";
-    Get "/variables" - VariablesView variables::list => "lists variables", query [
+    Post "/connections" - ConnectionsCreate connections::create => "creates a connection", rust "Connections::create", body Required;
+    Get "/connections/{conn_id}" Connection ConnectionsView connections::find => "returns a connection with its secrets masked", rust "Connections::get";
+    Put "/connections/{conn_id}" Connection ConnectionsEdit connections::replace => "replaces a connection", rust "Connections::put", body Required;
+    Delete "/connections/{conn_id}" Connection ConnectionsDelete connections::delete => "deletes a connection", rust "Connections::delete";
+    Get "/variables" - VariablesView variables::list => "lists variables", rust "Client::variables", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    Post "/variables" - VariablesCreate variables::create => "creates a variable", body Required;
-    Get "/variables/{key}" Variable VariablesView variables::find => "returns a variable; the value of a secret is masked";
-    Put "/variables/{key}" Variable VariablesEdit variables::replace => "replaces a variable", body Required;
-    Delete "/variables/{key}" Variable VariablesDelete variables::delete => "deletes a variable";
-    Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", body Optional;
-    Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_by_pipeline => "lists the runs of a pipeline", query [
+    Post "/variables" - VariablesCreate variables::create => "creates a variable", rust "Variables::create", body Required;
+    Get "/variables/{key}" Variable VariablesView variables::find => "returns a variable; the value of a secret is masked", rust "Variables::get";
+    Put "/variables/{key}" Variable VariablesEdit variables::replace => "replaces a variable", rust "Variables::put", body Required;
+    Delete "/variables/{key}" Variable VariablesDelete variables::delete => "deletes a variable", rust "Variables::delete";
+    Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", rust "Client::run", body Optional;
+    Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_by_pipeline => "lists the runs of a pipeline", rust "Runs::of", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"),
     ];
-    Get "/runs" - RunsView runs::list => "lists runs", query [
+    Get "/runs" - RunsView runs::list => "lists runs", rust "Client::runs", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Single("pipeline_id"),
     ];
-    Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", query [Single("days"), Single("pipeline_id")];
-    Get "/runs/{run_id}" Run RunsView runs::find => "returns a run with its nodes";
-    Post "/runs/{run_id}/cancel" Run RunsCancel runs::cancel => "cancels a run", body Optional, query [Single("force")];
-    Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that continues a failed run", body Optional;
-    Get "/runs/{run_id}/logs" Run RunsView logs::list => "returns the log of a run", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
-    Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "exports the log of a run as a file", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
-    Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "returns the first rows of a node's output";
-    Get "/runs/{run_id}/nodes/{node_id}/profile" Node RunsView profile::find => "returns statistics about a node's output";
-    Post "/pipelines/{id}/dry-run" Pipeline PipelinesRun dry_run::start => "executes a pipeline on a few rows without storing anything", body Optional;
-    Post "/pipelines/{id}/backfill" Pipeline PipelinesRun backfills::start => "starts a run for each date in a range", body Required;
-    Get "/pipelines/{id}/backfills" Pipeline RunsView backfills::list => "lists the backfills of a pipeline", query [
+    Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", rust "Client::calendar", query [Single("days"), Single("pipeline_id")];
+    Get "/runs/{run_id}" Run RunsView runs::find => "returns a run with its nodes", rust "RunHandle::get";
+    Post "/runs/{run_id}/cancel" Run RunsCancel runs::cancel => "cancels a run", rust "RunHandle::cancel", body Optional, query [Single("force")];
+    Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that continues a failed run", rust "RunHandle::resume", body Optional;
+    Get "/runs/{run_id}/logs" Run RunsView logs::list => "returns the log of a run", rust "RunHandle::logs", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
+    Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "exports the log of a run as a file", rust "Logs::stream", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
+    Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "returns the first rows of a node's output", rust "RunHandle::preview";
+    Get "/runs/{run_id}/nodes/{node_id}/profile" Node RunsView profile::find => "returns statistics about a node's output", rust "RunHandle::profile";
+    Post "/pipelines/{id}/dry-run" Pipeline PipelinesRun dry_run::start => "executes a pipeline on a few rows without storing anything", rust "Client::dry_run", body Optional;
+    Post "/pipelines/{id}/backfill" Pipeline PipelinesRun backfills::start => "starts a run for each date in a range", rust "Client::backfill", body Required;
+    Get "/pipelines/{id}/backfills" Pipeline RunsView backfills::list => "lists the backfills of a pipeline", rust "Backfills::of", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    Get "/backfills/{backfill_id}" Backfill RunsView backfills::find => "returns a backfill";
-    Post "/backfills/{backfill_id}/cancel" Backfill RunsCancel backfills::cancel => "cancels the unfinished runs of a backfill", body Optional, query [Single("force")];
+    Get "/backfills/{backfill_id}" Backfill RunsView backfills::find => "returns a backfill", rust "Backfills::get";
+    Post "/backfills/{backfill_id}/cancel" Backfill RunsCancel backfills::cancel => "cancels the unfinished runs of a backfill", rust "Backfills::cancel", body Optional, query [Single("force")];
     #[cfg(feature = "websocket")]
-    Get "/ws" - EventsView websocket::open => "streams events over a WebSocket", query [
+    Get "/ws" - EventsView websocket::open => "streams events over a WebSocket", rust "Client::events_of", query [
         Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
     ];
-    Get "/lineage" - PipelinesView lineage::show => "returns the lineage graph of pipelines";
-    Get "/dashboard" - RunsView dashboard::show => "returns the data for a start page";
-    Get "/search" - PipelinesView search::search => "searches pipelines, connections and variables", query [Single("q"), Single("limit")];
-    Get "/system/info" - SettingsView system::info => "returns figures about the system";
-    Post "/system/purge" - SettingsEdit system::purge => "deletes old runs", body Optional;
-    Get "/pipelines" - PipelinesView pipelines::list => "lists pipelines", query [
+    Get "/lineage" - PipelinesView lineage::show => "returns the lineage graph of pipelines", rust "Client::lineage";
+    Get "/dashboard" - RunsView dashboard::show => "returns the data for a start page", rust "Client::dashboard";
+    Get "/search" - PipelinesView search::search => "searches pipelines, connections and variables", rust "Client::search", query [Single("q"), Single("limit")];
+    Get "/system/info" - SettingsView system::info => "returns figures about the system", rust "System::info";
+    Post "/system/purge" - SettingsEdit system::purge => "deletes old runs", rust "System::purge", body Optional;
+    Get "/pipelines" - PipelinesView pipelines::list => "lists pipelines", rust "Client::pipelines", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Single("tag"), Single("enabled"),
     ];
-    Post "/pipelines" - PipelinesCreate pipelines::create => "creates a pipeline", body Required;
-    Get "/pipelines/{id}" Pipeline PipelinesView pipelines::find => "returns a pipeline";
-    Put "/pipelines/{id}" Pipeline PipelinesEdit pipelines::replace => "replaces a pipeline", body Required;
-    Delete "/pipelines/{id}" Pipeline PipelinesDelete pipelines::delete => "deletes a pipeline";
-    Get "/pipelines/{id}/validate" Pipeline PipelinesView pipelines::validate => "validates a pipeline against the registered executors";
-    Get "/scheduler/status" - PipelinesView schedules::status => "reports the next ticks of all schedules";
+    Post "/pipelines" - PipelinesCreate pipelines::create => "creates a pipeline", rust "Pipelines::create", body Required;
+    Get "/pipelines/{id}" Pipeline PipelinesView pipelines::find => "returns a pipeline", rust "Pipelines::get";
+    Put "/pipelines/{id}" Pipeline PipelinesEdit pipelines::replace => "replaces a pipeline", rust "Pipelines::put", body Required;
+    Delete "/pipelines/{id}" Pipeline PipelinesDelete pipelines::delete => "deletes a pipeline", rust "Pipelines::delete";
+    Get "/pipelines/{id}/validate" Pipeline PipelinesView pipelines::validate => "validates a pipeline against the registered executors", rust "Pipelines::validate";
+    Get "/scheduler/status" - PipelinesView schedules::status => "reports the next ticks of all schedules", rust "Client::schedules";
 }
 
-/// Returns the method, the path and the permission of every route.
+/// A route as the tests of the service see it.
 #[cfg(feature = "testing")]
-pub(crate) fn routes() -> impl Iterator<Item = (http::Method, &'static str, Option<Permission>)> {
-    ROUTES.iter().map(|route| {
-        let permission = match route.needs {
+#[derive(Debug)]
+pub(crate) struct RouteFacts {
+    pub(crate) method: http::Method,
+    pub(crate) path: &'static str,
+    pub(crate) permission: Option<Permission>,
+    pub(crate) rust: &'static str,
+}
+
+/// Returns the facts of every route.
+#[cfg(feature = "testing")]
+pub(crate) fn routes() -> impl Iterator<Item = RouteFacts> {
+    ROUTES.iter().map(|route| RouteFacts {
+        method: route.method.method(),
+        path: route.path,
+        permission: match route.needs {
             Need::Nothing | Need::Caller => None,
             Need::Permission(permission) => Some(permission),
-        };
-        (route.method.method(), route.path, permission)
+        },
+        rust: route.rust,
     })
 }
 

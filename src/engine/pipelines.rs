@@ -20,17 +20,23 @@ use crate::storage::{DeletePipeline, Expect, PutPipeline, SavedBy, SlugChoice};
 use crate::template;
 
 /// The problems of a definition: errors, and warnings about what is merely suspicious.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ValidationReport {
-    pub(crate) errors: Vec<Issue>,
-    pub(crate) warnings: Vec<Issue>,
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct ValidationReport {
+    /// What keeps runs of the pipeline from succeeding. A pipeline without any is valid.
+    pub errors: Vec<Issue>,
+    /// What is odd, such as a key of a config that nothing reads.
+    pub warnings: Vec<Issue>,
 }
 
 /// A pipeline that was saved, and what is odd about its definition.
-#[derive(Debug)]
-pub(crate) struct SavedPipeline {
-    pub(crate) stored: StoredPipeline,
-    pub(crate) warnings: Vec<Issue>,
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SavedPipeline {
+    /// The pipeline as storage holds it.
+    pub stored: StoredPipeline,
+    /// What is odd, such as a key of a config that nothing reads.
+    pub warnings: Vec<Issue>,
 }
 
 /// The revisions at which a caller allows a pipeline to be changed.
@@ -38,6 +44,8 @@ pub(crate) struct SavedPipeline {
 pub(crate) enum Precondition {
     /// Any revision.
     Anything,
+    /// This version.
+    Version(u32),
     /// One of these revisions.
     OneOf(Vec<Revision>),
 }
@@ -58,13 +66,16 @@ impl Precondition {
     /// `Conflict` (`precondition-failed`) if the stored pipeline is at none of the expected
     /// revisions.
     fn check(&self, found: &StoredPipeline) -> Result<Option<u32>> {
-        let Self::OneOf(revisions) = self else {
-            return Ok(None);
+        let is_current = match self {
+            Self::Anything => return Ok(None),
+            Self::Version(version) => *version == found.version,
+            Self::OneOf(revisions) => {
+                let own = found.qualified_id().to_string();
+                let mut revisions = revisions.iter();
+                revisions.any(|one| one.id == own && one.version == found.version)
+            }
         };
-        let own = found.qualified_id().to_string();
-        let is_current =
-            |revision: &Revision| revision.id == own && revision.version == found.version;
-        if revisions.iter().any(is_current) {
+        if is_current {
             return Ok(Some(found.version));
         }
         Err(Error::new(

@@ -188,6 +188,13 @@ impl Error {
     }
 
     /// Creates the error for a name that stands for objects of several tenants.
+    pub(crate) fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let message = format!("the parameter {} {detail}", quote(name));
+        let issue = Issue::parameter(name, detail);
+        Self::new(Problem::InvalidParameter, message).with_issues(vec![issue])
+    }
+
     pub(crate) fn tenant_required(name: impl fmt::Display) -> Self {
         let message = format!(
             "several tenants have an object with the name {name}: name one of them, over HTTP with \

@@ -2,7 +2,10 @@
 //!
 //! `storage` finds it.
 
-use crate::error::{Error, Issue, Problem, Result};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, Result};
 use crate::model::PageRequest;
 
 /// The number of items of a page, if the query names none.
@@ -27,18 +30,14 @@ impl PageChoice {
     /// both ways.
     pub(super) fn into_request(self) -> Result<PageRequest> {
         let size = self.size.unwrap_or(SIZE);
-        if !(1..=SIZE_MAX).contains(&size) {
-            let detail = format!("a page has 1 to {SIZE_MAX} items, received {size}");
-            return Err(refusal("page", detail));
-        }
+        within("page", size, 1..=SIZE_MAX)?;
         match (self.number, self.after) {
             (Some(_), Some(_)) => Err(refusal(
                 "after",
-                "a page has either a number or a cursor, and both are given",
+                "cannot be combined with number; a page has either a cursor or a number",
             )),
-            (Some(0), None) => Err(refusal("number", "pages count from 1, received 0")),
             (Some(page), None) => Ok(PageRequest::Numbered {
-                page,
+                page: within("number", page, 1..=u32::MAX)?,
                 per_page: size,
             }),
             (None, cursor) => Ok(PageRequest::After {
@@ -49,11 +48,25 @@ impl PageChoice {
     }
 }
 
-fn refusal(name: &str, detail: impl Into<String>) -> Error {
-    Error::invalid(
-        Problem::InvalidParameter,
-        vec![Issue::parameter(name, detail)],
-    )
+pub(super) fn refusal(name: &str, detail: impl Into<String>) -> Error {
+    Error::invalid_parameter(name, detail)
+}
+
+/// Returns a number that the host has given, if it is in range.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`).
+pub(super) fn within<N: PartialOrd + Display>(
+    name: &str,
+    number: N,
+    range: RangeInclusive<N>,
+) -> Result<N> {
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    let (min, max) = (range.start(), range.end());
+    let detail = format!("must be from {min} to {max}, received {number}");
+    Err(refusal(name, detail))
 }
 
 /// The methods that choose a page, for a query with the field `page`.

@@ -4,22 +4,39 @@
 
 mod backfill;
 mod backfills;
+mod calendar;
 mod cancel;
 mod client;
+mod connections;
 mod dry_run;
 mod listed;
+mod logs;
+mod overview;
+mod pipelines;
 mod resume;
 mod run;
 mod run_handle;
+mod runs;
+mod search;
+mod system;
+mod variables;
 
 pub use backfill::{BackfillBuilder, BackfillHandle};
 pub use backfills::Backfills;
+pub use calendar::Calendar;
 pub use cancel::{BackfillCancelBuilder, CancelBuilder};
 pub use client::Client;
+pub use connections::{Connections, NewConnection};
 pub use dry_run::DryRunBuilder;
+pub use logs::Logs;
+pub use pipelines::{DeletePipelineBuilder, Pipelines, PutPipelineBuilder};
 pub use resume::ResumeBuilder;
 pub use run::RunBuilder;
 pub use run_handle::RunHandle;
+pub use runs::Runs;
+pub use search::Search;
+pub use system::{PurgeBuilder, System};
+pub use variables::{NewVariable, Variables};
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -44,7 +61,8 @@ use crate::views::Views;
 /// [`Builder::start`](crate::Builder::start) starts it.
 ///
 /// Dropping the last clone without [`Floret::shutdown`] stops Floret at once. Clients, run
-/// handles and services count as clones. Nothing is lost: executing runs continue at the next start.
+/// handles and services count as clones. Nothing is lost: executing runs continue at the next
+/// start.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

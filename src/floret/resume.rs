@@ -58,7 +58,8 @@ pub struct ResumeBuilder {
 }
 
 impl RunHandle {
-    /// Prepares a new run that continues this failed one. Nodes that succeeded do not execute again.
+    /// Prepares a new run that continues this failed one. Nodes that succeeded do not execute
+    /// again.
     ///
     /// Awaiting the result creates the run.
     pub fn resume(&self) -> ResumeBuilder {

@@ -5,11 +5,13 @@
 use serde::de::DeserializeOwned;
 
 use super::Client;
-use crate::error::{Error, Problem, Result};
-use crate::model::{Dataset, RunId};
+use crate::error::{Error, Problem, Result, quote};
+use crate::model::{Dataset, NodeId, RunId};
 use crate::storage::RunDetail;
+use crate::views::{NodePreview, NodeProfile};
 
-/// A handle to a run, from [`RunBuilder::start`] or [`Client::run_by_id`].
+/// A handle to a run, from [`RunBuilder::start`](crate::RunBuilder::start) or
+/// [`Client::run_by_id`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -80,6 +82,30 @@ impl RunHandle {
         }
     }
 
+    /// Returns the first 50 rows of a node's output.
+    ///
+    /// # Errors
+    /// - `NotFound` if the run does not exist or has no such node.
+    /// - `NotFound` (`preview-not-found`) if the node has not succeeded or has no output.
+    /// - `Unavailable`.
+    pub async fn preview(&self, node: &str) -> Result<NodePreview> {
+        let (views, scope) = (self.client.views(), self.client.scope());
+        views.preview(self.id, node_id(node)?, scope).await
+    }
+
+    /// Returns statistics about a node's output, and how they differ from those of its previous
+    /// successful run.
+    ///
+    /// # Errors
+    /// - `NotFound` if the run does not exist or has no such node.
+    /// - `NotFound` (`profile-not-found`) if the node has not succeeded, has no output, or its
+    ///   profile is not computed yet.
+    /// - `Unavailable`.
+    pub async fn profile(&self, node: &str) -> Result<NodeProfile> {
+        let (views, scope) = (self.client.views(), self.client.scope());
+        views.profile(self.id, node_id(node)?, scope).await
+    }
+
     /// Returns the output of a node as rows.
     ///
     /// A succeeded run keeps the outputs of its last nodes, up to 1 MiB each.
@@ -121,4 +147,9 @@ impl RunHandle {
         let (views, scope) = (self.client.views(), self.client.scope());
         views.output(self.id, node, scope).await
     }
+}
+
+fn node_id(node: &str) -> Result<NodeId> {
+    NodeId::new(node)
+        .map_err(|_| Error::new(Problem::NodeNotFound, format!("no node {}", quote(node))))
 }

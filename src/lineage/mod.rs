@@ -37,7 +37,8 @@ use crate::model::{Node, PipelineId, StoredPipeline, TenantId};
 /// The kind of a node in the lineage graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum LineageKind {
+#[non_exhaustive]
+pub enum LineageKind {
     /// A pipeline.
     Pipeline,
     /// A node of a pipeline.
@@ -56,28 +57,38 @@ pub(crate) enum LineageKind {
 
 /// A node of the graph. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct LineageNode {
-    id: String,
+#[non_exhaustive]
+pub struct LineageNode {
+    /// The id, unique within the graph.
+    pub id: String,
+    /// The kind. JSON calls it `type`.
     #[serde(rename = "type")]
-    kind: LineageKind,
-    name: String,
+    pub kind: LineageKind,
+    /// The name, without credentials.
+    pub name: String,
     /// The pipeline of a `Pipeline` or `Processing` node.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pipeline_id: Option<PipelineId>,
+    pub pipeline_id: Option<PipelineId>,
     /// The tenant of that pipeline, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<TenantId>,
+    pub tenant: Option<TenantId>,
 }
 
 /// An edge and the pipeline that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(crate) struct LineageEdge {
-    from: String,
-    to: String,
-    pipeline_id: PipelineId,
-    pipeline: String,
+#[non_exhaustive]
+pub struct LineageEdge {
+    /// The id of the node that the data comes from.
+    pub from: String,
+    /// The id of the node that the data goes to.
+    pub to: String,
+    /// The pipeline that moves the data.
+    pub pipeline_id: PipelineId,
+    /// The name of that pipeline.
+    pub pipeline: String,
+    /// The tenant of that pipeline, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<TenantId>,
+    pub tenant: Option<TenantId>,
 }
 
 /// The kinds of objects that a caller may see besides pipelines and their assets.
@@ -112,11 +123,14 @@ pub(crate) struct Lineage {
 /// The bytes of a graph without nodes and edges.
 const FRAME_BYTES: usize = r#"{"nodes":[],"edges":[]}"#.len();
 
-/// The graph as readers get it.
-#[derive(Debug, Serialize)]
-pub(crate) struct LineageView {
-    nodes: Vec<LineageNode>,
-    edges: Vec<LineageEdge>,
+/// What pipelines read and write, as one graph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LineageGraph {
+    /// The nodes, by id.
+    pub nodes: Vec<LineageNode>,
+    /// The edges, which follow the data.
+    pub edges: Vec<LineageEdge>,
 }
 
 /// The pipeline that is being added.
@@ -333,7 +347,7 @@ fn table(name: &str, is_written: bool) -> Asset {
     Asset::new("table", name, is_written)
 }
 
-impl From<Lineage> for LineageView {
+impl From<Lineage> for LineageGraph {
     fn from(lineage: Lineage) -> Self {
         Self {
             nodes: lineage.nodes.into_values().collect(),
@@ -342,7 +356,7 @@ impl From<Lineage> for LineageView {
     }
 }
 
-impl LineageView {
+impl LineageGraph {
     /// Removes nodes, with their edges, and edges until the graph has at most `bytes_max` bytes as
     /// JSON. Returns whether it removed any.
     pub(crate) fn cut(&mut self, bytes_max: usize) -> bool {

@@ -87,7 +87,7 @@ fn two_pipelines_that_touch_one_table_meet_in_it() {
             "table:orders > processing:reader/load",
         ]
     );
-    let json = serde_json::to_string(&LineageView::from(lineage)).unwrap();
+    let json = serde_json::to_string(&LineageGraph::from(lineage)).unwrap();
     assert!(!json.contains("s3cret"), "{json}");
     assert!(
         json.contains(r#"{"id":"table:orders","type":"table","name":"orders"}"#),

@@ -40,6 +40,14 @@ pub(crate) fn serialize_option<S: Serializer>(
     }
 }
 
+/// Serializes times.
+pub(crate) fn serialize_list<S: Serializer>(
+    times: &[DateTime<Utc>],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(times.iter().map(|time| Text(*time)))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -18,6 +18,8 @@ pub struct Route {
     ///
     /// `None` if the route is open to everyone, or to every caller that the access check admits.
     pub permission: Option<Permission>,
+    /// The method of the crate that does the same, as `Type::method`.
+    pub rust: &'static str,
 }
 
 /// Returns every route of the service.
@@ -31,10 +33,11 @@ pub struct Route {
 #[must_use]
 pub fn routes() -> Vec<Route> {
     api::routes()
-        .map(|(method, path, permission)| Route {
-            method,
-            path,
-            permission,
+        .map(|route| Route {
+            method: route.method,
+            path: route.path,
+            permission: route.permission,
+            rust: route.rust,
         })
         .collect()
 }

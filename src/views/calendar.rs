@@ -23,16 +23,24 @@ pub(crate) struct CalendarFilter {
     pub(crate) days: u32,
 }
 
-/// The counts of one day. Fields are in the order of the wire contract.
-#[derive(Debug, Serialize)]
-pub(crate) struct CalendarDay {
-    date: NaiveDate,
-    success: u64,
-    failed: u64,
-    total: u64,
-    cancelled: u64,
-    running: u64,
-    pending: u64,
+/// The runs of a day. Fields are in the order of the wire contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CalendarDay {
+    /// The day, in UTC, on which the runs were created.
+    pub date: NaiveDate,
+    /// The runs that have succeeded.
+    pub success: u64,
+    /// The runs that have failed.
+    pub failed: u64,
+    /// All runs, whatever their status.
+    pub total: u64,
+    /// The runs that were cancelled.
+    pub cancelled: u64,
+    /// The runs that are executing.
+    pub running: u64,
+    /// The runs that wait.
+    pub pending: u64,
 }
 
 impl Views {

@@ -9,11 +9,13 @@ use serde_json::value::RawValue;
 
 use super::calendar::{CalendarFilter, count_runs};
 use super::pages::{Cut, PageWalker, to_json};
-use super::runs::RunSummary;
+use super::pipelines::PipelineSummary;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::Result;
 use crate::limits::{Room, json_size};
-use crate::model::{PageRequest, PipelineId, Qualified, RunStatus, Scope, TenantId, percent};
+use crate::model::{
+    PageRequest, PipelineId, Qualified, Run, RunStatus, Scope, StoredPipeline, TenantId, percent,
+};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 /// The number of days that trends and failures cover.
@@ -38,37 +40,63 @@ pub(crate) struct DashboardFilter {
 }
 
 /// The whole dashboard. Fields are in the order of the wire contract.
-#[derive(Debug, Serialize)]
-struct Dashboard {
-    pipelines: Vec<Box<RawValue>>,
-    recent_runs: Vec<RunSummary>,
-    trends: Vec<Trend>,
-    top_failing: Vec<FailingPipeline>,
-    runs_today: u64,
-    runs_yesterday: u64,
-    runs_running: u64,
-    runs_24h_total: u64,
-    runs_24h_success: u64,
-    runs_24h_failed: u64,
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Dashboard<P = StoredPipeline> {
+    /// The newest pipelines, at most [`Limits::dashboard_pipelines_max`].
+    ///
+    /// [`Limits::dashboard_pipelines_max`]: crate::Limits::dashboard_pipelines_max
+    pub pipelines: Vec<P>,
+    /// The 50 newest runs.
+    pub recent_runs: Vec<Run>,
+    /// The last seven days in UTC, the oldest first, with every day present.
+    pub trends: Vec<Trend>,
+    /// The five pipelines with the most failed runs of these days.
+    pub top_failing: Vec<FailingPipeline>,
+    /// The runs that were created today, in UTC.
+    pub runs_today: u64,
+    /// The runs that were created yesterday, in UTC.
+    pub runs_yesterday: u64,
+    /// The runs that are executing.
+    pub runs_running: u64,
+    /// The runs that were created in the last 24 hours.
+    pub runs_24h_total: u64,
+    /// Those of them that have succeeded.
+    pub runs_24h_success: u64,
+    /// Those of them that have failed.
+    pub runs_24h_failed: u64,
+    /// The share of successes in percent, or `None` if none of them has succeeded or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    success_rate_24h: Option<f64>,
+    pub success_rate_24h: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
-struct Trend {
-    date: NaiveDate,
-    success: u64,
-    failed: u64,
-    total: u64,
+/// The runs of a day, by the time of their creation in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Trend {
+    /// The day.
+    pub date: NaiveDate,
+    /// The runs that have succeeded.
+    pub success: u64,
+    /// The runs that have failed.
+    pub failed: u64,
+    /// All runs, whatever their status.
+    pub total: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct FailingPipeline {
-    pipeline_id: PipelineId,
-    name: String,
-    fail_count: u64,
+/// A pipeline and its failed runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FailingPipeline {
+    /// The id of the pipeline.
+    pub pipeline_id: PipelineId,
+    /// The name of the pipeline, or its id if it is deleted or hidden.
+    pub name: String,
+    /// The number of failed runs.
+    pub fail_count: u64,
+    /// The tenant of the pipeline, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<TenantId>,
+    pub tenant: Option<TenantId>,
 }
 
 /// The counts of the runs created in a period.
@@ -80,6 +108,18 @@ struct RunCounts {
 }
 
 impl Views {
+    /// Returns the dashboard at `filter.now` with the pipelines as storage holds them.
+    ///
+    /// # Errors
+    /// `Unavailable` if storage cannot answer.
+    pub(crate) async fn dashboard_of(&self, filter: DashboardFilter) -> Result<Dashboard> {
+        let dashboard = self.dashboard_of_runs(&filter);
+        let pipelines = self.pipelines_within(&filter, |stored| Ok((stored, 0)));
+        let (mut dashboard, pipelines) = tokio::try_join!(dashboard, pipelines)?;
+        dashboard.pipelines = pipelines;
+        Ok(dashboard)
+    }
+
     /// Returns the dashboard at `filter.now`, as JSON.
     ///
     /// # Errors
@@ -88,7 +128,11 @@ impl Views {
         // Half of the time goes to the pipelines, and storage answers several reads at once.
         let (mut dashboard, pipelines) = tokio::try_join!(
             self.dashboard_of_runs(&filter),
-            self.newest_pipelines(&filter)
+            self.pipelines_within(&filter, |stored| {
+                let json = to_json(&PipelineSummary(stored))?;
+                let bytes = json.get().len();
+                Ok((json, bytes))
+            })
         )?;
         dashboard.pipelines = pipelines;
         let mut json = to_json(&dashboard)?;
@@ -104,7 +148,7 @@ impl Views {
     }
 
     /// Returns the dashboard without its pipelines.
-    async fn dashboard_of_runs(&self, filter: &DashboardFilter) -> Result<Dashboard> {
+    async fn dashboard_of_runs<P>(&self, filter: &DashboardFilter) -> Result<Dashboard<P>> {
         let DashboardFilter {
             scope,
             pipelines,
@@ -205,11 +249,13 @@ impl Views {
         Ok(failing)
     }
 
-    /// Returns the newest pipelines that the caller may see, as JSON. It reads no further page once
-    /// they have more bytes than a dashboard may have.
-    ///
-    /// A page is serialized at once, so that the definitions of one page at most are in memory.
-    async fn newest_pipelines(&self, filter: &DashboardFilter) -> Result<Vec<Box<RawValue>>> {
+    /// Returns the newest pipelines within the bounds of the filter, each in the form that `show`
+    /// gives it. `show` also returns the bytes that count.
+    async fn pipelines_within<P>(
+        &self,
+        filter: &DashboardFilter,
+        show: impl Fn(StoredPipeline) -> Result<(P, usize)>,
+    ) -> Result<Vec<P>> {
         let (max, bytes_max) = (filter.pipelines_max, filter.bytes_max);
         let (mut pipelines, mut bytes) = (Vec::new(), 0_usize);
         let Some(scope) = &filter.pipelines else {
@@ -224,11 +270,11 @@ impl Views {
             && bytes <= bytes_max
             && let Some(page) = pages.next_request()
         {
-            let page = self.list_pipelines(in_scope.clone(), page).await?;
-            for summary in pages.accept(page) {
-                let json = to_json(&summary)?;
-                bytes = bytes.saturating_add(json.get().len());
-                pipelines.push(json);
+            let page = self.storage.list_pipelines(in_scope.clone(), page).await?;
+            for stored in pages.accept(page) {
+                let (shown, size) = show(stored)?;
+                bytes = bytes.saturating_add(size);
+                pipelines.push(shown);
             }
         }
         pipelines.truncate(max);
@@ -236,7 +282,7 @@ impl Views {
     }
 }
 
-impl Dashboard {
+impl<P: Serialize> Dashboard<P> {
     /// Removes the oldest runs and pipelines until the dashboard has at most `bytes_max` bytes as
     /// JSON. Each of the lists may fill half of the room.
     fn cut(&mut self, bytes_max: usize) {

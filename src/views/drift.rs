@@ -10,21 +10,29 @@ use crate::model::{ColumnProfile, Profile};
 const NULL_POINTS_MIN: f64 = 10.0;
 
 /// A difference in one column.
-#[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Drift {
-    column: String,
-    kind: &'static str,
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Drift {
+    /// The name of the column.
+    pub column: String,
+    /// `added`, `removed`, `type_changed` or `null_pct`.
+    pub kind: &'static str,
+    /// The value of the previous run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<DriftValue>,
+    pub before: Option<DriftValue>,
+    /// The value of this run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<DriftValue>,
+    pub after: Option<DriftValue>,
 }
 
-/// The compared value: a type, or a share of nulls in percent.
-#[derive(Debug, PartialEq, Serialize)]
+/// The compared value of a column.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-enum DriftValue {
+#[non_exhaustive]
+pub enum DriftValue {
+    /// The type of the column.
     Type(String),
+    /// The share of nulls in percent.
     Percent(f64),
 }
 

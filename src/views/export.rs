@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::LogLineView;
+use super::LogLine;
 use super::line::{level_name, must_escape};
 use crate::error::{Error, Result};
 use crate::model::rfc3339;
@@ -32,7 +32,7 @@ impl LogFormat {
     ///
     /// # Errors
     /// `Internal` if a line cannot be serialized, which no known line does.
-    pub(crate) fn write(self, line: LogLineView, file: &mut String) -> Result<()> {
+    pub(crate) fn write(self, line: LogLine, file: &mut String) -> Result<()> {
         match self {
             Self::Text => line.write_text(file),
             Self::Ndjson => write_ndjson(line, file)?,
@@ -43,7 +43,7 @@ impl LogFormat {
 }
 
 /// Writes a line as `/logs` shows it, without its sequence number.
-fn write_ndjson(mut line: LogLineView, file: &mut String) -> Result<()> {
+fn write_ndjson(mut line: LogLine, file: &mut String) -> Result<()> {
     line.seq = None;
     let json = serde_json::to_string(&line)
         .map_err(|error| Error::internal("a log line cannot be serialized").with_source(error))?;
@@ -62,7 +62,7 @@ fn write_ndjson(mut line: LogLineView, file: &mut String) -> Result<()> {
 }
 
 /// Writes a record of RFC 4180 with every cell quoted.
-fn write_csv(line: &LogLineView, file: &mut String) {
+fn write_csv(line: &LogLine, file: &mut String) {
     let timestamp = rfc3339::text(&line.timestamp);
     let cells: [&str; 6] = [
         &line.run_id.to_string(),

@@ -10,24 +10,31 @@ use serde::Serialize;
 
 use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId, rfc3339};
 
-/// A log line. Fields are in the order of the wire contract.
+/// A line of a log. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct LogLineView {
-    pub(super) run_id: RunId,
+#[non_exhaustive]
+pub struct LogLine {
+    /// The run.
+    pub run_id: RunId,
+    /// The node, or `None` for a line of the run itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) node_id: Option<NodeId>,
-    pub(super) level: Level,
-    pub(super) message: String,
+    pub node_id: Option<NodeId>,
+    /// The level.
+    pub level: Level,
+    /// The text.
+    pub message: String,
+    /// When the line was written.
     #[serde(serialize_with = "rfc3339::serialize")]
-    pub(super) timestamp: DateTime<Utc>,
+    pub timestamp: DateTime<Utc>,
+    /// The attempt of the node, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) attempt: Option<u32>,
+    pub attempt: Option<u32>,
     /// The sequence number of its event; present only where a reader pages by it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) seq: Option<u64>,
+    pub seq: Option<u64>,
 }
 
-impl LogLineView {
+impl LogLine {
     /// Returns the line for an event, or `None` if the event has no line.
     pub(super) fn from_event(event: Event, definition: &Pipeline) -> Option<Self> {
         let (level, message) = match event.kind {
@@ -165,8 +172,8 @@ mod tests {
         Pipeline::new("daily").with(Node::new("source1", "source_api").name("Fetch Users"))
     }
 
-    fn line(event: Event) -> LogLineView {
-        LogLineView::from_event(event, &definition()).unwrap()
+    fn line(event: Event) -> LogLine {
+        LogLine::from_event(event, &definition()).unwrap()
     }
 
     #[test]
@@ -215,11 +222,11 @@ mod tests {
     #[test]
     fn run_events_have_no_lines() {
         assert_eq!(
-            LogLineView::from_event(event(EventKind::RunStarted), &definition()),
+            LogLine::from_event(event(EventKind::RunStarted), &definition()),
             None
         );
         assert_eq!(
-            LogLineView::from_event(event(EventKind::NodeSkipped), &definition()),
+            LogLine::from_event(event(EventKind::NodeSkipped), &definition()),
             None
         );
     }

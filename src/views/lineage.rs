@@ -10,7 +10,7 @@ use super::pages::{Cut, PageWalker};
 use super::{PipelineFilter, Views};
 use crate::error::{Error, Result};
 use crate::executor::Registry;
-use crate::lineage::{self, Lineage, LineageView, NodeDeclaration, VisibleKinds};
+use crate::lineage::{self, Lineage, LineageGraph, NodeDeclaration, VisibleKinds};
 use crate::model::{Node, Scope, StoredPipeline};
 
 /// The pipelines and kinds of objects that a lineage shows.
@@ -32,7 +32,7 @@ impl Views {
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer or no thread can be started.
-    pub(crate) async fn lineage(&self, filter: LineageFilter) -> Result<Cut<LineageView>> {
+    pub(crate) async fn lineage(&self, filter: LineageFilter) -> Result<Cut<LineageGraph>> {
         let LineageFilter {
             scope,
             visible_kinds,
@@ -62,7 +62,7 @@ impl Views {
             let count = lineage.unreadable().len();
             tracing::warn!(count, %first, "the SQL of some nodes cannot be parsed; the lineage omits its tables");
         }
-        let mut view = LineageView::from(lineage);
+        let mut view = LineageGraph::from(lineage);
         if view.cut(bytes_max) {
             is_cut = true;
             tracing::warn!(bytes_max, "the lineage omits nodes and edges");

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{LogLineView, Views};
+use super::{LogLine, Views};
 use crate::error::{Error, Result};
 use crate::limits::Room;
 use crate::model::{EventKind, Level, NodeId, Pipeline, RunId, Scope};
@@ -26,17 +26,23 @@ pub(crate) struct LogFilter {
 }
 
 /// A page of a log.
-#[derive(Debug)]
-pub(crate) struct LogPage {
-    pub(crate) lines: Vec<LogLineView>,
-    pub(crate) has_next: bool,
-    /// The `after` of the next page. It also finds lines that the run writes later.
-    pub(crate) cursor: u64,
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogPage {
+    /// The lines, in order.
+    pub lines: Vec<LogLine>,
+    /// Whether more lines are stored.
+    pub has_next: bool,
+    /// The sequence number after which the next page begins. It also finds lines that the run
+    /// writes later.
+    pub cursor: u64,
 }
 
-/// Reads a log page by page. It holds at most one page, and no transaction outlives a page.
+/// Reads a log page by page, up to the line that was the newest when it was opened.
+///
+/// It holds at most one page, and no transaction outlives a page.
 #[derive(Debug)]
-pub(crate) struct LogReader {
+pub struct LogReader {
     storage: Arc<dyn Storage>,
     definition: Arc<Pipeline>,
     events: EventFilter,
@@ -122,7 +128,7 @@ impl LogReader {
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`) if the run was purged meanwhile; `Unavailable`.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<LogLineView>>> {
+    pub async fn next(&mut self) -> Result<Option<Vec<LogLine>>> {
         if self.progress == Progress::Finished {
             return Ok(None);
         }
@@ -144,7 +150,7 @@ impl LogReader {
         for event in events.into_iter().take_while(|event| event.seq <= until) {
             self.filter.after = event.seq;
             let is_wanted = self.filter.node.is_none() || event.node_id == self.filter.node;
-            let line = is_wanted.then(|| LogLineView::from_event(event, &self.definition));
+            let line = is_wanted.then(|| LogLine::from_event(event, &self.definition));
             lines.extend(
                 line.flatten()
                     .filter(|line| line.level >= self.filter.level),

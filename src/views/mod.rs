@@ -38,23 +38,34 @@ use crate::model::{NodeId, Pipeline, RunId, ScheduledPipelines, Scope};
 use crate::storage::{RunDetail, Storage};
 
 pub(crate) use crate::lineage::VisibleKinds;
+pub use crate::lineage::{LineageEdge, LineageGraph, LineageKind, LineageNode};
 #[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{
     BackfillFilter, ConnectionFilter, PipelineFilter, RunFilter, VariableFilter,
 };
+pub use calendar::CalendarDay;
 pub(crate) use calendar::CalendarFilter;
 pub(crate) use dashboard::DashboardFilter;
+pub use dashboard::{Dashboard, FailingPipeline, Trend};
+pub use drift::{Drift, DriftValue};
 #[cfg(feature = "websocket")]
 pub(crate) use events::EventSpan;
 pub(crate) use export::LogFormat;
-pub(crate) use line::LogLineView;
+pub use line::LogLine;
 pub(crate) use lineage::LineageFilter;
-pub(crate) use logs::{LogFilter, LogReader};
+pub(crate) use logs::LogFilter;
+pub use logs::{LogPage, LogReader};
 pub(crate) use pages::{Cut, Listed, to_json};
+pub use preview::NodePreview;
+pub use profile::NodeProfile;
 pub(crate) use run_document::RunDocument;
+pub use schedules::ScheduleStatus;
 pub(crate) use search::SearchFilter;
+pub use search::SearchHit;
+pub(crate) use search::search_text;
 pub(crate) use system::EngineFacts;
+pub use system::SystemInfo;
 
 /// The read side of a Floret. Clones read the same storage.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ use crate::model::{
 
 /// A pipeline in a list.
 #[derive(Debug)]
-pub(crate) struct PipelineSummary(StoredPipeline);
+pub(crate) struct PipelineSummary(pub(super) StoredPipeline);
 
 /// The fields of a pipeline in a list, in the order of the wire contract.
 #[derive(serde::Serialize)]

@@ -8,12 +8,15 @@ use super::Views;
 use crate::error::{Problem, Result};
 use crate::model::{NodeId, Preview, RunId, Scope};
 
-/// A preview and its node.
-#[derive(Debug, Serialize)]
-pub(crate) struct PreviewView {
-    node_id: NodeId,
+/// The first rows of a node's output.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct NodePreview {
+    /// The node.
+    pub node_id: NodeId,
+    /// The rows.
     #[serde(flatten)]
-    preview: Preview,
+    pub preview: Preview,
 }
 
 impl Views {
@@ -27,9 +30,9 @@ impl Views {
         run: RunId,
         node: NodeId,
         scope: &Scope,
-    ) -> Result<PreviewView> {
+    ) -> Result<NodePreview> {
         match self.storage.find_preview(run, &node, scope).await? {
-            Some(preview) => Ok(PreviewView {
+            Some(preview) => Ok(NodePreview {
                 node_id: node,
                 preview,
             }),

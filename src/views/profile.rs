@@ -10,13 +10,16 @@ use super::drift::{self, Drift};
 use crate::error::{Problem, Result};
 use crate::model::{ColumnProfile, NodeId, Profile, RunId, Scope};
 
-/// A profile, its node, and the drift from the previous profile.
-#[derive(Debug)]
-pub(crate) struct ProfileView {
-    node_id: NodeId,
-    profile: Profile,
-    /// `None` if there is no previous profile.
-    drift: Option<Vec<Drift>>,
+/// The profile of a node's output, and how it differs from the previous one.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct NodeProfile {
+    /// The node.
+    pub node_id: NodeId,
+    /// The profile.
+    pub profile: Profile,
+    /// The differences from the node's previous successful run, or `None` if there is none.
+    pub drift: Option<Vec<Drift>>,
 }
 
 #[derive(Serialize)]
@@ -32,13 +35,14 @@ struct SchemaColumn<'a> {
     null_pct: f64,
 }
 
-impl Serialize for ProfileView {
+impl Serialize for NodeProfile {
+    /// Writes the profile as the API shows it, with a schema derived from it.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let columns = self.profile.columns.iter().map(SchemaColumn::from);
         let schema = Schema {
             columns: columns.collect(),
         };
-        let mut view = serializer.serialize_struct("ProfileView", 4)?;
+        let mut view = serializer.serialize_struct("NodeProfile", 4)?;
         view.serialize_field("node_id", &self.node_id)?;
         view.serialize_field("profile", &self.profile)?;
         view.serialize_field("schema", &schema)?;
@@ -73,9 +77,9 @@ impl Views {
         run: RunId,
         node: NodeId,
         scope: &Scope,
-    ) -> Result<ProfileView> {
+    ) -> Result<NodeProfile> {
         match self.storage.find_profile(run, &node, scope).await? {
-            Some(found) => Ok(ProfileView {
+            Some(found) => Ok(NodeProfile {
                 node_id: node,
                 drift: found
                     .previous

@@ -18,17 +18,17 @@ use crate::model::{
 };
 use crate::storage::RunDetail;
 
-/// A run without its nodes. Fields are in the order of the wire contract.
-#[derive(Debug, Serialize)]
-pub(crate) struct RunSummary {
-    pub(crate) id: RunId,
-    pipeline_id: PipelineId,
+/// The fields of a run without its nodes, in the order of the wire contract.
+#[derive(Serialize)]
+struct RunFields<'a> {
+    id: RunId,
+    pipeline_id: &'a PipelineId,
     pipeline_version: u32,
     status: RunStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancelling: Option<OnlyTrue>,
     trigger: Trigger,
-    params: Params,
+    params: &'a Params,
     #[serde(serialize_with = "rfc3339::serialize")]
     created_at: DateTime<Utc>,
     #[serde(
@@ -42,20 +42,20 @@ pub(crate) struct RunSummary {
     )]
     finished_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resumed_from: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backfill_id: Option<BackfillId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<TenantId>,
+    tenant: Option<&'a TenantId>,
 }
 
 /// A run with every node of its definition, in topological order.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunView {
     #[serde(flatten)]
-    pub(super) run: RunSummary,
+    pub(super) run: Run,
     pub(super) node_runs: Vec<NodeRun>,
 }
 
@@ -69,7 +69,7 @@ impl Serialize for OnlyTrue {
     }
 }
 
-impl Listed for RunSummary {
+impl Listed for Run {
     fn cursor(&self) -> String {
         self.id.to_string()
     }
@@ -137,10 +137,8 @@ impl Views {
         &self,
         filter: RunFilter,
         page: PageRequest,
-    ) -> Result<Page<RunSummary>> {
-        let Page { items, total, next } = self.storage.list_runs(filter, page).await?;
-        let items = items.into_iter().map(RunSummary::from).collect();
-        Ok(Page::new(items, total, next))
+    ) -> Result<Page<Run>> {
+        self.storage.list_runs(filter, page).await
     }
 }
 
@@ -160,10 +158,7 @@ impl TryFrom<RunDetail> for RunView {
             // The definition was accepted when it was saved; today's limits must not hide its runs.
             add_unstarted(&run, &Graph::new(&definition)?, nodes)
         };
-        Ok(Self {
-            run: RunSummary::from(run),
-            node_runs,
-        })
+        Ok(Self { run, node_runs })
     }
 }
 
@@ -187,9 +182,10 @@ fn add_unstarted(run: &Run, graph: &Graph, nodes: Vec<NodeRun>) -> Vec<NodeRun> 
     completed
 }
 
-impl From<Run> for RunSummary {
-    fn from(run: Run) -> Self {
-        let Run {
+impl Serialize for Run {
+    /// Writes the run as lists of the API show it, without its nodes.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
             id,
             pipeline_id,
             pipeline_version,
@@ -208,23 +204,32 @@ impl From<Run> for RunSummary {
             first_run: _,
             inherited: _,
             generations: _,
-        } = run;
-        Self {
-            id,
+        } = self;
+        let fields = RunFields {
+            id: *id,
             pipeline_id,
-            pipeline_version,
-            status,
-            cancelling: is_cancelling(status, cancel).then_some(OnlyTrue),
-            trigger,
+            pipeline_version: *pipeline_version,
+            status: *status,
+            cancelling: is_cancelling(*status, *cancel).then_some(OnlyTrue),
+            trigger: *trigger,
             params,
-            created_at,
-            started_at,
-            finished_at,
-            error,
-            resumed_from,
-            backfill_id,
-            tenant,
-        }
+            created_at: *created_at,
+            started_at: *started_at,
+            finished_at: *finished_at,
+            error: error.as_deref(),
+            resumed_from: *resumed_from,
+            backfill_id: *backfill_id,
+            tenant: tenant.as_ref(),
+        };
+        fields.serialize(serializer)
+    }
+}
+
+impl Serialize for RunDetail {
+    /// Writes the run as the API shows it: every node of its definition, in topological order.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view = RunView::try_from(self.clone()).map_err(serde::ser::Error::custom)?;
+        view.serialize(serializer)
     }
 }
 

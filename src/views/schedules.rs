@@ -17,29 +17,41 @@ use crate::storage::StoredSchedule;
 /// The number of upcoming ticks that a schedule shows.
 const NEXT_COUNT: usize = 5;
 
-/// A schedule. Fields are in the order of the wire contract.
-#[derive(Debug, Serialize)]
-pub(crate) struct ScheduleView {
-    pipeline_id: PipelineId,
-    pipeline_name: String,
-    schedule: String,
-    timezone: String,
-    enabled: bool,
+/// A schedule and its ticks. Fields are in the order of the wire contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ScheduleStatus {
+    /// The id of the pipeline.
+    pub pipeline_id: PipelineId,
+    /// The name of the pipeline.
+    pub pipeline_name: String,
+    /// The expression of the schedule.
+    pub schedule: String,
+    /// The IANA name of its time zone.
+    pub timezone: String,
+    /// Whether the schedule fires.
+    pub enabled: bool,
+    /// The next fire time of an enabled schedule.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "rfc3339::serialize_option"
     )]
-    next_run: Option<DateTime<Utc>>,
-    next_runs: Vec<rfc3339::Text>,
+    pub next_run: Option<DateTime<Utc>>,
+    /// The next five fire times of an enabled schedule.
+    #[serde(serialize_with = "rfc3339::serialize_list")]
+    pub next_runs: Vec<DateTime<Utc>>,
+    /// The fire time of the latest run.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "rfc3339::serialize_option"
     )]
-    last_run: Option<DateTime<Utc>>,
+    pub last_run: Option<DateTime<Utc>>,
+    /// Why the latest tick created no run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    skipped_reason: Option<SkipReason>,
+    pub skipped_reason: Option<SkipReason>,
+    /// The tenant of the pipeline, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<TenantId>,
+    pub tenant: Option<TenantId>,
 }
 
 impl Views {
@@ -55,7 +67,7 @@ impl Views {
         scope: &Scope,
         now: DateTime<Utc>,
         bytes_max: usize,
-    ) -> Result<Cut<Vec<ScheduleView>>> {
+    ) -> Result<Cut<Vec<ScheduleStatus>>> {
         let stored = self.storage.schedules(scope).await?;
         let view = |stored: StoredSchedule| {
             let enabled =
@@ -77,14 +89,14 @@ impl Views {
     }
 }
 
-fn view(stored: StoredSchedule, enabled: bool, now: DateTime<Utc>) -> ScheduleView {
+fn view(stored: StoredSchedule, enabled: bool, now: DateTime<Utc>) -> ScheduleStatus {
     let next_runs = if enabled {
         next_runs(&stored, now)
     } else {
         Vec::new()
     };
     let definition = &stored.pipeline.definition;
-    ScheduleView {
+    ScheduleStatus {
         pipeline_name: definition.name.clone(),
         schedule: definition.schedule.clone().unwrap_or_default(),
         timezone: definition
@@ -93,7 +105,7 @@ fn view(stored: StoredSchedule, enabled: bool, now: DateTime<Utc>) -> ScheduleVi
             .unwrap_or_else(|| "UTC".to_owned()),
         enabled,
         next_run: next_runs.first().copied(),
-        next_runs: next_runs.into_iter().map(rfc3339::Text).collect(),
+        next_runs,
         last_run: stored.last_run,
         skipped_reason: stored.skipped,
         pipeline_id: stored.pipeline.id,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::pages::{Cut, PageWalker};
 use super::{PipelineFilter, Views};
-use crate::error::Result;
+use crate::error::{Error, Result, quote};
 use crate::limits::{BRACKETS, Room};
 use crate::model::{PageRequest, Scope, SearchText, StoredPipeline, TenantId, VariableValue};
 use crate::storage::{ConnectionFilter, VariableFilter};
@@ -28,19 +28,43 @@ pub(crate) struct SearchFilter {
     pub(crate) variables: Option<Scope>,
 }
 
+/// The most characters of a search text.
+const TEXT_CHARS_MAX: usize = 200;
+
+/// Returns a search text, if it can be searched for.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`) if it is blank or too long.
+pub(crate) fn search_text(text: String) -> Result<String> {
+    if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
+        let detail = format!(
+            "must be 1 to {TEXT_CHARS_MAX} characters and not blank, received {}",
+            quote(&text)
+        );
+        return Err(Error::invalid_parameter("q", detail));
+    }
+    Ok(text)
+}
+
 /// An object that matches a search. Fields are in the order of the wire contract.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct SearchHit {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SearchHit {
+    /// `pipeline`, `connection` or `variable`. JSON calls it `type`.
     #[serde(rename = "type")]
-    kind: &'static str,
-    id: String,
-    name: String,
-    description: String,
+    pub kind: &'static str,
+    /// The id of the object.
+    pub id: String,
+    /// The name of the object, or its id if it has no name.
+    pub name: String,
+    /// The description of the object.
+    pub description: String,
     /// A detail to recognize it by: a pipeline's node count, or the type of a connection or
     /// variable.
-    meta: String,
+    pub meta: String,
+    /// The tenant of the object, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<TenantId>,
+    pub tenant: Option<TenantId>,
 }
 
 /// Collects hits up to a limit.

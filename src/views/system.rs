@@ -18,20 +18,32 @@ pub(crate) struct EngineFacts {
 }
 
 /// The system in numbers. Fields are in the order of the wire contract.
-#[derive(Debug, Serialize)]
-pub(crate) struct SystemInfo {
-    version: &'static str,
-    db_size: u64,
-    db_size_mb: String,
-    pipelines: u64,
-    active_runs: u64,
-    queued_runs: u64,
-    max_concurrent_runs: u32,
-    dead_letters: u64,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SystemInfo {
+    /// The version of Floret.
+    pub version: &'static str,
+    /// The bytes that storage occupies.
+    pub db_size: u64,
+    /// The same as a text, such as `1.00 MB`.
+    pub db_size_mb: String,
+    /// The number of pipelines in scope.
+    pub pipelines: u64,
+    /// The number of executing runs in scope.
+    pub active_runs: u64,
+    /// The number of waiting runs in scope.
+    pub queued_runs: u64,
+    /// The most runs that may execute at the same time.
+    pub max_concurrent_runs: u32,
+    /// The number of events that no notifier took.
+    pub dead_letters: u64,
+    /// The number of damaged rows that storage has met, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unreadable_rows: Option<u64>,
-    storage: &'static str,
-    uptime_seconds: u64,
+    pub unreadable_rows: Option<u64>,
+    /// The kind of storage.
+    pub storage: &'static str,
+    /// The seconds since Floret was started.
+    pub uptime_seconds: u64,
 }
 
 impl Views {

@@ -573,6 +573,7 @@ const PAGES: &[&str] = &[
     "docs/guides/executors.md",
     "docs/guides/operating.md",
     "docs/guides/storage.md",
+    "docs/guides/tenants.md",
     "examples/README.md",
     "fuzz/README.md",
     "tests/clients/README.md",

@@ -88,6 +88,7 @@ pub(super) fn case(route: &Route) -> Case {
         "POST /system/purge" => Case::list().body(json!({"days": 30})),
         // The request has no upgrade headers, so a permitted caller receives 426.
         "GET /ws" => Case::new(426, 426),
+        "GET /runs/{run_id}/logs/export" => Case::object(200).query("?format=ndjson"),
         "GET /search" => Case::list().query("?q=acme"),
         "GET /runs"
         | "GET /pipelines"
@@ -102,7 +103,6 @@ pub(super) fn case(route: &Route) -> Case {
         "GET /pipelines/{id}/runs"
         | "GET /runs/{run_id}"
         | "GET /runs/{run_id}/logs"
-        | "GET /runs/{run_id}/logs/export"
         | "GET /runs/{run_id}/nodes/{node_id}/preview"
         | "GET /runs/{run_id}/nodes/{node_id}/profile"
         | "GET /pipelines/{id}"

@@ -1,8 +1,10 @@
 //! Every route, called by every kind of caller on both backends.
 //!
-//! The expected statuses are in `cases`, the objects and callers in `world`.
+//! The expected statuses are in `cases`, the objects and callers in `world`. `rust_calls` compares
+//! each route with the Rust call that does the same.
 
 mod cases;
+mod rust_calls;
 mod world;
 
 use floret::testing::{Route, routes};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use floret::storage::Events;
+use floret::storage::{EventFilter, Events};
 use floret::testing::{FaultyStorage, Gate, Route, Scratch, ScriptedExecutor, Step, scratch};
 use floret::{
     Access, Event, EventKind, Floret, Permission, Permissions, RunsService, Scope, TenantId,
@@ -69,7 +69,7 @@ pub(super) struct World {
     storage: FaultyStorage,
     service: RunsService,
     ids: BTreeMap<&'static str, String>,
-    _floret: Floret,
+    pub(super) floret: Floret,
     _folder: Scratch,
 }
 
@@ -99,7 +99,7 @@ impl World {
                 ("conn_id", "acme-db".to_owned()),
                 ("key", "acme-key".to_owned()),
             ]),
-            _floret: floret.clone(),
+            floret: floret.clone(),
             _folder: folder,
         };
         world.fill(&floret).await;
@@ -160,16 +160,46 @@ impl World {
     }
 
     pub(super) async fn call(&self, route: &Route, case: &Case, caller: Caller) -> TestResponse {
+        self.call_as(route, case, caller.permissions()).await
+    }
+
+    pub(super) async fn call_as(
+        &self,
+        route: &Route,
+        case: &Case,
+        permissions: Option<Permissions>,
+    ) -> TestResponse {
         let mut path = route.path.replace("{run_id}", &self.ids[case.run]);
         for (name, id) in &self.ids {
             path = path.replace(&format!("{{{name}}}"), id);
         }
         let path = format!("/api{path}{}", case.query);
         let mut request = request(route.method.clone(), &path, case.body.as_ref());
-        if let Some(own) = caller.permissions() {
+        if let Some(own) = permissions {
             request.extensions_mut().insert(own);
         }
         send(&self.service, request).await
+    }
+
+    /// Returns an id of the tenant's objects, by the name of the parameter, or by the kind of run.
+    pub(super) fn id(&self, name: &str) -> &str {
+        &self.ids[name]
+    }
+
+    /// Replaces every id with one that no object has.
+    pub(super) fn forget_ids(&mut self) {
+        for (name, id) in &mut self.ids {
+            *id = match *name {
+                "id" | "node_id" | "conn_id" | "key" => "absent".to_owned(),
+                _ => "00000000-0000-7000-8000-000000000000".to_owned(),
+            };
+        }
+    }
+
+    /// Returns the oldest stored event.
+    pub(super) async fn first_event(&self) -> Event {
+        let page = self.storage.events(EventFilter::default(), 0, 1).await;
+        page.unwrap().events.remove(0)
     }
 
     pub(super) async fn newest_seq(&self) -> u64 {

@@ -1,13 +1,15 @@
 //! Two tenants on one store, whose objects have the same ids: neither reads anything of the other,
 //! and no answer reveals that the other has an object.
 //!
-//! `matrix` tests how each route answers a caller of another tenant, and `tenant_names` what a name
-//! stands for.
+//! `rust_calls` has the same for the calls of Rust. `matrix` tests how each route answers a caller
+//! of another tenant, and `tenant_names` what a name stands for.
+
+mod rust_calls;
 
 use std::collections::BTreeSet;
 
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, routes, scratch};
-use floret::{Access, Floret, Permissions, RunsService, Scope, TenantId};
+use floret::{Access, Client, Floret, Permissions, RunsService, Scope, TenantId};
 use http::Method;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -106,7 +108,11 @@ impl Tenant {
     }
 
     fn permissions(self) -> Permissions {
-        Permissions::all().scope(Scope::Tenant(TenantId::new(self.name()).unwrap()))
+        Permissions::all().scope(self.scope())
+    }
+
+    fn scope(self) -> Scope {
+        Scope::Tenant(TenantId::new(self.name()).unwrap())
     }
 }
 
@@ -168,6 +174,13 @@ impl World {
                 let id = format!("shared-{n}");
                 let pipeline = json!({"id": id, "name": format!("daily {id}"), "description": name, "nodes": [node], "schedule": "0 6 * * *"});
                 self.create(tenant, "/api/pipelines", &id, &pipeline).await;
+            }
+            // Every second run is triggered from Rust.
+            Action::Run(n) if n % 2 == 1 => {
+                let run = self.client(tenant).run(format!("shared-{n}"));
+                if let Ok(run) = run.param("whose", name).await {
+                    self.finish(tenant, &run.id().to_string()).await;
+                }
             }
             Action::Run(n) => {
                 let path = format!("/api/pipelines/shared-{n}/run");
@@ -246,6 +259,11 @@ impl World {
             }
         }
         self.assert_counts_only_its_own(tenant).await;
+        rust_calls::assert_reach_only_its_own(self, tenant).await;
+    }
+
+    fn client(&self, tenant: Tenant) -> Client {
+        self.floret.scoped(tenant.scope())
     }
 
     async fn assert_counts_only_its_own(&self, tenant: Tenant) {

@@ -1,0 +1,257 @@
+//! Stored pipelines from the host's own code: find, list, save, delete and validate them.
+//!
+//! `engine/pipelines` saves them. [`Builder::pipeline`](crate::Builder::pipeline) has those of the
+//! code.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use serde_json::Value;
+
+use super::Client;
+use super::listed::{PageChoice, page_methods};
+use crate::engine::{Precondition, SavedPipeline, ValidationReport};
+use crate::error::{Error, Result};
+use crate::model::{Page, Pipeline, Scope, StoredPipeline};
+use crate::storage::PipelineFilter;
+
+/// The pipelines in the scope of a client, from [`Client::pipelines`].
+///
+/// Awaiting it returns a page of them, newest first. A pipeline must meet every condition.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let pipelines = floret.pipelines();
+/// let stored = pipelines.get("daily").await?;
+/// let changed = Pipeline::new("daily").node("load", "load").schedule("@daily");
+/// let saved = pipelines.put(changed.clone()).if_match(stored.version).await?;
+/// assert_eq!(saved.stored.version, stored.version + 1);
+///
+/// // Somebody else has changed it meanwhile: nothing is overwritten.
+/// let refused = pipelines.put(changed).if_match(stored.version).await.unwrap_err();
+/// assert_eq!(refused.slug(), "precondition-failed");
+/// assert_eq!(pipelines.enabled(true).await?.items.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "nothing is read before it is awaited"]
+pub struct Pipelines {
+    client: Client,
+    tag: Option<String>,
+    enabled: Option<bool>,
+    page: PageChoice,
+}
+
+impl Client {
+    /// Returns the pipelines in scope, to be found, listed, saved or deleted.
+    pub fn pipelines(&self) -> Pipelines {
+        Pipelines {
+            client: self.clone(),
+            tag: None,
+            enabled: None,
+            page: PageChoice::default(),
+        }
+    }
+}
+
+impl Pipelines {
+    /// Returns the pipeline with this id or slug.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such pipeline.
+    /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
+    /// - `Unavailable`.
+    pub async fn get(&self, key: &str) -> Result<StoredPipeline> {
+        self.client.views().pipeline(key, self.client.scope()).await
+    }
+
+    /// Creates a pipeline. It belongs to its [`Pipeline::tenant`], or else to the tenant of the
+    /// client. If its id is empty, it gets one.
+    ///
+    /// # Errors
+    /// - `Invalid` with every problem of the definition.
+    /// - `Malformed` (`id-mismatch`) if the pipeline names another tenant than that of the client.
+    /// - `Conflict` (`already-exists`) if the id or the slug is taken.
+    /// - `ShuttingDown` or `Unavailable`.
+    pub async fn create(&self, pipeline: Pipeline) -> Result<SavedPipeline> {
+        let (body, scope) = body(pipeline, self.client.scope())?;
+        self.client.engine().create_pipeline(body, &scope).await
+    }
+
+    /// Prepares to replace the stored pipeline of the same id. Awaiting the result saves it.
+    pub fn put(&self, pipeline: Pipeline) -> PutPipelineBuilder {
+        PutPipelineBuilder {
+            client: self.client.clone(),
+            pipeline,
+            precondition: Precondition::Anything,
+        }
+    }
+
+    /// Prepares to delete the pipeline with this id or slug. Awaiting the result deletes it. Its
+    /// finished runs stay until they are purged.
+    pub fn delete(&self, key: impl Into<String>) -> DeletePipelineBuilder {
+        DeletePipelineBuilder {
+            client: self.client.clone(),
+            key: key.into(),
+            precondition: Precondition::Anything,
+        }
+    }
+
+    /// Checks the pipeline with this id or slug against today's limits and the registered
+    /// executors.
+    ///
+    /// # Errors
+    /// The same as [`Pipelines::get`].
+    pub async fn validate(&self, key: &str) -> Result<ValidationReport> {
+        let (engine, scope) = (self.client.engine(), self.client.scope());
+        engine.validate_pipeline(key, scope).await
+    }
+
+    /// Lists only pipelines with this tag.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tag = Some(tag.into());
+        self
+    }
+
+    /// Lists only pipelines that are enabled, or only those that are not.
+    pub const fn enabled(mut self, is_enabled: bool) -> Self {
+        self.enabled = Some(is_enabled);
+        self
+    }
+
+    page_methods!();
+}
+
+impl IntoFuture for Pipelines {
+    /// A page of pipelines, newest first.
+    ///
+    /// # Errors
+    /// - `Malformed` if the cursor is invalid, or the page is out of range.
+    /// - `Unavailable`.
+    type Output = Result<Page<StoredPipeline>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let page = self.page.into_request()?;
+            let filter = PipelineFilter {
+                scope: self.client.scope().clone(),
+                tag: self.tag,
+                enabled: self.enabled,
+                text: None,
+            };
+            self.client.storage().list_pipelines(filter, page).await
+        })
+    }
+}
+
+/// A pipeline to save, from [`Pipelines::put`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is saved before it is awaited"]
+pub struct PutPipelineBuilder {
+    client: Client,
+    pipeline: Pipeline,
+    precondition: Precondition,
+}
+
+impl PutPipelineBuilder {
+    /// Saves the pipeline only if the stored one still has this version.
+    pub fn if_match(mut self, version: u32) -> Self {
+        self.precondition = Precondition::Version(version);
+        self
+    }
+}
+
+impl IntoFuture for PutPipelineBuilder {
+    /// The stored pipeline, and what is odd about its definition. A definition that changes nothing
+    /// keeps its version.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such pipeline.
+    /// - `Invalid` with every problem of the definition.
+    /// - `Malformed` (`id-mismatch`) if the pipeline names another tenant than that of the client.
+    /// - `Conflict` (`precondition-failed`) if the stored pipeline has another version.
+    /// - `Conflict` (`already-exists`) if the slug is taken.
+    /// - `ShuttingDown` or `Unavailable`.
+    type Output = Result<SavedPipeline>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self {
+                client,
+                pipeline,
+                precondition,
+            } = self;
+            let id = pipeline.id.clone();
+            let (body, scope) = body(pipeline, client.scope())?;
+            let engine = client.engine();
+            engine
+                .replace_pipeline(&id, body, &precondition, &scope)
+                .await
+        })
+    }
+}
+
+/// A pipeline to delete, from [`Pipelines::delete`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is deleted before it is awaited"]
+pub struct DeletePipelineBuilder {
+    client: Client,
+    key: String,
+    precondition: Precondition,
+}
+
+impl DeletePipelineBuilder {
+    /// Deletes the pipeline only if it still has this version.
+    pub fn if_match(mut self, version: u32) -> Self {
+        self.precondition = Precondition::Version(version);
+        self
+    }
+}
+
+impl IntoFuture for DeletePipelineBuilder {
+    /// # Errors
+    /// - `NotFound` if there is no such pipeline.
+    /// - `Conflict` (`pipeline-active`) while runs of it are unfinished.
+    /// - `Conflict` (`precondition-failed`) if it has another version.
+    /// - `ShuttingDown` or `Unavailable`.
+    type Output = Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (engine, scope) = (self.client.engine(), self.client.scope());
+            engine
+                .delete_pipeline(&self.key, &self.precondition, scope)
+                .await
+        })
+    }
+}
+
+/// Returns the body that a client would send for the same pipeline, and the scope that it is saved
+/// in.
+fn body(pipeline: Pipeline, granted: &Scope) -> Result<(Value, Scope)> {
+    let tenant = pipeline.tenant.clone();
+    let has_id = !pipeline.id.is_empty();
+    let mut body = serde_json::to_value(pipeline)
+        .map_err(|error| Error::internal("a pipeline has no JSON form").with_source(error))?;
+    if let (false, Some(fields)) = (has_id, body.as_object_mut()) {
+        fields.remove("id");
+    }
+    let scope = match (granted, tenant) {
+        (Scope::All, Some(tenant)) => Scope::Tenant(tenant),
+        (_, Some(tenant)) => {
+            body["tenant"] = Value::from(tenant.as_str());
+            granted.clone()
+        }
+        (_, None) => granted.clone(),
+    };
+    Ok((body, scope))
+}

@@ -1,0 +1,132 @@
+//! Lists of runs from the host's own code.
+//!
+//! `run` creates runs, and `run_handle` has the calls about one run.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use chrono::{DateTime, Utc};
+
+use super::Client;
+use super::listed::{PageChoice, page_methods, refusal};
+use crate::error::Result;
+use crate::model::{Page, Run, RunStatus, Trigger};
+use crate::storage::RunFilter;
+
+/// The runs in the scope of a client, from [`Client::runs`].
+///
+/// Awaiting it returns a page of them, newest first. A run must meet every condition.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::RunStatus;
+///
+/// floret.run("daily").await?.finished().await?;
+/// let newest = floret.runs().of("daily").status(RunStatus::Success).page(10).await?;
+/// assert_eq!(newest.items.len(), 1);
+/// assert!(floret.runs().status(RunStatus::Failed).await?.items.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "nothing is read before it is awaited"]
+pub struct Runs {
+    client: Client,
+    pipeline: Option<String>,
+    statuses: Vec<RunStatus>,
+    triggers: Vec<Trigger>,
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+    page: PageChoice,
+}
+
+impl Client {
+    /// Returns the runs in scope, to be listed.
+    pub fn runs(&self) -> Runs {
+        Runs {
+            client: self.clone(),
+            pipeline: None,
+            statuses: Vec::new(),
+            triggers: Vec::new(),
+            from: None,
+            to: None,
+            page: PageChoice::default(),
+        }
+    }
+}
+
+impl Runs {
+    /// Lists only the runs of the pipeline with this id or slug. A deleted pipeline has its id as
+    /// long as runs of it are left.
+    pub fn of(mut self, pipeline: impl Into<String>) -> Self {
+        self.pipeline = Some(pipeline.into());
+        self
+    }
+
+    /// Lists only runs with this status, or with another one that is given in the same way.
+    pub fn status(mut self, status: RunStatus) -> Self {
+        self.statuses.push(status);
+        self
+    }
+
+    /// Lists only runs with this trigger, or with another one that is given in the same way.
+    pub fn trigger(mut self, trigger: Trigger) -> Self {
+        self.triggers.push(trigger);
+        self
+    }
+
+    /// Lists only runs that were created at or after this time.
+    pub const fn from(mut self, from: DateTime<Utc>) -> Self {
+        self.from = Some(from);
+        self
+    }
+
+    /// Lists only runs that were created before this time.
+    pub const fn to(mut self, to: DateTime<Utc>) -> Self {
+        self.to = Some(to);
+        self
+    }
+
+    page_methods!();
+}
+
+impl IntoFuture for Runs {
+    /// A page of runs without their nodes, newest first.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such pipeline.
+    /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
+    /// - `Malformed` if the cursor is invalid, the page is out of range, or `from` is later than
+    ///   `to`.
+    /// - `Unavailable`.
+    type Output = Result<Page<Run>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let page = self.page.into_request()?;
+            if let (Some(from), Some(to)) = (self.from, self.to)
+                && from > to
+            {
+                return Err(refusal("from", "must not be later than to"));
+            }
+            let client = self.client;
+            let (scope, pipeline) = client.named_pipeline(self.pipeline).await?;
+            let filter = RunFilter {
+                scope,
+                run: None,
+                pipeline,
+                statuses: self.statuses,
+                triggers: self.triggers,
+                from: self.from,
+                to: self.to,
+            };
+            client.views().list_runs(filter, page).await
+        })
+    }
+}

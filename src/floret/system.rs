@@ -1,0 +1,135 @@
+//! The state of the system and purges from the host's own code.
+//!
+//! `engine/purge` carries the purges out.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use super::Client;
+use super::listed::within;
+use crate::api::Capabilities;
+use crate::engine::{PurgeMode, PurgeRequest};
+use crate::error::Result;
+use crate::views::{EngineFacts, SystemInfo};
+
+/// The default age of the runs that a purge deletes, in days.
+const DAYS: u32 = 30;
+const DAYS_MAX: u32 = 36_500;
+
+/// The calls about the system, from [`Client::system`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// floret.system().health().await?;
+/// assert_eq!(floret.system().info().await?.pipelines, 1);
+/// assert_eq!(floret.system().purge().days(90).await?, 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct System {
+    client: Client,
+}
+
+impl Client {
+    /// Returns the calls about the system. Its figures, and a purge, cover the scope only.
+    #[must_use]
+    pub fn system(&self) -> System {
+        System {
+            client: self.clone(),
+        }
+    }
+}
+
+impl System {
+    /// Checks that Floret accepts commands and that storage answers.
+    ///
+    /// # Errors
+    /// `ShuttingDown` or `Unavailable`.
+    pub async fn health(&self) -> Result<()> {
+        self.client.engine().refuse_in_shutdown()?;
+        self.client.views().check_storage().await
+    }
+
+    /// Returns figures about storage and the queue.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn info(&self) -> Result<SystemInfo> {
+        let client = &self.client;
+        let engine = EngineFacts {
+            runs_max: client.engine().limits().runs_max,
+            uptime: client.engine().uptime(),
+        };
+        client.views().system_info(client.scope(), engine).await
+    }
+
+    /// Returns what this Floret can execute for the client, such as its node types.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities::of(self.client.engine(), self.client.scope())
+    }
+
+    /// Prepares a purge of the runs that finished at least 30 days ago. Awaiting the result
+    /// deletes them.
+    pub fn purge(&self) -> PurgeBuilder {
+        PurgeBuilder {
+            client: self.client.clone(),
+            days: DAYS,
+            mode: PurgeMode::Delete,
+        }
+    }
+}
+
+/// A purge of old runs, from [`System::purge`].
+///
+/// Awaiting it deletes finished runs with their logs, previews, profiles and outputs. Runs that
+/// have not finished stay.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is deleted before it is awaited"]
+pub struct PurgeBuilder {
+    client: Client,
+    days: u32,
+    mode: PurgeMode,
+}
+
+impl PurgeBuilder {
+    /// Sets the days since a run finished, from 1 to 36,500. Newer runs stay.
+    pub const fn days(mut self, days: u32) -> Self {
+        self.days = days;
+        self
+    }
+
+    /// Counts the runs without deleting them.
+    pub const fn preview(mut self) -> Self {
+        self.mode = PurgeMode::Preview;
+        self
+    }
+}
+
+impl IntoFuture for PurgeBuilder {
+    /// The number of runs.
+    ///
+    /// # Errors
+    /// - `Malformed` if the number of days is out of range.
+    /// - `ShuttingDown` or `Unavailable`. What was deleted by then stays deleted.
+    type Output = Result<u64>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let request = PurgeRequest {
+                days: within("days", self.days, 1..=DAYS_MAX)?,
+                keep_last: 0,
+                mode: self.mode,
+                scope: self.client.scope().clone(),
+            };
+            self.client.engine().purge(request).await
+        })
+    }
+}
