@@ -43,6 +43,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
+        // A line that cannot be written is lost. To report it on standard error would panic.
+        .log_internal_errors(false)
         .init();
     let floret = Floret::builder(MemoryStorage::default())
         .node("greet", greet)

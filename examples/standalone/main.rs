@@ -78,5 +78,7 @@ fn log_to_stderr() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written is lost. To report it on standard error would panic.
+        .log_internal_errors(false)
         .init();
 }

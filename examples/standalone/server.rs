@@ -55,12 +55,20 @@ async fn shut_down(
     closed.map_err(|error| Failure::of("the store could not be closed properly", error))
 }
 
+/// The number of the signal on Linux, from signal(7).
+#[cfg(target_os = "linux")]
+const SIGXFSZ: i32 = 25;
+
 /// Waits for SIGINT or SIGTERM, or for Ctrl-C on other systems.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    // Held, so that the signal does not end the process: a write beyond a limit on the size of
+    // files then fails, and its request gets an answer.
+    #[cfg(target_os = "linux")]
+    _file_too_large: tokio::signal::unix::Signal,
     #[cfg(windows)]
     interrupt: tokio::signal::windows::CtrlC,
 }
@@ -75,6 +83,8 @@ impl Signals {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
                 terminate: signal(SignalKind::terminate()).map_err(failed)?,
+                #[cfg(target_os = "linux")]
+                _file_too_large: signal(SignalKind::from_raw(SIGXFSZ)).map_err(failed)?,
             })
         }
         #[cfg(windows)]

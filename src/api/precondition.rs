@@ -22,7 +22,7 @@ enum Tags<'a> {
 #[derive(Debug, PartialEq, Eq)]
 struct Tag<'a> {
     is_weak: bool,
-    text: &'a str,
+    text: &'a [u8],
 }
 
 /// The strong entity tag of an answer.
@@ -86,7 +86,7 @@ pub(super) fn is_known(headers: &HeaderMap, tag: &EntityTag) -> Result<bool> {
         None => false,
         Some(Tags::Any) => true,
         // Weak comparison: the mark of a weak tag does not count.
-        Some(Tags::These(tags)) => tags.iter().any(|own| own.text.as_bytes() == tag.text()),
+        Some(Tags::These(tags)) => tags.iter().any(|own| own.text == tag.text()),
     })
 }
 
@@ -98,8 +98,8 @@ pub(super) fn not_modified(tag: EntityTag) -> Response<Body> {
     response
 }
 
-fn revision(text: &str) -> Option<Revision> {
-    let (id, version) = text.rsplit_once('.')?;
+fn revision(text: &[u8]) -> Option<Revision> {
+    let (id, version) = str::from_utf8(text).ok()?.rsplit_once('.')?;
     let number = version.parse().ok()?;
     // A tag with another spelling of the same number was never issued.
     let is_ours = version == format!("{number}");
@@ -114,9 +114,8 @@ fn read<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Tags<'a>
     let mut is_present = false;
     for value in headers.get_all(name) {
         is_present = true;
-        let received = String::from_utf8_lossy(value.as_bytes());
-        let text = value.to_str().map_err(|_| malformed(name, &received))?;
-        match list(text).ok_or_else(|| malformed(name, &received))? {
+        let text = value.as_bytes();
+        match list(text).ok_or_else(|| malformed(name, &String::from_utf8_lossy(text)))? {
             Tags::Any => return Ok(Some(Tags::Any)),
             Tags::These(these) => tags.extend(these),
         }
@@ -125,23 +124,30 @@ fn read<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Tags<'a>
 }
 
 /// Parses a list of tags. A tag may contain a comma.
-fn list(text: &str) -> Option<Tags<'_>> {
-    const BLANK: [char; 2] = [' ', '\t'];
-    if text.trim_matches(BLANK) == "*" {
+fn list(text: &[u8]) -> Option<Tags<'_>> {
+    // A header has no white space but spaces and tabs.
+    if text.trim_ascii() == b"*" {
         return Some(Tags::Any);
     }
     let mut tags = Vec::new();
-    let mut rest = text.trim_start_matches(BLANK);
+    let mut rest = text.trim_ascii_start();
     while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix(',') {
-            rest = after.trim_start_matches(BLANK);
+        if let Some(after) = rest.strip_prefix(b",") {
+            rest = after.trim_ascii_start();
             continue;
         }
-        let weak = rest.strip_prefix("W/");
-        let (text, after) = weak.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
-        let is_tag = text.bytes().all(|byte| byte.is_ascii_graphic());
-        rest = after.trim_start_matches(BLANK);
-        let is_complete = rest.is_empty() || rest.starts_with(',');
+        let weak = rest.strip_prefix(b"W/");
+        let mut parts = weak
+            .unwrap_or(rest)
+            .strip_prefix(b"\"")?
+            .splitn(2, |byte| *byte == b'"');
+        let (text, after) = (parts.next()?, parts.next()?);
+        // A tag may have bytes beyond ASCII, though ours have none.
+        let is_tag = text
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() || !byte.is_ascii());
+        rest = after.trim_ascii_start();
+        let is_complete = rest.is_empty() || rest.starts_with(b",");
         if !is_tag || !is_complete {
             return None;
         }
@@ -179,11 +185,11 @@ mod tests {
     }
 
     fn read_one(text: &str) -> Option<Vec<(bool, String)>> {
-        match list(text)? {
+        match list(text.as_bytes())? {
             Tags::Any => Some(Vec::new()),
             Tags::These(tags) => Some(
                 tags.iter()
-                    .map(|tag| (tag.is_weak, tag.text.to_owned()))
+                    .map(|tag| (tag.is_weak, String::from_utf8(tag.text.to_vec()).unwrap()))
                     .collect(),
             ),
         }
@@ -198,6 +204,7 @@ mod tests {
             (r#""""#, strong(&[""])),
             (r#""a,b" , "c""#, strong(&["a,b", "c"])),
             (r#",, "a" ,"#, strong(&["a"])),
+            (r#""é","b""#, strong(&["é", "b"])),
             (r#"W/"a""#, Some(vec![(true, "a".to_owned())])),
             ("", None),
             (",", None),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::body::Body;
 use super::response;
-use crate::error::{Error, ErrorKind, Issue, IssueLocation, Problem, causes};
+use crate::error::{Error, ErrorKind, Issue, IssueLocation, Problem, causes, log};
 
 /// The maximum number of issues in one response.
 const ISSUES_MAX: usize = 20;
@@ -67,7 +67,7 @@ pub(super) fn to_response_with(error: &Error, first_seq: Option<u64>) -> Respons
     let problem = error.problem().on_wire();
     let status = status(problem);
     let instance = Uuid::new_v4().urn().to_string();
-    log(error, status, &instance);
+    log_refusal(error, status, &instance);
     let detail = constant_detail(problem).map_or_else(|| error.to_string(), str::to_owned);
     let issues = error.issues().iter().take(ISSUES_MAX);
     let errors: Vec<_> = issues.map(IssueBody::from).collect();
@@ -141,15 +141,15 @@ const fn retry_after(status: StatusCode) -> Option<&'static str> {
 
 /// Logs an error. Its causes appear at `debug` only: they may hold paths, SQL or secrets of the
 /// host.
-fn log(error: &Error, status: StatusCode, instance: &str) {
+fn log_refusal(error: &Error, status: StatusCode, instance: &str) {
     let (slug, status) = (error.slug(), status.as_u16());
     match loudness(error.problem().on_wire()) {
-        Loudness::Error => tracing::error!(instance, slug, status, "a request failed"),
-        Loudness::Warning => tracing::warn!(instance, slug, status, "a request was refused"),
+        Loudness::Error => log::error!(instance, slug, status, "a request failed"),
+        Loudness::Warning => log::warn!(instance, slug, status, "a request was refused"),
         Loudness::Quiet => {}
     }
     let causes = causes(error);
-    tracing::debug!(instance, slug, status, %error, ?causes, "a request was refused");
+    log::debug!(instance, slug, status, %error, ?causes, "a request was refused");
 }
 
 /// How loudly the host's log speaks of a refused request.

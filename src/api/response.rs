@@ -10,7 +10,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::body::Body;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, log};
 use crate::views::Cut;
 
 const FLORET_TRUNCATED: HeaderName = HeaderName::from_static("floret-truncated");
@@ -62,7 +62,7 @@ pub(super) fn json_as(
         // Cannot happen: all keys are strings, and writing to memory does not fail.
         Err(error) => {
             debug_assert!(false, "a response could not be serialized: {error}");
-            tracing::error!(%error, "a response could not be serialized");
+            log::error!(%error, "a response could not be serialized");
             whole(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 content_type,

@@ -31,7 +31,7 @@ use super::shared::Shared;
 use super::stream;
 use super::{origin, path, problem, request, response, tenant};
 use crate::engine::Engine;
-use crate::error::{Error, Problem, Result, panic_message, quote};
+use crate::error::{Error, Problem, Result, log, panic_message, quote};
 use crate::model::Scope;
 use crate::views::Views;
 
@@ -91,7 +91,7 @@ impl RunsService {
     pub fn allow_origin(self, origin: impl Into<String>) -> Self {
         let origin = origin.into();
         if !origin::is_origin(&origin) {
-            tracing::warn!(origin, "not an origin: no request can match it");
+            log::warn!(origin, "not an origin: no request can match it");
         }
         self.with(|shared| shared.origins.push(origin))
     }

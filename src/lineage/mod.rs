@@ -17,6 +17,7 @@ mod references;
 #[cfg(feature = "lineage-sql")]
 mod sql;
 
+use crate::error::log;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -245,7 +246,7 @@ impl Lineage {
         pipeline: &PipelineContext<'_>,
     ) {
         let Some(kind) = LineageKind::from_asset_kind(&asset.kind) else {
-            tracing::debug!(
+            log::debug!(
                 kind = asset.kind,
                 "the lineage does not support this kind of asset"
             );

@@ -11,7 +11,7 @@ use aes_gcm::aead::{Aead, Generate, KeyInit, Nonce, Payload};
 use sha2::{Digest, Sha256};
 
 use super::encoding;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem, Result, log};
 
 /// A key of 32 bytes that seals and opens secrets. It is never printed.
 ///
@@ -167,13 +167,13 @@ fn warn_if_shared(file: &std::fs::File, path: &Path) {
         .map(|metadata| metadata.permissions().mode())
     {
         Ok(mode) if mode & READABLE_BY_OTHERS == 0 => {}
-        Ok(mode) => tracing::warn!(
+        Ok(mode) => log::warn!(
             file = %path.display(),
             mode = format!("{:o}", mode & 0o777),
             "other users can read the key file; allow its owner alone (chmod 600)"
         ),
         Err(error) => {
-            tracing::warn!(file = %path.display(), %error, "who can read the key file is unknown");
+            log::warn!(file = %path.display(), %error, "who can read the key file is unknown");
         }
     }
 }

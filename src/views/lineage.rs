@@ -8,7 +8,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::pages::{Cut, PageWalker};
 use super::{PipelineFilter, Views};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, log};
 use crate::executor::Registry;
 use crate::lineage::{self, Lineage, LineageGraph, NodeDeclaration, VisibleKinds};
 use crate::model::{Node, Scope, StoredPipeline};
@@ -56,16 +56,16 @@ impl Views {
         }
         drop(guard);
         if is_cut {
-            tracing::warn!(nodes_max, "the lineage omits the oldest pipelines");
+            log::warn!(nodes_max, "the lineage omits the oldest pipelines");
         }
         if let [first, ..] = lineage.unreadable() {
             let count = lineage.unreadable().len();
-            tracing::warn!(count, %first, "the SQL of some nodes cannot be parsed; the lineage omits its tables");
+            log::warn!(count, %first, "the SQL of some nodes cannot be parsed; the lineage omits its tables");
         }
         let mut view = LineageGraph::from(lineage);
         if view.cut(bytes_max) {
             is_cut = true;
-            tracing::warn!(bytes_max, "the lineage omits nodes and edges");
+            log::warn!(bytes_max, "the lineage omits nodes and edges");
         }
         Ok(Cut {
             value: view,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Views;
 use super::pages::Cut;
 use crate::cron::Schedule;
-use crate::error::Result;
+use crate::error::{Result, log};
 use crate::limits::{BRACKETS, Room};
 use crate::model::{PipelineId, Scope, SkipReason, TenantId, rfc3339};
 use crate::storage::StoredSchedule;
@@ -77,7 +77,7 @@ impl Views {
         let mut schedules = stored.into_iter().map(view).collect();
         let is_cut = Room(bytes_max.saturating_sub(BRACKETS)).cut(&mut schedules);
         if is_cut {
-            tracing::warn!(
+            log::warn!(
                 bytes_max,
                 "the status of the scheduler omits the last schedules"
             );

@@ -9,7 +9,10 @@ fn the_standalone_example_raises_its_soft_limit() {
 
     let folder = scratch();
     let store = folder.path().join("store.db");
-    let server = Standalone::start_with_descriptors(64, &["--db", store.to_str().unwrap()]);
+    let server = Standalone::start_by(
+        r#"ulimit -Sn 64 && exec "$0" "$@""#,
+        &["--db", store.to_str().unwrap()],
+    );
     let limits = format!("/proc/{}/limits", server.process_id());
     let limits = std::fs::read_to_string(limits).unwrap();
     let line = limits

@@ -19,6 +19,7 @@ use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 use crate::harness::{Store, World, chain, until};
 use crate::stream;
+use crate::wire::{Host, on_each_backend};
 
 on_every_backend! {
     a_log_that_panics_costs_no_slot,
@@ -331,4 +332,38 @@ async fn panics_end_no_renewal_of_cursors(store: Store) {
             world.advance_within(Duration::from_secs(60)).await;
         }
     }
+}
+
+/// Each of these requests writes to the log of the host.
+#[tokio::test]
+async fn a_log_that_panics_costs_no_answer() {
+    let log = PanickingLog::default();
+    let panicking = tracing::subscriber::set_default(log.clone());
+    on_each_backend(async |host: &Host| {
+        let sql = json!({"id": "sql", "name": "sql", "nodes": [
+            {"id": "load", "type": "any", "config": {"sql": "SELEC ((("}},
+        ]});
+        let saved = host.post("/api/pipelines", Some(&sql)).await;
+        assert_eq!(saved.status, 201, "{saved:?}");
+        log.arm(true);
+        for (path, body, status) in [
+            ("/api/absent", None, 404),
+            ("/api/runs?page=0", None, 400),
+            ("/api/ws", None, 426),
+            ("/api/lineage", None, 200),
+            ("/api/pipelines", Some(json!([])), 422),
+            ("/api/pipelines", Some(sql.clone()), 409),
+        ] {
+            let before = log.panics();
+            let answer = match &body {
+                Some(body) => host.post(path, Some(body)).await,
+                None => host.get(path).await,
+            };
+            assert_eq!(answer.status, status, "{path}: {answer:?}");
+            assert!(log.panics() > before || path == "/api/lineage", "{path}");
+        }
+        log.arm(false);
+    })
+    .await;
+    drop(panicking);
 }

@@ -70,6 +70,8 @@ mod faults;
 mod figures;
 mod file_nodes;
 mod files;
+#[cfg(target_os = "linux")]
+mod full_disks;
 mod host_log;
 mod host_panics;
 mod host_threads;

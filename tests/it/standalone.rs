@@ -38,10 +38,9 @@ impl Standalone {
         Self::spawn(arguments, &mut Command::new(executable()))
     }
 
-    /// Starts the example with this soft limit on open descriptors.
+    /// Starts the example by a shell script, which executes it as `"$0" "$@"`.
     #[cfg(target_os = "linux")]
-    pub(crate) fn start_with_descriptors(soft_limit: u32, arguments: &[&str]) -> Self {
-        let script = format!(r#"ulimit -Sn {soft_limit} && exec "$0" "$@""#);
+    pub(crate) fn start_by(script: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new("sh");
         Self::spawn(arguments, command.arg("-c").arg(script).arg(executable()))
     }

@@ -376,6 +376,35 @@ fn every_file_starts_with_a_header() {
     assert_none(&problems, "every file starts with //!");
 }
 
+/// The macros of `tracing` that a panic of the host's subscriber passes through.
+const UNCONTAINED: [&str; 6] = [
+    "tracing::error!",
+    "tracing::warn!",
+    "tracing::info!",
+    "tracing::debug!",
+    "tracing::trace!",
+    "tracing::event!",
+];
+
+#[test]
+fn every_line_of_the_log_is_contained() {
+    // These files contain the others' lines.
+    const CONTAIN: [&str; 2] = ["src/error/log.rs", "src/error/panic.rs"];
+    let mut problems = Vec::new();
+    for path in rust_files(&root().join("src")) {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let code = code_of(&std::fs::read_to_string(&path).unwrap()).join("\n");
+        let uses_one = UNCONTAINED.iter().any(|own| code.contains(own));
+        if uses_one && !CONTAIN.contains(&name.as_str()) {
+            problems.push(name);
+        }
+    }
+    assert_none(
+        &problems,
+        "the macros of crate::error::log write to the log",
+    );
+}
+
 /// Crates whose types must not appear in a public signature, so that their upgrades break no host.
 const INNER_CRATES: &[&str] = &[
     "arrow_array",

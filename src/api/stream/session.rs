@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::socket::{CloseReason, Socket, SocketEvent};
 use super::upgrade::Pending;
 use crate::clock::Clock;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem, Result, log};
 use crate::events::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 use crate::limits::Limits;
 
@@ -116,7 +116,7 @@ impl Session {
         } = session;
         let close = clock.timeout(limits.stream_end_grace, socket.close(reason));
         let is_clean = close.await.is_some();
-        tracing::debug!(?reason, is_clean, "a stream closed");
+        log::debug!(?reason, is_clean, "a stream closed");
     }
 
     async fn run(&mut self) -> CloseReason {
@@ -230,12 +230,12 @@ impl Session {
                 Some(CloseReason::Local(CloseCode::Again, error.slug()))
             }
             Err(error) if error.kind().is_transient() => {
-                tracing::debug!(%error, "events could not be read for a stream; the read is retried");
+                log::debug!(%error, "events could not be read for a stream; the read is retried");
                 self.retry_at = Some(self.clock.elapsed().saturating_add(RETRY));
                 None
             }
             Err(error) => {
-                tracing::warn!(%error, "events cannot be read for a stream");
+                log::warn!(%error, "events cannot be read for a stream");
                 Some(CloseReason::Local(
                     CloseCode::Error,
                     "events cannot be read",
@@ -286,7 +286,7 @@ impl Session {
 
 fn log_missing_connection(error: &Error) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(%error, cause, "a stream was accepted but got no connection");
+    log::warn!(%error, cause, "a stream was accepted but got no connection");
 }
 
 fn sleep(clock: &Clock, until: Duration) -> Pin<Box<impl Future<Output = ()> + use<>>> {

@@ -7,12 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::meta::meta;
-use super::panics::{log, returns};
+use super::panics::returns;
 use super::step::{StepKind, WriteStep};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::writer::Writer;
-use crate::error::{Error, Result, trace_causes};
+use crate::error::{Error, Result, log, trace_causes};
 
 type Group = Vec<Box<dyn WriteStep>>;
 
@@ -145,12 +145,10 @@ impl Writer {
             return Ok(());
         };
         let code = error.code();
-        log(|| {
-            tracing::error!(
-                ?code,
-                "a commit failed with an unknown outcome; the store is read again"
-            );
-        });
+        log::error!(
+            ?code,
+            "a commit failed with an unknown outcome; the store is read again"
+        );
         error.trace();
         // The outcome of a failed COMMIT is unknown until the file is opened again. Searches read
         // the rows meanwhile, as all other reads do.
@@ -221,13 +219,11 @@ fn answer_all(group: Group) {
 
 fn log_division(error: &StoreError, steps: usize) {
     let code = error.code();
-    log(|| {
-        tracing::warn!(
-            ?code,
-            steps,
-            "a group of steps failed and is tried in halves"
-        );
-    });
+    log::warn!(
+        ?code,
+        steps,
+        "a group of steps failed and is tried in halves"
+    );
     error.trace();
 }
 
@@ -238,10 +234,8 @@ fn fail_all(group: Group, error: StoreError) {
     }
     let code = error.code();
     let error = Error::from(error);
-    log(|| {
-        tracing::warn!(%error, ?code, steps = group.len(), "steps were not written");
-        trace_causes(&error);
-    });
+    log::warn!(%error, ?code, steps = group.len(), "steps were not written");
+    trace_causes(&error);
     let (problem, message) = (error.problem(), error.to_string());
     let errors = std::iter::once(error).chain(std::iter::repeat_with(|| {
         Error::new(problem, message.clone())

@@ -7,8 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the code and returns whether it returned.
 ///
-/// Log lines call the host's subscriber, and an answer wakes a task of the host's runtime. Both may
-/// panic.
+/// An answer wakes a task of the host's runtime, which may panic.
 pub(super) fn returns(code: impl FnOnce()) -> bool {
     let Err(payload) = catch_unwind(AssertUnwindSafe(code)) else {
         return true;
@@ -18,11 +17,6 @@ pub(super) fn returns(code: impl FnOnce()) -> bool {
         std::mem::forget(second);
     }
     false
-}
-
-/// Writes a log line. A panic of the host's subscriber costs only the line.
-pub(super) fn log(line: impl FnOnce()) {
-    returns(line);
 }
 
 #[cfg(test)]

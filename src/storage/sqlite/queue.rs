@@ -12,13 +12,12 @@ use tokio::sync::oneshot;
 
 use super::SqliteStorage;
 use super::inbox::{Inbox, InboxPriority};
-use super::panics::log;
 use super::state::ActiveRun;
 use super::step::{StepFn, StepKind, WriteStep};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{millis, node_keys};
-use crate::error::{Result, trace_causes};
+use crate::error::{Result, log, trace_causes};
 use crate::model::{NodeStatus, OwnerId, RunId};
 use crate::storage::{Claim, ClaimOutcome, HeldRun, Queue};
 
@@ -92,10 +91,8 @@ impl Drop for Undelivered {
         let owner = self.owner;
         let log_failure = |outcome: Result<Vec<HeldRun>>| {
             if let Err(error) = outcome {
-                log(|| {
-                    tracing::error!(%error, "claims that no caller received could not be released");
-                    trace_causes(&error);
-                });
+                log::error!(%error, "claims that no caller received could not be released");
+                trace_causes(&error);
             }
         };
         self.steps.push_internal(StepFn::boxed(

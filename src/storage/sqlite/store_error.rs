@@ -4,8 +4,7 @@
 
 use rusqlite::ErrorCode;
 
-use super::panics::log;
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, log};
 
 /// Why a step or a read failed.
 #[derive(Debug)]
@@ -75,7 +74,7 @@ impl StoreError {
 
     /// Logs the error at `debug`, because it may contain SQL, paths or stored values.
     pub(super) fn trace(&self) {
-        log(|| tracing::debug!(error = ?self, "the error inside storage"));
+        log::debug!(error = ?self, "the error inside storage");
     }
 
     /// Returns whether another program holds the write lock.

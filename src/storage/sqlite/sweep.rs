@@ -10,13 +10,12 @@ use rusqlite::params;
 
 use super::dropped_outputs::OwnChunks;
 use super::inbox::Inbox;
-use super::panics::log;
 use super::step::{StepFn, StepKind, WriteStep};
 use super::store_error::StoreError;
 use super::sweep_queue::Sweep;
 use super::tx::Tx;
 use super::values::{chunk_keys, node_keys, to_u64};
-use crate::error::{Result, trace_causes};
+use crate::error::{Result, log, trace_causes};
 
 /// What a step may still delete.
 #[derive(Debug)]
@@ -188,10 +187,8 @@ pub(super) fn sweep_step(steps: Arc<Inbox<Box<dyn WriteStep>>>) -> Box<dyn Write
         }
         Ok(false) => {}
         Err(error) => {
-            log(|| {
-                tracing::warn!(%error, "deleted rows could not be swept; a later purge goes on");
-                trace_causes(&error);
-            });
+            log::warn!(%error, "deleted rows could not be swept; a later purge goes on");
+            trace_causes(&error);
         }
     };
     StepFn::boxed(StepKind::Ordinary, Tx::sweep, deliver)

@@ -15,7 +15,7 @@ use super::reader::Reader;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::to_u64;
-use crate::error::{Result, trace_causes};
+use crate::error::{Result, log, trace_causes};
 use crate::model::Scope;
 use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Stats, System};
 
@@ -67,7 +67,7 @@ impl SqliteStorage {
         let swept = self.step_low(Tx::sweep).await;
         swept.unwrap_or_else(|error| {
             // The runs are gone, so that the purge has not failed. The next one goes on.
-            tracing::warn!(%error, "the rows of purged runs could not be swept");
+            log::warn!(%error, "the rows of purged runs could not be swept");
             trace_causes(&error);
             false
         })

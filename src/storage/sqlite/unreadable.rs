@@ -3,6 +3,7 @@
 //!
 //! The readers of rows decide what to do without such a row.
 
+use crate::error::log;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -10,7 +11,6 @@ use parking_lot::Mutex;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use super::panics::log;
 use super::store_error::StoreError;
 
 /// The number of rows that are remembered. Further ones are neither counted nor logged: a file with
@@ -56,13 +56,11 @@ impl UnreadableRows {
             return;
         }
         drop(rows);
-        log(|| {
-            tracing::error!(
-                row = what,
-                key,
-                "a stored row cannot be read and is skipped"
-            );
-        });
+        log::error!(
+            row = what,
+            key,
+            "a stored row cannot be read and is skipped"
+        );
         error.trace();
     }
 

@@ -3,11 +3,11 @@
 //!
 //! Purges decide that there is something to free.
 
+use crate::error::log;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::panics::log;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::writer::Writer;
@@ -74,12 +74,12 @@ impl Writer {
         }
         match is_restarted {
             Ok(true) => {}
-            Ok(false) => log(|| {
-                tracing::warn!(
+            Ok(false) => {
+                log::warn!(
                     bytes,
                     "the write-ahead log cannot be reused, because a reader stays in a transaction"
                 );
-            }),
+            }
             Err(error) => log_failure(&error, "the write-ahead log could not be restarted"),
         }
     }
@@ -128,6 +128,6 @@ fn restart_log(tx: &Tx, busy_timeout: Duration) -> Result<bool, StoreError> {
 
 fn log_failure(error: &StoreError, what: &str) {
     let code = error.code();
-    log(|| tracing::error!(?code, "{what}"));
+    log::error!(?code, "{what}");
     error.trace();
 }

@@ -13,14 +13,14 @@ use super::found_pipelines::FoundPipelines;
 use super::inbox::{CloseOnDrop, Inbox};
 use super::lock::Lock;
 use super::options::SqliteOptions;
-use super::panics::{log, returns};
+use super::panics::returns;
 use super::search_cache::SearchCache;
 use super::step::WriteStep;
 use super::store_error::{ReplacedFile, StoreError};
 use super::store_file::StoreFile;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, log};
 use crate::storage::purges::Purges;
 
 /// The state that the writer publishes to the handles.
@@ -124,7 +124,7 @@ impl Writer {
     pub(super) fn work(&mut self, part: impl FnOnce(&mut Self)) {
         if !returns(|| part(self)) {
             self.tx = None;
-            log(|| tracing::error!("the writer panicked; it opens the store again"));
+            log::error!("the writer panicked; it opens the store again");
         }
     }
 
