@@ -66,10 +66,10 @@ pub use floret::{
 pub use limits::{DatasetLimits, Limits};
 pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
-    BackfillStatus, Cancel, ColumnProfile, ConnectionId, Dataset, DryRun, DryRunNode, Edge, Event,
-    EventKind, EventStatus, IdError, Level, Node, NodeId, NodeRun, NodeStatus, Overlap, Page,
-    PageRequest, Params, Pipeline, PipelineId, Preview, Profile, Retention, Run, RunId, RunStatus,
-    Scope, SkipReason, Slug, TenantId, Trigger,
+    BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, DryRun, DryRunNode,
+    Edge, Event, EventKind, EventStatus, IdError, Level, Node, NodeId, NodeRun, NodeStatus,
+    Overlap, Page, PageRequest, Params, Pipeline, PipelineId, Preview, Profile, Retention, Run,
+    RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

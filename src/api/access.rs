@@ -9,7 +9,7 @@ use http::request::Parts;
 
 use super::permission::{Permission, Permissions};
 use crate::error::{Error, Problem, Result};
-use crate::model::Scope;
+use crate::model::{CallerName, Scope};
 
 /// The host's decision about a caller that needs a permission.
 ///
@@ -34,10 +34,51 @@ use crate::model::Scope;
 pub enum Decision {
     /// The caller may proceed, and sees and changes only the objects of this scope.
     Allow(Scope),
+    /// The same for a caller whose name the host knows ([`Decision::by`]).
+    AllowAs(Scope, CallerName),
     /// The host does not know the caller: 401.
     Unauthenticated,
     /// The host knows the caller and denies the permission: 403.
     Forbidden,
+}
+
+impl Decision {
+    /// Allows a caller to proceed, within a scope.
+    ///
+    /// ```
+    /// use floret::{Access, Decision, Scope};
+    ///
+    /// let access = Access::custom(|parts, _| {
+    ///     let user = parts.headers.get("x-user").and_then(|user| user.to_str().ok());
+    ///     match user {
+    ///         Some(user) => Decision::allow(Scope::All).by(user),
+    ///         None => Decision::Unauthenticated,
+    ///     }
+    /// });
+    /// # drop(access);
+    /// ```
+    #[must_use]
+    pub const fn allow(scope: Scope) -> Self {
+        Self::Allow(scope)
+    }
+
+    /// Names the caller, if it is allowed to proceed. The runs that it creates say so
+    /// ([`Run::created_by`](crate::Run::created_by)).
+    #[must_use]
+    pub fn by(self, name: impl Into<CallerName>) -> Self {
+        match self {
+            Self::Allow(scope) | Self::AllowAs(scope, _) => Self::AllowAs(scope, name.into()),
+            Self::Unauthenticated | Self::Forbidden => self,
+        }
+    }
+}
+
+/// What a caller was granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Grant {
+    pub(super) scope: Scope,
+    /// The name of the caller, if the host knows it.
+    pub(super) by: Option<CallerName>,
 }
 
 type Decide = dyn Fn(&Parts, Permission) -> Decision + Send + Sync;
@@ -99,13 +140,17 @@ impl Access {
         Self(Rule::Custom(Arc::new(decide)))
     }
 
-    /// Returns the scope of a caller that has this permission.
+    /// Returns what a caller is granted that has this permission.
     ///
     /// # Errors
     /// `Unauthenticated` or `Forbidden`.
-    pub(super) fn check(&self, parts: &Parts, permission: Permission) -> Result<Scope> {
+    pub(super) fn check(&self, parts: &Parts, permission: Permission) -> Result<Grant> {
         match self.decide(parts, permission) {
-            Decision::Allow(scope) => Ok(scope),
+            Decision::Allow(scope) => Ok(Grant { scope, by: None }),
+            Decision::AllowAs(scope, name) => Ok(Grant {
+                scope,
+                by: Some(name),
+            }),
             Decision::Unauthenticated => Err(unauthenticated()),
             Decision::Forbidden => Err(Error::new(
                 Problem::Forbidden,
@@ -114,8 +159,8 @@ impl Access {
         }
     }
 
-    /// Returns the scope of a caller that has at least one permission: the first that `admits`
-    /// accepts, or else the first.
+    /// Returns what a caller is granted that has at least one permission: the first whose scope
+    /// `admits` accepts, or else the first.
     ///
     /// # Errors
     /// `Unauthenticated` or `Forbidden`.
@@ -123,21 +168,30 @@ impl Access {
         &self,
         parts: &Parts,
         admits: impl Fn(&Scope) -> bool,
-    ) -> Result<Scope> {
+    ) -> Result<Grant> {
         let decided = Permission::ALL
             .iter()
             .map(|permission| self.decide(parts, *permission));
         let (mut is_known, mut first) = (false, None);
         for decision in decided {
-            match decision {
-                Decision::Allow(scope) if admits(&scope) => return Ok(scope),
-                Decision::Allow(scope) => first = first.or(Some(scope)),
-                Decision::Forbidden => is_known = true,
-                Decision::Unauthenticated => {}
+            let (scope, by) = match decision {
+                Decision::Allow(scope) => (scope, None),
+                Decision::AllowAs(scope, name) => (scope, Some(name)),
+                Decision::Forbidden => {
+                    is_known = true;
+                    continue;
+                }
+                Decision::Unauthenticated => continue,
+            };
+            let is_admitted = admits(&scope);
+            let grant = Grant { scope, by };
+            if is_admitted {
+                return Ok(grant);
             }
+            first = first.or(Some(grant));
         }
-        if let Some(scope) = first {
-            Ok(scope)
+        if let Some(grant) = first {
+            Ok(grant)
         } else if is_known {
             Err(Error::new(
                 Problem::Forbidden,
@@ -154,12 +208,20 @@ impl Access {
             Rule::ReadOnly if permission.is_view() => Decision::Allow(Scope::All),
             Rule::ReadOnly => Decision::Forbidden,
             Rule::Extensions => match parts.extensions.get::<Permissions>() {
-                Some(own) if own.has(permission) => Decision::Allow(own.objects().clone()),
+                Some(own) if own.has(permission) => granted(own),
                 Some(_) => Decision::Forbidden,
                 None => Decision::Unauthenticated,
             },
             Rule::Custom(decide) => decide(parts, permission),
         }
+    }
+}
+
+fn granted(own: &Permissions) -> Decision {
+    let decision = Decision::allow(own.objects().clone());
+    match own.name() {
+        Some(name) => decision.by(name.clone()),
+        None => decision,
     }
 }
 
@@ -217,7 +279,7 @@ mod tests {
         let tenant = Scope::Tenant(TenantId::new("acme").unwrap());
         let own = parts(Some(Permissions::all().scope(tenant.clone())));
         let given = Access::from_extensions().check(&own, Permission::RunsView);
-        assert_eq!(given.unwrap(), tenant);
+        assert_eq!(given.unwrap().scope, tenant);
     }
 
     #[test]
@@ -261,7 +323,7 @@ mod tests {
         });
         for wanted in [Scope::All, tenant] {
             let given = access.check_any(&parts(None), |scope| *scope == wanted);
-            assert_eq!(given.unwrap(), wanted);
+            assert_eq!(given.unwrap().scope, wanted);
         }
     }
 

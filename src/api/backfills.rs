@@ -52,6 +52,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
                 skip_existing: fields.flag("skip_existing").unwrap_or(false),
                 key: idempotency::key(&call.parts.headers, &body)?,
                 scope: call.scope.clone(),
+                by: call.by.clone(),
             };
             let is_preview = fields.flag("preview").unwrap_or(false);
             fields.finish().map(|()| (start, is_preview))

@@ -19,7 +19,7 @@ use super::tenant;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, quote};
 use crate::json;
-use crate::model::{BackfillId, Cancel, NodeId, PipelineId, RunId, Scope, TenantId};
+use crate::model::{BackfillId, CallerName, Cancel, NodeId, PipelineId, RunId, Scope, TenantId};
 use crate::views::Views;
 
 /// An authorized request, with everything that its handler needs.
@@ -36,6 +36,8 @@ pub(super) struct Call {
     pub(super) tenant: Option<Scope>,
     /// The objects that the caller sees, narrowed to the tenant that the request names.
     pub(super) scope: Scope,
+    /// The name of the caller, if the host knows it.
+    pub(super) by: Option<CallerName>,
     /// The body, or the reason why it could not be read. A handler reports the reason only if the
     /// subject of the path exists.
     pub(super) body: Result<Bytes>,

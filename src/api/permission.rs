@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::model::Scope;
+use crate::model::{CallerName, Scope};
 
 macro_rules! permissions {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -134,6 +134,7 @@ impl fmt::Display for Permission {
 pub struct Permissions {
     held: u32,
     scope: Scope,
+    name: Option<CallerName>,
 }
 
 impl Permissions {
@@ -144,6 +145,7 @@ impl Permissions {
         Self {
             held: held.fold(0, |held, bit| held | bit),
             scope: Scope::All,
+            name: None,
         }
     }
 
@@ -165,6 +167,20 @@ impl Permissions {
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
+    }
+
+    /// Names the caller. The runs that it creates say so
+    /// ([`Run::created_by`](crate::Run::created_by)).
+    #[must_use]
+    pub fn by(mut self, name: impl Into<CallerName>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Returns the name of the caller, if the host has given one.
+    #[must_use]
+    pub const fn name(&self) -> Option<&CallerName> {
+        self.name.as_ref()
     }
 
     /// Returns whether the caller holds this permission.

@@ -80,6 +80,7 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
         params,
         key,
         scope: call.scope.clone(),
+        by: call.by.clone(),
     };
     let started = call.engine().trigger(request).await?;
     accepted(&call, &started, None)
@@ -106,6 +107,7 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
         definition,
         key,
         scope: call.scope.clone(),
+        by: call.by.clone(),
     };
     let started = call.engine().resume(request).await?;
     accepted(&call, &started, Some(run))

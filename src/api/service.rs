@@ -18,7 +18,7 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 use tower_service::Service;
 
-use super::access::Access;
+use super::access::{Access, Grant};
 use super::body::Body;
 use super::call::Call;
 use super::path::Params;
@@ -142,7 +142,8 @@ impl RunsService {
         let named = tenant.as_ref().ok().and_then(Option::as_ref);
         let granted = self.0.check_access(&parts, route, named).map_err(refuse)?;
         let tenant = tenant.map_err(refuse)?;
-        let scope = tenant::narrow(granted, tenant.as_ref()).map_err(refuse)?;
+        let Grant { scope, by } = granted;
+        let scope = tenant::narrow(scope, tenant.as_ref()).map_err(refuse)?;
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {
             shared: Arc::clone(&self.0),
@@ -153,6 +154,7 @@ impl RunsService {
             params,
             tenant,
             scope,
+            by,
             body: Ok(Bytes::new()),
         };
         Ok(match route.payload {
@@ -215,9 +217,12 @@ impl Shared {
         }
     }
 
-    fn check_access(&self, parts: &Parts, route: &Route, named: Option<&Scope>) -> Result<Scope> {
+    fn check_access(&self, parts: &Parts, route: &Route, named: Option<&Scope>) -> Result<Grant> {
         match route.needs {
-            Need::Nothing => Ok(Scope::All),
+            Need::Nothing => Ok(Grant {
+                scope: Scope::All,
+                by: None,
+            }),
             Need::Caller => {
                 let admits = |scope: &Scope| tenant::narrow(scope.clone(), named).is_ok();
                 self.access.check_any(parts, admits)

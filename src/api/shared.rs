@@ -36,6 +36,7 @@ impl Shared {
 
     /// Returns the scope of a caller that has this permission.
     pub(super) fn scope_of(&self, parts: &Parts, permission: Permission) -> Option<Scope> {
-        self.access.check(parts, permission).ok()
+        let grant = self.access.check(parts, permission).ok()?;
+        Some(grant.scope)
     }
 }

@@ -15,8 +15,8 @@ use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
 use crate::graph::sizes;
 use crate::model::{
-    Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, DATE_PARAM, Params, Run, RunId,
-    RunStatus, Scope, StoredPipeline, Trigger,
+    Backfill, BackfillId, BackfillOrder, BackfillPreview, CallerName, Cancel, DATE_PARAM, Params,
+    Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
@@ -38,6 +38,8 @@ pub(crate) struct BackfillRequest {
     pub(crate) skip_existing: bool,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
+    /// Who creates the runs.
+    pub(crate) by: Option<CallerName>,
 }
 
 /// The backfill that a request created, or the one that an earlier request with the same key
@@ -211,6 +213,7 @@ impl Shared {
             skip_existing,
             key: _,
             scope: _,
+            by,
         } = request;
         let range = (*dates.start(), *dates.end());
         // The backfill's id is generated first, so that the newest run has the greatest id. The id
@@ -236,6 +239,7 @@ impl Shared {
             );
             set_params(&mut run, all.clone());
             run.backfill_id = Some(id);
+            run.created_by.clone_from(&by);
             NewRun::new(run)
         };
         let date_count = usize::try_from(date_count(&dates)).unwrap_or(usize::MAX);

@@ -13,7 +13,7 @@ use super::run_date::{run_date, set_params};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
 use crate::graph::sizes;
-use crate::model::{PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, Trigger};
+use crate::model::{CallerName, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
 /// A caller's idempotency key with the hash of the request body.
@@ -54,6 +54,8 @@ pub(crate) struct RunRequest {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
+    /// Who creates the run.
+    pub(crate) by: Option<CallerName>,
 }
 
 /// The run that a request created, or the one that an earlier request with the same key created.
@@ -113,7 +115,10 @@ impl Shared {
             .key
             .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.qualified_id())));
         let run = match self.new_manual_run(&pipeline, start.params) {
-            Ok(run) => run,
+            Ok(run) => Run {
+                created_by: start.by,
+                ..run
+            },
             Err(refused) => {
                 let replayed = self.find_replayed(key.as_ref()).await?;
                 return replayed

@@ -69,6 +69,7 @@ impl Client {
                 skip_existing: false,
                 key: None,
                 scope: self.scope().clone(),
+                by: self.name().cloned(),
             },
             key: None,
         }

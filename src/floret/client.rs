@@ -8,7 +8,7 @@ use crate::delivery::Delivery;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::events::Subscription;
-use crate::model::{PipelineId, Scope};
+use crate::model::{CallerName, PipelineId, Scope};
 use crate::storage::{EventFilter, Storage};
 use crate::views::Views;
 
@@ -49,6 +49,7 @@ use crate::views::Views;
 pub struct Client {
     parts: Arc<Parts>,
     scope: Scope,
+    name: Option<CallerName>,
 }
 
 /// The parts of a running Floret.
@@ -65,6 +66,7 @@ impl Client {
         Self {
             parts: Arc::new(parts),
             scope: Scope::All,
+            name: None,
         }
     }
 
@@ -72,6 +74,7 @@ impl Client {
         Self {
             parts: Arc::clone(&self.parts),
             scope,
+            name: self.name.clone(),
         }
     }
 
@@ -102,6 +105,35 @@ impl Client {
         };
         let (scope, id) = self.views().named_pipeline(&key, &self.scope).await?;
         Ok((scope, Some(id)))
+    }
+
+    /// Returns the same client in the name of a caller: the runs that it creates say so
+    /// ([`Run::created_by`](crate::Run::created_by)).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let run = floret.by("alice").run("daily").await?.get().await?.run;
+    /// assert_eq!(run.created_by.expect("a name").as_str(), "alice");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn by(&self, name: impl Into<CallerName>) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the name of the caller, if the host has given one.
+    #[must_use]
+    pub const fn name(&self) -> Option<&CallerName> {
+        self.name.as_ref()
     }
 
     /// Returns the scope of the objects that this client sees and changes.

@@ -117,6 +117,7 @@ impl ResumeBuilder {
             definition: self.definition,
             key: self.key.map(|key| RequestKey { key, body_hash }),
             scope: self.client.scope().clone(),
+            by: self.client.name().cloned(),
         };
         let started = self.client.engine().resume(resume).await?;
         Ok(self.client.run_by_id(started.run_id))

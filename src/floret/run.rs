@@ -139,6 +139,7 @@ impl RunBuilder {
             params: self.params,
             key,
             scope: self.client.scope().clone(),
+            by: self.client.name().cloned(),
         };
         let started = self.client.engine().trigger(start).await?;
         Ok(self.client.run_by_id(started.run_id))

@@ -4,6 +4,7 @@
 //! rules for schedules, `clock` the time.
 
 mod backfill;
+mod caller_name;
 mod connection;
 mod dataset;
 mod dry_run;
@@ -31,6 +32,7 @@ mod variable;
 pub use backfill::{
     Backfill, BackfillCounts, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus,
 };
+pub use caller_name::CallerName;
 pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
 #[cfg(feature = "nodes")]

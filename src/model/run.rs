@@ -9,7 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BackfillId, NodeIndex, NodeStatus, Params, PipelineId, Priority, Qualified, RunId, TenantId,
+    BackfillId, CallerName, NodeIndex, NodeStatus, Params, PipelineId, Priority, Qualified, RunId,
+    TenantId,
 };
 
 /// The status of a run.
@@ -231,6 +232,8 @@ pub struct Run {
     pub finished_at: Option<DateTime<Utc>>,
     /// The error message of a failed run: its first error.
     pub error: Option<String>,
+    /// Who created the run, if the host has named the caller.
+    pub created_by: Option<CallerName>,
     /// The backfill that created the run. A resume belongs to no backfill.
     pub backfill_id: Option<BackfillId>,
     /// The run that this one resumes.
@@ -269,6 +272,7 @@ impl Run {
             started_at: None,
             finished_at: None,
             error: None,
+            created_by: None,
             backfill_id: None,
             resumed_from: None,
             first_run: id,

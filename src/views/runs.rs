@@ -13,8 +13,8 @@ use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::model::{
-    BackfillId, Cancel, NodeRun, Page, PageRequest, Params, PipelineId, Run, RunId, RunStatus,
-    Scope, TenantId, Trigger, rfc3339,
+    BackfillId, CallerName, Cancel, NodeRun, Page, PageRequest, Params, PipelineId, Run, RunId,
+    RunStatus, Scope, TenantId, Trigger, rfc3339,
 };
 use crate::storage::RunDetail;
 
@@ -49,6 +49,8 @@ struct RunFields<'a> {
     backfill_id: Option<BackfillId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<&'a CallerName>,
 }
 
 /// A run with every node of its definition, in topological order.
@@ -199,6 +201,7 @@ impl Serialize for Run {
             started_at,
             finished_at,
             error,
+            created_by,
             backfill_id,
             resumed_from,
             first_run: _,
@@ -220,6 +223,7 @@ impl Serialize for Run {
             resumed_from: *resumed_from,
             backfill_id: *backfill_id,
             tenant: tenant.as_ref(),
+            created_by: created_by.as_ref(),
         };
         fields.serialize(serializer)
     }

@@ -1,10 +1,12 @@
 //! The permission of each route, and which tenant's objects a caller sees.
 
 use bytes::Bytes;
-use floret::{Access, Permission, Permissions, RunsService, Scope, TenantId};
+use floret::testing::Step;
+use floret::{Access, CallerName, Decision, Permission, Permissions, RunsService, Scope, TenantId};
+use http::request::Parts;
 use http::{Method, Request};
 use http_body_util::Full;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
@@ -229,4 +231,53 @@ async fn another_tenants_objects_appear_not_to_exist() {
         assert_eq!(send_as("a", &service, get).await.status, 200);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_run_says_who_created_it() {
+    on_each_backend(async |host: &Host| {
+        let named = |parts: &Parts, _| match parts.headers.get("x-user") {
+            Some(user) => Decision::allow(Scope::All).by(user.to_str().unwrap()),
+            None => Decision::allow(Scope::All),
+        };
+        let by_header = host.floret.service(Access::custom(named));
+        let by_extensions = host.floret.service(Access::from_extensions());
+        let dates = json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
+        for (path, body) in [("run", json!({})), ("backfill", dates)] {
+            let path = format!("/api/pipelines/daily/{path}");
+            let mut by_alice = request(Method::POST, &path, Some(&body));
+            let alice = "alice@example.com".parse().unwrap();
+            by_alice.headers_mut().insert("x-user", alice);
+            let by_alice = send(&by_header, by_alice).await.json();
+            assert_eq!(creator(host, &by_alice).await, json!("alice@example.com"));
+            let by_ben = Permissions::all().by("ben");
+            let by_ben = as_caller(Some(by_ben), request(Method::POST, &path, Some(&body)));
+            let by_ben = send(&by_extensions, by_ben).await.json();
+            assert_eq!(creator(host, &by_ben).await, json!("ben"));
+            let by_nobody = host.post(&path, Some(&body)).await.json();
+            assert_eq!(creator(host, &by_nobody).await, Value::Null);
+        }
+        host.executor
+            .script("load", [Step::permanent("down"), Step::pass_on()]);
+        let failed = host.floret.by("carol").run("daily").await.unwrap();
+        let detail = failed.finished().await.unwrap();
+        assert_eq!(detail.run.created_by, Some(CallerName::new("carol")));
+        let client = host.floret.scoped(Scope::NoTenant).by("dan");
+        let resumed = client.run_by_id(failed.id()).resume().await.unwrap();
+        let detail = resumed.finished().await.unwrap();
+        assert_eq!(detail.run.created_by, Some(CallerName::new("dan")));
+    })
+    .await;
+}
+
+/// Waits until the run of an answer is finished, and returns who created it, as the API shows it.
+async fn creator(host: &Host, answer: &Value) -> Value {
+    let run = if answer.is_array() {
+        &answer[0]
+    } else {
+        &answer["id"]
+    };
+    let run = run.as_str().unwrap();
+    host.wait_finished(run).await;
+    host.get(&format!("/api/runs/{run}")).await.json()["created_by"].take()
 }

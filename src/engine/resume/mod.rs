@@ -12,7 +12,8 @@ use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::is_sink;
 use crate::graph::reuse::{ChainResult, ResumeChoice, choose};
 use crate::model::{
-    Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId, Trigger,
+    CallerName, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId,
+    Trigger,
 };
 use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
 use crate::suggestion::{did_you_mean, nearest};
@@ -29,6 +30,8 @@ pub(crate) struct ResumeRequest {
     pub(crate) definition: ResumeDefinition,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
+    /// Who resumes the run.
+    pub(crate) by: Option<CallerName>,
 }
 
 /// The definition that a resuming run executes.
@@ -82,6 +85,7 @@ impl Shared {
         let pipeline = refuse_not_resumable(&old.run, pipeline.as_ref())?;
         self.refuse_unusable_types(definition, old.run.tenant.as_ref())?;
         let mut run = self.new_run(&old.run);
+        run.created_by = resume.by;
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
         }

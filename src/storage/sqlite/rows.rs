@@ -17,13 +17,13 @@ use super::values::{
     pipeline_id, run_id, tenant, text, time, to_cancel, to_node_status, to_run_status, to_trigger,
     to_u32, to_u64,
 };
-use crate::model::{NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
+use crate::model::{CallerName, NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
 
 /// The columns that [`read_run`] reads, in this order.
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill), \
-     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END";
+     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by";
 
 /// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -66,6 +66,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
         .get::<_, Option<Vec<u8>>>(19)?
         .map(|bytes| backfill_id(&bytes))
         .transpose()?;
+    run.created_by = row.get::<_, Option<String>>(21)?.map(CallerName::from);
     Ok(RunRow {
         key: row.get(0)?,
         definition: row.get(1)?,
@@ -100,6 +101,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         started_at,
         finished_at,
         error,
+        created_by,
         backfill_id: _,
         resumed_from,
         first_run,
@@ -125,8 +127,8 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
     let first_run = resumed_from.as_ref().map(|_| values::id(first_run));
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             key,
             values::id(id),
@@ -150,6 +152,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             inherited,
             generations,
             backfill,
+            created_by.as_ref().map(CallerName::as_str),
         ],
     )?;
     Ok(())

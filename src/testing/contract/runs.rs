@@ -11,7 +11,7 @@ use super::fixtures::{
 use crate::error::ErrorKind::QueueFull;
 use crate::error::Problem;
 use crate::model::{
-    EventKind, EventStatus, NodeStatus, Preview, Profile, RunStatus, Scope, Trigger,
+    CallerName, EventKind, EventStatus, NodeStatus, Preview, Profile, RunStatus, Scope, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Entry, FinishedNode, FoundProfile, NewRun, Storage,
@@ -24,6 +24,7 @@ pub async fn a_created_run_is_returned_unchanged(storage: &dyn Storage) {
     run.params
         .insert("date".to_owned(), "today \u{0}\u{1f980}".to_owned());
     run.trigger = Trigger::Webhook;
+    run.created_by = Some(CallerName::new("alice \u{1f980}"));
     run.generations.insert(0, 7);
     let created = create(storage, run.clone()).await.unwrap();
     assert_eq!(
