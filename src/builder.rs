@@ -16,8 +16,8 @@ use crate::engine::{Engine, EngineParts};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result};
 use crate::events::Events;
 use crate::executor::{
-    Effect, Executor, FunctionExecutor, IntoOutput, NodeCall, NodeFunction, Readiness, Registry,
-    ServiceExecutor,
+    Effect, Executor, FunctionExecutor, IntoOutput, NodeArguments, NodeCall, NodeFunction,
+    NodeResult, Readiness, Registry, ServiceExecutor,
 };
 use crate::floret::Floret;
 use crate::limits::Limits;
@@ -125,7 +125,12 @@ impl Builder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn node<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
+    pub fn node<Args, F>(self, kind: impl Into<String>, function: F) -> Self
+    where
+        F: NodeFunction<Args> + Send + Sync + 'static,
+        F::Future: Future<Output: NodeResult> + Send,
+        Args: NodeArguments,
+    {
         self.executor(kind, FunctionExecutor::new(function, Effect::Transform))
     }
 
@@ -133,7 +138,12 @@ impl Builder {
     ///
     /// A dry run skips it. A resume does not repeat it once it has succeeded, unless its own
     /// definition has changed or the resume names it or a node upstream of it.
-    pub fn sink<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
+    pub fn sink<Args, F>(self, kind: impl Into<String>, function: F) -> Self
+    where
+        F: NodeFunction<Args> + Send + Sync + 'static,
+        F::Future: Future<Output: NodeResult> + Send,
+        Args: NodeArguments,
+    {
         self.executor(kind, FunctionExecutor::new(function, Effect::Sink))
     }
 

@@ -7,6 +7,7 @@
 // The build with all features checks these links.
 #![cfg_attr(
     not(all(
+        feature = "anyhow",
         feature = "sqlite",
         feature = "websocket",
         feature = "secrets",

@@ -1,28 +1,25 @@
-//! Async functions as executors, with rows typed by serde or with datasets.
+//! Async functions as executors.
 //!
-//! The arguments are in `call`, the return values in `output`.
+//! The arguments are in `arguments`, the return values in `output`.
 
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::conversion::Conversion;
 use super::output::convert_output;
-use super::{Asset, Ctx, Effect, Executor, ExecutorError, Input, IntoOutput, NodeCall, Output};
-use crate::compute::is_small;
+use super::{Asset, Effect, Executor, ExecutorError, IntoOutput, NodeArguments, NodeCall, Output};
 use crate::error::Issue;
-use crate::limits::DatasetLimits;
-use crate::model::{Dataset, Node};
+use crate::model::Node;
 
 /// An async function that executes nodes.
 ///
-/// Its arguments are a [`NodeCall`], or a [`Ctx`] and up to two inputs. An input is a `Vec` of rows
-/// or a [`Dataset`]. A single input has the rows of all upstreams in the order of the edges. Two
-/// inputs require exactly two upstreams.
+/// Its arguments are a [`Ctx`](super::Ctx) and up to two inputs, or a [`NodeCall`]. An input is a
+/// `Vec` of rows or a [`Dataset`](crate::Dataset). A single input has the rows of all upstreams in
+/// the order of the edges. Two inputs require exactly two upstreams.
 ///
-/// The function returns `Result<impl IntoOutput, impl Into<ExecutorError>>`.
+/// The function returns a `Result` of an [`IntoOutput`] and a [`NodeError`]. Its future is `Send`.
 ///
 /// ```
 /// use floret::executor::{Ctx, ExecutorError};
@@ -34,139 +31,93 @@ use crate::model::{Dataset, Node};
 /// async fn total(_: Ctx, orders: Vec<Order>) -> Result<Vec<Total>, ExecutorError> {
 ///     Ok(vec![Total { amount: orders.iter().map(|order| order.amount).sum() }])
 /// }
-/// # fn takes<A>(_: impl floret::executor::NodeFunction<A>) {}
-/// # takes(total);
+/// # let _ = floret::testing::memory().node("total", total);
 /// ```
-#[async_trait]
-pub trait NodeFunction<Args>: Send + Sync + 'static {
+// Its implementations have no bound but the number of arguments. The compiler then chooses one for
+// every function, and reports each bound of `Builder::node` that fails by itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function that can execute nodes",
+    label = "this is not an async function of one to eight arguments",
+    note = "a node function is `async fn(Ctx, Vec<Row>) -> Result<Vec<Row>, ExecutorError>`, with none, one or two inputs",
+    note = "a closure that captures a value clones it for each call: `move |ctx: Ctx| {{ let pool = pool.clone(); async move {{ … }} }}`"
+)]
+pub trait NodeFunction<Args> {
+    /// What the function returns: a future of a [`NodeResult`].
+    type Future;
+
     /// Calls the function.
-    ///
-    /// # Errors
-    /// Returns the function's error, or a permanent error if an input does not match its arguments.
-    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError>;
+    fn call(&self, args: Args) -> Self::Future;
 }
 
-/// A function argument that is built from the outputs of upstreams.
-pub trait FromInput: Sized + Send + 'static {
-    /// Concatenates the rows of all inputs. A dataset stays within the limits.
-    ///
-    /// Floret converts large inputs on a blocking thread.
-    ///
-    /// # Errors
-    /// Returns a permanent error if a row does not match the argument, or the dataset exceeds a
-    /// limit.
-    fn from_inputs(inputs: &[Input], limits: DatasetLimits) -> Result<Self, ExecutorError>;
-}
+macro_rules! node_functions {
+    ($($argument:ident)+) => {
+        impl<F, R, $($argument),+> NodeFunction<($($argument,)+)> for F
+        where
+            F: Fn($($argument),+) -> R,
+        {
+            type Future = R;
 
-impl<T: DeserializeOwned + Send + 'static> FromInput for Vec<T> {
-    fn from_inputs(inputs: &[Input], _limits: DatasetLimits) -> Result<Self, ExecutorError> {
-        let mut rows = Self::new();
-        for input in inputs {
-            if let Some(dataset) = &input.dataset {
-                let input_rows: Self = dataset.deserialize().map_err(|error| {
-                    ExecutorError::permanent(format!(
-                        "the output of {} does not match the input of this node: {error}",
-                        input.node_id
-                    ))
-                })?;
-                rows.extend(input_rows);
+            #[expect(non_snake_case, reason = "an argument has the name of its type")]
+            fn call(&self, ($($argument,)+): ($($argument,)+)) -> R {
+                self($($argument),+)
             }
         }
-        Ok(rows)
+    };
+}
+
+node_functions!(A);
+node_functions!(A B);
+node_functions!(A B C);
+node_functions!(A B C D);
+node_functions!(A B C D E);
+node_functions!(A B C D E G);
+node_functions!(A B C D E G H);
+node_functions!(A B C D E G H I);
+
+/// What a node function returns: a `Result` of an [`IntoOutput`] and a [`NodeError`].
+#[diagnostic::on_unimplemented(
+    message = "a node function returns a `Result`, not `{Self}`",
+    label = "this function returns `{Self}`",
+    note = "write `-> Result<Vec<Row>, ExecutorError>` or, without rows, `-> Result<(), ExecutorError>`"
+)]
+pub trait NodeResult {
+    /// The output of a node.
+    type Output: IntoOutput;
+
+    /// Returns the output, or the error as an [`ExecutorError`].
+    ///
+    /// # Errors
+    /// Returns the converted error of the function.
+    fn into_result(self) -> Result<Self::Output, ExecutorError>;
+}
+
+/// An error that a node function may return.
+///
+/// These are [`ExecutorError`] and all that `?` converts to one: any `std::error::Error`, `Box<dyn
+/// Error + Send + Sync>`, a text, and the errors of anyhow and eyre.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a node function",
+    label = "this function returns the error `{Self}`",
+    note = "write `floret::executor::ExecutorError`, to which `?` converts any error that is `Send + Sync`",
+    note = "for a boxed error write `Box<dyn std::error::Error + Send + Sync>`"
+)]
+pub trait NodeError {
+    /// Converts the error.
+    fn into_executor_error(self) -> ExecutorError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<ExecutorError>> NodeError for E {
+    fn into_executor_error(self) -> ExecutorError {
+        self.into()
     }
 }
 
-impl FromInput for Dataset {
-    fn from_inputs(inputs: &[Input], limits: DatasetLimits) -> Result<Self, ExecutorError> {
-        let datasets: Vec<_> = inputs
-            .iter()
-            .filter_map(|input| input.dataset.clone())
-            .collect();
-        Self::concat_within(&datasets, limits)
-            .map_err(|error| ExecutorError::permanent(error.to_string()))
-    }
-}
+impl<O: IntoOutput, E: NodeError> NodeResult for Result<O, E> {
+    type Output = O;
 
-/// Converts the outputs of upstreams to an argument.
-async fn convert_inputs<A: FromInput>(
-    conversion: &Conversion,
-    inputs: Vec<Input>,
-) -> Result<A, ExecutorError> {
-    let is_small = is_small(inputs.iter().filter_map(|input| input.dataset.as_ref()));
-    let convert = move |limits| A::from_inputs(&inputs, limits);
-    conversion.run(is_small, convert).await
-}
-
-#[async_trait]
-impl<F, Fut, O, E> NodeFunction<(NodeCall,)> for F
-where
-    F: Fn(NodeCall) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<O, E>> + Send + 'static,
-    O: IntoOutput,
-    E: Into<ExecutorError>,
-{
-    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let conversion = Conversion::of(&call.ctx);
-        let output = self(call).await.map_err(Into::into)?;
-        convert_output(&conversion, output).await
-    }
-}
-
-#[async_trait]
-impl<F, Fut, O, E> NodeFunction<(Ctx,)> for F
-where
-    F: Fn(Ctx) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<O, E>> + Send + 'static,
-    O: IntoOutput,
-    E: Into<ExecutorError>,
-{
-    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let conversion = Conversion::of(&call.ctx);
-        let output = self(call.ctx).await.map_err(Into::into)?;
-        convert_output(&conversion, output).await
-    }
-}
-
-#[async_trait]
-impl<F, Fut, A, O, E> NodeFunction<(Ctx, A)> for F
-where
-    F: Fn(Ctx, A) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<O, E>> + Send + 'static,
-    A: FromInput,
-    O: IntoOutput,
-    E: Into<ExecutorError>,
-{
-    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let conversion = Conversion::of(&call.ctx);
-        let input = convert_inputs(&conversion, call.inputs).await?;
-        let output = self(call.ctx, input).await.map_err(Into::into)?;
-        convert_output(&conversion, output).await
-    }
-}
-
-#[async_trait]
-impl<F, Fut, A, B, O, E> NodeFunction<(Ctx, A, B)> for F
-where
-    F: Fn(Ctx, A, B) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<O, E>> + Send + 'static,
-    A: FromInput,
-    B: FromInput,
-    O: IntoOutput,
-    E: Into<ExecutorError>,
-{
-    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let conversion = Conversion::of(&call.ctx);
-        let inputs = <[Input; 2]>::try_from(call.inputs).map_err(|inputs| {
-            let found = inputs.len();
-            ExecutorError::permanent(format!(
-                "this node expects exactly two upstreams and has {found}"
-            ))
-        });
-        let [first, second] = inputs?;
-        let first = convert_inputs(&conversion, vec![first]).await?;
-        let second = convert_inputs(&conversion, vec![second]).await?;
-        let output = self(call.ctx, first, second).await.map_err(Into::into)?;
-        convert_output(&conversion, output).await
+    fn into_result(self) -> Result<O, ExecutorError> {
+        self.map_err(NodeError::into_executor_error)
     }
 }
 
@@ -177,7 +128,7 @@ pub(crate) struct FunctionExecutor<F, Args> {
     args: PhantomData<fn(Args)>,
 }
 
-impl<F: NodeFunction<Args>, Args> FunctionExecutor<F, Args> {
+impl<F, Args> FunctionExecutor<F, Args> {
     pub(crate) const fn new(function: F, effect: Effect) -> Self {
         Self {
             function,
@@ -188,9 +139,17 @@ impl<F: NodeFunction<Args>, Args> FunctionExecutor<F, Args> {
 }
 
 #[async_trait]
-impl<F: NodeFunction<Args>, Args: 'static> Executor for FunctionExecutor<F, Args> {
+impl<F, Args> Executor for FunctionExecutor<F, Args>
+where
+    F: NodeFunction<Args> + Send + Sync + 'static,
+    F::Future: Future<Output: NodeResult> + Send,
+    Args: NodeArguments,
+{
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        self.function.call(call).await
+        let conversion = Conversion::of(&call.ctx);
+        let args = Args::from_call(call).await?;
+        let output = self.function.call(args).await.into_result()?;
+        convert_output(&conversion, output).await
     }
 
     fn effect(&self, _node: &Node) -> Effect {

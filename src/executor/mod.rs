@@ -3,24 +3,28 @@
 //!
 //! When a node executes, how often and within what limits is decided by `engine`.
 
+mod arguments;
 mod call;
 mod connections;
 mod conversion;
 mod declarations;
 mod failure;
 mod function;
+mod input;
 mod log;
 mod output;
 mod readiness;
 mod registry;
 mod tower;
 
+pub use arguments::{NodeArgument, NodeArguments};
 pub use call::{Ctx, Input, NodeCall};
 pub(crate) use connections::{ConnectionSource, Connections, unknown_connection};
 pub(crate) use declarations::{assets, is_sink};
 pub use failure::ExecutorError;
 pub(crate) use function::FunctionExecutor;
-pub use function::{FromInput, NodeFunction};
+pub use function::{NodeError, NodeFunction, NodeResult};
+pub use input::FromInput;
 pub use log::NodeLog;
 pub(crate) use log::{LogLine, LogSink};
 pub use output::{IntoOutput, Output};

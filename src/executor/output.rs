@@ -27,6 +27,11 @@ impl From<Dataset> for Output {
 
 /// What a node function may return: `()`, rows that serialize to JSON objects, a
 /// [`Dataset`] or an [`Output`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the output of a node",
+    label = "this output is `{Self}`",
+    note = "return a `Vec<Row>` whose `Row` derives `serde::Serialize`, a `floret::Dataset`, or `()`"
+)]
 pub trait IntoOutput: Send + 'static {
     /// Converts the value to an output. Rows become a dataset within the limits.
     ///
