@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::ExecutorError;
 use super::conversion::Conversion;
 use crate::limits::DatasetLimits;
-use crate::model::Dataset;
+use crate::model::{Dataset, Shape};
 
 /// The output of a node, which its downstream nodes receive as input.
 #[derive(Debug, Clone)]
@@ -25,12 +25,34 @@ impl From<Dataset> for Output {
     }
 }
 
-/// What a node function may return: `()`, rows that serialize to JSON objects, a
-/// [`Dataset`] or an [`Output`].
+/// What a node function may return: what serializes to rows, a [`Dataset`] or an [`Output`].
+///
+/// A value that serializes to an array of objects, such as a `Vec` of structs, is a dataset with a
+/// row for each. A value that serializes to an object, such as a struct, is a dataset of one row.
+/// `()` and `None` are no dataset. A value of another shape fails the node.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> floret::Result<()> {
+/// use floret::executor::{Ctx, ExecutorError};
+/// use floret::{Pipeline, testing::{memory, run_to_end}};
+///
+/// #[derive(serde::Serialize)]
+/// struct Summary { orders: u64 }
+///
+/// async fn summary(_: Ctx) -> Result<Summary, ExecutorError> {
+///     Ok(Summary { orders: 7 })
+/// }
+/// let daily = Pipeline::new("daily").node("summary", "summary");
+/// let finished = run_to_end(memory().node("summary", summary), daily).await?;
+/// assert_eq!(finished.detail.nodes[0].row_count, Some(1));
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the output of a node",
     label = "this output is `{Self}`",
-    note = "return a `Vec<Row>` whose `Row` derives `serde::Serialize`, a `floret::Dataset`, or `()`"
+    note = "return a `Vec<Row>` or one `Row` that derives `serde::Serialize`, a `floret::Dataset`, or `()`"
 )]
 pub trait IntoOutput: Send + 'static {
     /// Converts the value to an output. Rows become a dataset within the limits.
@@ -61,12 +83,6 @@ pub(super) async fn convert_output<O: IntoOutput>(
     conversion.run(is_small, convert).await
 }
 
-impl IntoOutput for () {
-    fn into_output(self, _limits: DatasetLimits) -> Result<Output, ExecutorError> {
-        Ok(Output::Nothing)
-    }
-}
-
 impl IntoOutput for Output {
     fn into_output(self, _limits: DatasetLimits) -> Result<Output, ExecutorError> {
         Ok(self)
@@ -79,18 +95,23 @@ impl IntoOutput for Dataset {
     }
 }
 
-impl<T: Serialize + Send + 'static> IntoOutput for Vec<T> {
+// The shape of the value decides, since the compiler allows no implementation for every `T:
+// Serialize` beside one for `Vec<T>`.
+impl<T: Serialize + Send + 'static> IntoOutput for T {
     fn into_output(self, limits: DatasetLimits) -> Result<Output, ExecutorError> {
-        Dataset::from_serialize_within(&self, limits)
-            .map(Output::Dataset)
-            .map_err(|error| {
-                ExecutorError::permanent(format!(
-                    "the rows cannot be converted to a dataset: {error}"
-                ))
-            })
+        let dataset = Dataset::from_value(&self, limits).map_err(|error| {
+            ExecutorError::permanent(format!(
+                "the output cannot be converted to a dataset: {error}"
+            ))
+        })?;
+        Ok(dataset.map_or(Output::Nothing, Output::Dataset))
     }
 
     fn row_count(&self) -> usize {
-        self.len()
+        match Shape::of(self) {
+            Shape::Nothing | Shape::Other(_) => 0,
+            Shape::Row => 1,
+            Shape::Rows(count) => count.unwrap_or(usize::MAX),
+        }
     }
 }

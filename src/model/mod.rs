@@ -35,6 +35,7 @@ pub use backfill::{
 pub use caller_name::CallerName;
 pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
+pub(crate) use dataset::Shape;
 #[cfg(feature = "nodes")]
 pub(crate) use dataset::{
     Cell, ColumnType, DatasetBuilder, Misfit, OtherColumns, RowError, is_number_text, write_cell,

@@ -85,6 +85,7 @@ mod node_tenants;
 mod notifier_kills;
 mod notifiers;
 mod outages;
+mod output_shapes;
 mod outputs;
 mod panics;
 mod pauses;

@@ -19,6 +19,7 @@ mod parse;
 mod preview;
 mod profile;
 mod rows;
+mod shape;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "nodes")]
@@ -44,6 +45,7 @@ use column::Column;
 pub(crate) use json::write_cell;
 #[cfg(feature = "nodes")]
 pub(crate) use number::is_number_text;
+pub(crate) use shape::Shape;
 #[cfg(feature = "nodes")]
 pub(crate) use typed::{ColumnType, Misfit, OtherColumns};
 
@@ -121,6 +123,18 @@ impl Dataset {
     /// Those of [`Dataset::from_serialize`].
     pub fn from_serialize_within<T: Serialize>(rows: &[T], limits: DatasetLimits) -> Result<Self> {
         rows::from_serialize(rows, limits)
+    }
+
+    /// Creates a dataset from a value of any shape: a sequence of rows, or one row. Returns `None`
+    /// for nothing, such as `()`.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::from_serialize`], and `Invalid` for a value of another shape.
+    pub(crate) fn from_value<T: Serialize>(
+        value: &T,
+        limits: DatasetLimits,
+    ) -> Result<Option<Self>> {
+        shape::from_value(value, limits)
     }
 
     /// Creates a dataset without rows. A repeated column name counts once.
