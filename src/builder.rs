@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Issue, Problem, Result};
 use crate::events::Events;
 use crate::executor::{
     Effect, Executor, FunctionExecutor, IntoOutput, NodeArguments, NodeCall, NodeFunction,
-    NodeResult, Readiness, Registry, ServiceExecutor,
+    NodeResult, Readiness, Registry, ServiceExecutor, States,
 };
 use crate::floret::Floret;
 use crate::limits::Limits;
@@ -75,6 +75,7 @@ pub struct Builder {
     retention: Option<Retention>,
     twice: Vec<String>,
     notifiers_twice: Vec<String>,
+    states: States,
 }
 
 impl Builder {
@@ -91,6 +92,7 @@ impl Builder {
             retention: None,
             twice: Vec::new(),
             notifiers_twice: Vec::new(),
+            states: States::default(),
         }
     }
 
@@ -131,7 +133,9 @@ impl Builder {
         F::Future: Future<Output: NodeResult> + Send,
         Args: NodeArguments,
     {
-        self.executor(kind, FunctionExecutor::new(function, Effect::Transform))
+        let kind = kind.into();
+        let executor = FunctionExecutor::new(&kind, function, Effect::Transform, &self.states);
+        self.executor(kind, executor)
     }
 
     /// Registers an async function that writes to an external system as the node type `kind`.
@@ -144,7 +148,40 @@ impl Builder {
         F::Future: Future<Output: NodeResult> + Send,
         Args: NodeArguments,
     {
-        self.executor(kind, FunctionExecutor::new(function, Effect::Sink))
+        let kind = kind.into();
+        let executor = FunctionExecutor::new(&kind, function, Effect::Sink, &self.states);
+        self.executor(kind, executor)
+    }
+
+    /// Gives a value to the node functions that take a [`State<T>`](crate::executor::State) of its
+    /// type.
+    ///
+    /// Each attempt gets a clone. Functions may be registered before or after. [`Builder::start`]
+    /// reports a state that a function takes and that was not given, and two states of one type.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// use floret::executor::{Ctx, ExecutorError, State};
+    /// use floret::{Pipeline, Problem, testing::memory};
+    ///
+    /// #[derive(Clone)]
+    /// struct Pool;
+    ///
+    /// async fn load(_: Ctx, State(pool): State<Pool>) -> Result<(), ExecutorError> {
+    ///     drop(pool);
+    ///     Ok(())
+    /// }
+    /// let floret = memory().node("load", load).state(Pool).start().await?;
+    ///
+    /// let refused = memory().node("load", load).start().await;
+    /// assert_eq!(refused.unwrap_err().problem(), Problem::StateMissing);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn state<T: Clone + Send + Sync + 'static>(self, value: T) -> Self {
+        self.states.insert(value);
+        self
     }
 
     /// Registers a tower service, with its layers, as the node type `kind`.
@@ -397,7 +434,8 @@ impl Builder {
     /// interrupted.
     ///
     /// # Errors
-    /// - `Invalid` if a node type or a notifier is registered twice, or if pipelines are invalid.
+    /// - `Invalid` if a node type or a notifier is registered twice, if a state is missing or given
+    ///   twice, or if pipelines are invalid.
     ///   The error has every problem, and no pipeline is saved.
     /// - `Conflict` if a pipeline's id or slug is taken.
     /// - `Unavailable`, and any other error of storage.
@@ -428,6 +466,7 @@ impl Builder {
             notifiers,
             twice: _,
             notifiers_twice: _,
+            states: _,
             retention,
             only_these_pipelines: _,
         } = self;
@@ -479,20 +518,8 @@ impl Builder {
     fn refuse_registrations(&self) -> Result<()> {
         refuse(&self.twice, Problem::NodeTypeTwice, "node type")?;
         refuse(&self.notifiers_twice, Problem::NotifierTwice, "notifier")?;
-        // A mistyped name would leave the type open.
-        let unknown = |kind: &str| {
-            let detail = format!("for_tenants names the node type {kind}, which is not registered");
-            Issue::parameter(kind, detail)
-        };
-        let unknown: Vec<_> = self
-            .registry
-            .unregistered_restrictions()
-            .map(unknown)
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        Err(Error::invalid(Problem::NodeTypeUnknown, unknown))
+        self.states.check()?;
+        self.registry.check_restrictions()
     }
 
     fn scheduled(&self) -> ScheduledPipelines {

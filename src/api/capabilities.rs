@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use http::{Response, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::body::Body;
 use super::call::Call;
@@ -32,18 +33,25 @@ pub struct Capabilities {
     pub node_type_capabilities: BTreeMap<String, &'static [&'static str]>,
     /// The node types that are registered and disabled. There are none.
     pub disabled_node_types: &'static [&'static str],
+    /// The JSON Schema of the config of each type that declares one.
+    pub node_type_config: BTreeMap<String, Value>,
 }
 
 impl Capabilities {
     /// Returns what the server can execute for a caller of this scope.
     pub(crate) fn of(engine: &Engine, scope: &Scope) -> Self {
-        let types = engine.node_types(scope.tenant());
+        let tenant = scope.tenant();
+        let types = engine.node_types(tenant);
+        let schemas = engine.config_schemas(tenant);
         Self {
             version: env!("CARGO_PKG_VERSION"),
             supported_ir_versions: IR_VERSIONS,
             supported_execution_features: &[],
             node_type_capabilities: types.map(|kind| (kind.to_owned(), [].as_slice())).collect(),
             disabled_node_types: &[],
+            node_type_config: schemas
+                .map(|(kind, schema)| (kind.to_owned(), schema))
+                .collect(),
         }
     }
 }

@@ -58,6 +58,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -66,7 +67,7 @@ use crate::clock::Clock;
 use crate::compute::Compute;
 use crate::error::{Error, Problem, Result};
 use crate::events::Events;
-use crate::executor::Registry;
+use crate::executor::{Registry, config_schema};
 use crate::limits::Limits;
 use crate::model::{OwnerId, Retention, ScheduledPipelines, TenantId};
 use crate::secret::Keyring;
@@ -242,6 +243,19 @@ impl Engine {
         tenant: Option<&'a TenantId>,
     ) -> impl Iterator<Item = &'a str> {
         self.0.registry.kinds(tenant)
+    }
+
+    /// Returns the JSON Schema of the config of each node type that declares one and that pipelines
+    /// of a tenant can use.
+    pub(crate) fn config_schemas<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> impl Iterator<Item = (&'a str, Value)> {
+        let schema = move |kind| {
+            let executor = self.0.registry.get(kind, tenant)?;
+            Some((kind, config_schema(&**executor)?))
+        };
+        self.node_types(tenant).filter_map(schema)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -234,6 +234,10 @@ problems! {
         InvalidKey: "invalid-key" Invalid as InternalError,
         /// A node type was registered twice.
         NodeTypeTwice: "node-type-twice" Invalid as InternalError,
+        /// A function takes a state that the host has not given.
+        StateMissing: "state-missing" Invalid as InternalError,
+        /// Two states of one type were given.
+        StateTwice: "state-twice" Invalid as InternalError,
         /// A notifier's name was registered twice.
         NotifierTwice: "notifier-twice" Invalid as InternalError,
         /// Another process has the store open.

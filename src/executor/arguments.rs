@@ -4,18 +4,24 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::config::{self, Config, ConfigType};
 use super::conversion::Conversion;
 use super::input::convert_inputs;
+use super::state::{State, StateType, States};
 use super::{Ctx, ExecutorError, FromInput, Input, NodeCall};
 
-/// An argument of a node function: a [`Ctx`], an input ([`FromInput`]) or a [`NodeCall`].
+/// An argument of a node function: a [`Ctx`], a [`State`], a [`Config`], an input ([`FromInput`])
+/// or a [`NodeCall`].
 ///
 /// A host adds arguments by implementing [`FromInput`], never this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an argument of a node function",
     label = "this argument is `{Self}`",
     note = "the rows of upstreams are a `Vec<Row>` whose `Row` derives `serde::Deserialize`, or a `floret::Dataset`",
-    note = "other arguments are `Ctx` and `NodeCall`"
+    note = "other arguments are `Ctx`, `NodeCall`, `State<T>` whose `T` is `Clone`, and `Config<C>` whose `C` derives `serde::Deserialize` and `schemars::JsonSchema`"
 )]
 pub trait NodeArgument: Sized + Send + 'static {
     /// The number of inputs up to this argument, as a type, from the number before it.
@@ -25,6 +31,10 @@ pub trait NodeArgument: Sized + Send + 'static {
     /// How many of these the argument takes from a call.
     #[doc(hidden)]
     const USES: Uses;
+
+    /// Declares what the argument needs of the host and of the node's config.
+    #[doc(hidden)]
+    fn declare(_: &mut Needs) {}
 
     #[doc(hidden)]
     fn take(call: &mut PendingCall) -> impl Future<Output = Result<Self, ExecutorError>> + Send;
@@ -38,7 +48,29 @@ pub trait NodeArgument: Sized + Send + 'static {
 )]
 pub trait NodeArguments: Sized + Send + 'static {
     #[doc(hidden)]
-    fn from_call(call: NodeCall) -> impl Future<Output = Result<Self, ExecutorError>> + Send;
+    fn needs() -> Needs;
+
+    #[doc(hidden)]
+    fn from_call(
+        call: NodeCall,
+        needs: &Needs,
+    ) -> impl Future<Output = Result<Self, ExecutorError>> + Send;
+}
+
+/// What arguments need of the host and of a node's config.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Needs {
+    pub(super) state_types: Vec<StateType>,
+    pub(super) config_types: Vec<ConfigType>,
+    /// The values of the host.
+    pub(super) states: States,
+}
+
+impl fmt::Debug for Needs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Needs").finish_non_exhaustive()
+    }
 }
 
 /// What arguments take from a call.
@@ -68,6 +100,7 @@ pub struct PendingCall {
     inputs: Vec<Input>,
     /// What the arguments use that are still to be taken. Its inputs never change.
     uses: Uses,
+    states: States,
     conversion: Conversion,
 }
 
@@ -78,7 +111,7 @@ impl fmt::Debug for PendingCall {
 }
 
 impl PendingCall {
-    fn new(call: NodeCall, uses: Uses) -> Result<Self, ExecutorError> {
+    fn new(call: NodeCall, uses: Uses, states: &States) -> Result<Self, ExecutorError> {
         let found = call.inputs.len();
         if uses.inputs == 2 && found != 2 {
             return Err(ExecutorError::permanent(format!(
@@ -90,6 +123,7 @@ impl PendingCall {
             ctx: Some(call.ctx),
             inputs: call.inputs,
             uses,
+            states: states.clone(),
         })
     }
 
@@ -100,7 +134,13 @@ impl PendingCall {
             0 => self.ctx.take(),
             _ => self.ctx.clone(),
         };
-        ctx.ok_or_else(|| ExecutorError::permanent("the context of a call was taken twice"))
+        ctx.ok_or_else(taken_twice)
+    }
+
+    /// Returns the context without taking it from the arguments that follow.
+    fn borrow_ctx(&mut self) -> Result<&Ctx, ExecutorError> {
+        self.uses.ctx = self.uses.ctx.saturating_sub(1);
+        self.ctx.as_ref().ok_or_else(taken_twice)
     }
 
     /// Returns the inputs of one argument: all of them, or the next of two.
@@ -111,6 +151,10 @@ impl PendingCall {
         let rest = self.inputs.split_off(self.inputs.len().min(1));
         std::mem::replace(&mut self.inputs, rest)
     }
+}
+
+fn taken_twice() -> ExecutorError {
+    ExecutorError::permanent("the context of a call was taken twice")
 }
 
 impl NodeArgument for Ctx {
@@ -132,6 +176,36 @@ impl NodeArgument for NodeCall {
             call.take_ctx()?,
             std::mem::take(&mut call.inputs),
         ))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> NodeArgument for State<T> {
+    type Counted<Before: InputCount> = Before;
+    const USES: Uses = Uses::NONE;
+
+    fn declare(needs: &mut Needs) {
+        needs.state_types.push(StateType::of::<T>());
+    }
+
+    async fn take(call: &mut PendingCall) -> Result<Self, ExecutorError> {
+        let missing = || {
+            let name = std::any::type_name::<T>();
+            ExecutorError::permanent(format!("the host has given no state of the type {name}"))
+        };
+        call.states.get().map(Self).ok_or_else(missing)
+    }
+}
+
+impl<C: DeserializeOwned + JsonSchema + Send + 'static> NodeArgument for Config<C> {
+    type Counted<Before: InputCount> = Before;
+    const USES: Uses = Uses { ctx: 1, inputs: 0 };
+
+    fn declare(needs: &mut Needs) {
+        needs.config_types.push(ConfigType::of::<C>());
+    }
+
+    async fn take(call: &mut PendingCall) -> Result<Self, ExecutorError> {
+        config::read(&call.borrow_ctx()?.node.config).map(Self)
     }
 }
 
@@ -199,9 +273,15 @@ macro_rules! node_arguments {
         where
             counted!(NoInput; $($argument)*): AtMostTwoInputs,
         {
-            async fn from_call(call: NodeCall) -> Result<Self, ExecutorError> {
+            fn needs() -> Needs {
+                let mut needs = Needs::default();
+                $($argument::declare(&mut needs);)*
+                needs
+            }
+
+            async fn from_call(call: NodeCall, needs: &Needs) -> Result<Self, ExecutorError> {
                 let uses = Uses::NONE$(.and($argument::USES))*;
-                let mut call = PendingCall::new(call, uses)?;
+                let mut call = PendingCall::new(call, uses, &needs.states)?;
                 Ok(($($argument::take(&mut call).await?,)*))
             }
         }

@@ -1,11 +1,24 @@
-//! What an executor declares of its nodes: their effect and their assets. Contains a panic of the
-//! host's code.
+//! What an executor declares of its nodes: their effect, their assets and the schema of their
+//! config. Contains a panic of the host's code.
 //!
 //! Who asks, and what follows from the answer, is left to `engine`.
+
+use serde_json::Value;
 
 use super::{Asset, Effect, Executor};
 use crate::error::{catch_panic_in, trace_panic};
 use crate::model::Node;
+
+/// Returns the JSON Schema of a config. An executor that panics when it is asked has none.
+pub(crate) fn config_schema(executor: &dyn Executor) -> Option<Value> {
+    catch_panic_in(|| executor.config_schema()).unwrap_or_else(|panic| {
+        trace_panic(
+            "an executor panicked when asked for the schema of its config",
+            &panic,
+        );
+        None
+    })
+}
 
 /// Returns whether a node writes outside its pipeline. One whose executor panics when it is asked
 /// may, so it counts as a sink: a dry run skips it, and a resume never repeats its success.

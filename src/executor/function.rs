@@ -7,17 +7,21 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+use super::arguments::Needs;
+use super::config;
 use super::conversion::Conversion;
 use super::output::convert_output;
+use super::state::States;
 use super::{Asset, Effect, Executor, ExecutorError, IntoOutput, NodeArguments, NodeCall, Output};
 use crate::error::Issue;
 use crate::model::Node;
 
 /// An async function that executes nodes.
 ///
-/// Its arguments are a [`Ctx`](super::Ctx) and up to two inputs, or a [`NodeCall`]. An input is a
-/// `Vec` of rows or a [`Dataset`](crate::Dataset). A single input has the rows of all upstreams in
-/// the order of the edges. Two inputs require exactly two upstreams.
+/// Its arguments are a [`Ctx`](super::Ctx), values of the host ([`State`](super::State)), the
+/// node's config ([`Config`](super::Config)) and up to two inputs, or a [`NodeCall`] instead of
+/// inputs. An input is a `Vec` of rows or a [`Dataset`](crate::Dataset). A single input has the
+/// rows of all upstreams in the order of the edges. Two inputs require exactly two upstreams.
 ///
 /// The function returns a `Result` of an [`IntoOutput`] and a [`NodeError`]. Its future is `Send`.
 ///
@@ -125,14 +129,20 @@ impl<O: IntoOutput, E: NodeError> NodeResult for Result<O, E> {
 pub(crate) struct FunctionExecutor<F, Args> {
     function: F,
     effect: Effect,
+    needs: Needs,
     args: PhantomData<fn(Args)>,
 }
 
-impl<F, Args> FunctionExecutor<F, Args> {
-    pub(crate) const fn new(function: F, effect: Effect) -> Self {
+impl<F, Args: NodeArguments> FunctionExecutor<F, Args> {
+    /// Notes the states that the function takes. The host may give them later.
+    pub(crate) fn new(kind: &str, function: F, effect: Effect, states: &States) -> Self {
+        let mut needs = Args::needs();
+        states.require(kind, &needs.state_types);
+        needs.states = states.clone();
         Self {
             function,
             effect,
+            needs,
             args: PhantomData,
         }
     }
@@ -147,7 +157,7 @@ where
 {
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
         let conversion = Conversion::of(&call.ctx);
-        let args = Args::from_call(call).await?;
+        let args = Args::from_call(call, &self.needs).await?;
         let output = self.function.call(args).await.into_result()?;
         convert_output(&conversion, output).await
     }
@@ -156,11 +166,22 @@ where
         self.effect
     }
 
-    fn validate(&self, _config: &Map<String, Value>) -> Vec<Issue> {
-        Vec::new()
+    fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {
+        config::issues(&self.needs.config_types, config)
     }
 
     fn assets(&self, _node: &Node) -> Vec<Asset> {
         Vec::new()
+    }
+
+    fn config_keys(&self) -> Option<&[&str]> {
+        let [config_type] = self.needs.config_types.as_slice() else {
+            return None;
+        };
+        config_type.fields()
+    }
+
+    fn config_schema(&self) -> Option<Value> {
+        config::combined_schema(&self.needs.config_types)
     }
 }

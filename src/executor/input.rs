@@ -17,7 +17,7 @@ use crate::model::Dataset;
     message = "`{Self}` is not an argument of a node function",
     label = "this argument is `{Self}`",
     note = "the rows of upstreams are a `Vec<Row>` whose `Row` derives `serde::Deserialize`, or a `floret::Dataset`",
-    note = "other arguments are `Ctx` and `NodeCall`"
+    note = "other arguments are `Ctx`, `NodeCall`, `State<T>` whose `T` is `Clone`, and `Config<C>` whose `C` derives `serde::Deserialize` and `schemars::JsonSchema`"
 )]
 pub trait FromInput: Sized + Send + 'static {
     /// Concatenates the rows of all inputs. A dataset stays within the limits.

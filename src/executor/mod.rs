@@ -5,6 +5,7 @@
 
 mod arguments;
 mod call;
+mod config;
 mod connections;
 mod conversion;
 mod declarations;
@@ -15,12 +16,14 @@ mod log;
 mod output;
 mod readiness;
 mod registry;
+mod state;
 mod tower;
 
 pub use arguments::{NodeArgument, NodeArguments};
 pub use call::{Ctx, Input, NodeCall};
+pub use config::Config;
 pub(crate) use connections::{ConnectionSource, Connections, unknown_connection};
-pub(crate) use declarations::{assets, is_sink};
+pub(crate) use declarations::{assets, config_schema, is_sink};
 pub use failure::ExecutorError;
 pub(crate) use function::FunctionExecutor;
 pub use function::{NodeError, NodeFunction, NodeResult};
@@ -30,6 +33,8 @@ pub(crate) use log::{LogLine, LogSink};
 pub use output::{IntoOutput, Output};
 pub(crate) use readiness::Readiness;
 pub use registry::Registry;
+pub use state::State;
+pub(crate) use state::States;
 pub(crate) use tower::ServiceExecutor;
 
 use async_trait::async_trait;
@@ -128,6 +133,12 @@ pub trait Executor: Send + Sync + 'static {
     /// Floret warns of every other key of a config when a pipeline is saved or validated. The keys
     /// that the engine reads (`max_retries`, `retry_delay`, `timeout`) are not part of the list.
     fn config_keys(&self) -> Option<&[&str]> {
+        None
+    }
+
+    /// Returns the JSON Schema of a node's config, which `GET /capabilities` shows, or `None` if
+    /// there is none.
+    fn config_schema(&self) -> Option<Value> {
         None
     }
 

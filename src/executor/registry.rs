@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Executor, ExecutorError, Readiness};
-use crate::error::{catch_panic_in, trace_panic};
+use crate::error::{Error, Issue, Problem, Result, catch_panic_in, trace_panic};
 use crate::model::TenantId;
 
 /// Maps each node type to the executor of its nodes.
@@ -130,9 +130,22 @@ impl Registry {
         kinds.filter(move |kind| !self.is_closed(kind, tenant))
     }
 
-    /// Returns the restricted types for which no executor is registered.
-    pub(crate) fn unregistered_restrictions(&self) -> impl Iterator<Item = &str> {
-        let restricted = self.tenants.keys().map(String::as_str);
-        restricted.filter(|kind| !self.executors.contains_key(*kind))
+    /// Checks that an executor is registered for each restricted type. A mistyped name would leave
+    /// the type open.
+    ///
+    /// # Errors
+    /// `Invalid` (`node-type-unknown`) with every other type.
+    pub(crate) fn check_restrictions(&self) -> Result<()> {
+        let issue = |kind: &String| {
+            let detail = format!("for_tenants names the node type {kind}, which is not registered");
+            Issue::parameter(kind.clone(), detail)
+        };
+        let restricted = self.tenants.keys();
+        let unknown = restricted.filter(|kind| !self.executors.contains_key(*kind));
+        let unknown: Vec<_> = unknown.map(issue).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Error::invalid(Problem::NodeTypeUnknown, unknown))
     }
 }

@@ -190,6 +190,14 @@ pub(crate) fn variables(config: &Map<String, Value>) -> BTreeSet<String> {
     names(config, "var.")
 }
 
+/// Returns whether a text has a template.
+pub(crate) fn has_reference(text: &str) -> bool {
+    pieces(text).any(|piece| match piece {
+        Piece::Reference(_) | Piece::Misspelled(_) => true,
+        Piece::Text(_) | Piece::Dollar(_) => false,
+    })
+}
+
 /// Returns whether a text refers to a parameter or a variable, whose values may be anything.
 #[cfg(feature = "nodes")]
 pub(crate) fn has_value(text: &str) -> bool {

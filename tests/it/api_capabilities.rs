@@ -19,6 +19,7 @@ async fn capabilities_list_registered_types_and_supported_versions() {
             "supported_execution_features": [],
             "node_type_capabilities": {"any": []},
             "disabled_node_types": [],
+            "node_type_config": {},
         });
         assert_eq!(response.json(), expected);
     })

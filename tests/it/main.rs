@@ -81,6 +81,7 @@ mod log_panics;
 mod logs;
 mod lost_outputs;
 mod matrix;
+mod node_arguments;
 mod node_tenants;
 mod notifier_kills;
 mod notifiers;
