@@ -182,6 +182,7 @@ DROP TABLE totals;
 DROP TABLE counted_days;
 ALTER TABLE old_daily RENAME TO daily;
 DROP INDEX runs_of_trigger;
+ALTER TABLE runs DROP COLUMN created_by;
 PRAGMA user_version = 3;";
 
 #[tokio::test]
@@ -215,6 +216,7 @@ DELETE FROM totals WHERE unit = 1
   AND at > (719164 - (SELECT max(at) FROM totals WHERE tenant = '' AND unit = 0)) * 1440;
 DROP TABLE counted_days;
 DROP INDEX daily_failed;
+ALTER TABLE runs DROP COLUMN created_by;
 PRAGMA user_version = 4;";
 
 /// The row of a newest day whose runs were all purged.
@@ -229,7 +231,10 @@ async fn a_store_of_version_4_keeps_the_minutes_of_its_newest_days() {
     for changes in [
         [TO_VERSION_4, ""],
         [PURGED_DAY, TO_VERSION_4],
-        ["DROP INDEX daily_failed;", "PRAGMA user_version = 4;"],
+        [
+            "DROP INDEX daily_failed; ALTER TABLE runs DROP COLUMN created_by;",
+            "PRAGMA user_version = 4;",
+        ],
     ] {
         let (dir, storage) = store().await;
         for (n, age) in (1..).zip(ages()) {
