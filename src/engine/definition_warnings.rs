@@ -2,13 +2,14 @@
 //!
 //! `graph/definition` finds errors. A node type declares its keys with `Executor::config_keys`.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::input_warnings;
 use crate::error::{Issue, IssueLocation, quote, reference_token};
-use crate::executor::{Executor, Registry, assets, is_sink};
+use crate::executor::{Executor, Registry};
 use crate::graph::issues::Issues;
 use crate::graph::policy::CONFIG_KEYS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
@@ -88,7 +89,7 @@ pub(super) fn find(
         });
     }
     undeclared_params(pipeline, &mut issues);
-    sinks_without_input(pipeline, registry, tenant, &mut issues);
+    input_warnings::find(pipeline, registry, tenant, &mut issues);
     unused_params(pipeline, &mut issues);
     issues.into_vec()
 }
@@ -203,32 +204,6 @@ fn alias<'a>(word: &str, aliases: &[(&str, &'a str)]) -> Option<&'a str> {
         .iter()
         .find(|(alias, _)| alias.eq_ignore_ascii_case(word));
     found.map(|(_, meant)| *meant)
-}
-
-/// Warns of each sink that replaces an asset and has no upstream, whose rows it would write.
-fn sinks_without_input(
-    pipeline: &Pipeline,
-    registry: &Registry,
-    tenant: Option<&TenantId>,
-    issues: &mut Issues,
-) {
-    let targets: HashSet<_> = pipeline.edges.iter().map(|edge| &edge.to).collect();
-    for (index, node) in pipeline.nodes.iter().enumerate() {
-        let Some(executor) = registry.get(&node.kind, tenant) else {
-            continue;
-        };
-        if issues.is_full() || targets.contains(&node.id) || !is_sink(&**executor, node) {
-            continue;
-        }
-        let assets = assets(&**executor, node);
-        let Some(replaced) = assets.iter().find(|asset| asset.is_replaced) else {
-            continue;
-        };
-        issues.push(&format!("/nodes/{index}"), || {
-            let (id, kind, name) = (quote(&node.id), &replaced.kind, quote(&replaced.name));
-            format!("no edge leads to the node {id}, so it receives no rows for the {kind} {name}")
-        });
-    }
 }
 
 /// Warns of each parameter that a config names and the pipeline does not declare.

@@ -18,6 +18,7 @@ mod dry_run;
 mod execution;
 mod execution_permit;
 mod id_mismatch;
+mod input_warnings;
 mod journal;
 mod node;
 mod node_types;

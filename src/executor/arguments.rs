@@ -63,6 +63,7 @@ pub trait NodeArguments: Sized + Send + 'static {
 pub struct Needs {
     pub(super) state_types: Vec<StateType>,
     pub(super) config_types: Vec<ConfigType>,
+    pub(super) input_count: usize,
     /// The values of the host.
     pub(super) states: States,
 }
@@ -276,6 +277,7 @@ macro_rules! node_arguments {
             fn needs() -> Needs {
                 let mut needs = Needs::default();
                 $($argument::declare(&mut needs);)*
+                needs.input_count = Uses::NONE$(.and($argument::USES))*.inputs;
                 needs
             }
 

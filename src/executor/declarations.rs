@@ -1,5 +1,5 @@
-//! What an executor declares of its nodes: their effect, their assets and the schema of their
-//! config. Contains a panic of the host's code.
+//! What an executor declares of its nodes: their effect, their assets, their inputs and the schema
+//! of their config. Contains a panic of the host's code.
 //!
 //! Who asks, and what follows from the answer, is left to `engine`.
 
@@ -14,6 +14,18 @@ pub(crate) fn config_schema(executor: &dyn Executor) -> Option<Value> {
     catch_panic_in(|| executor.config_schema()).unwrap_or_else(|panic| {
         trace_panic(
             "an executor panicked when asked for the schema of its config",
+            &panic,
+        );
+        None
+    })
+}
+
+/// Returns how many inputs a node of this type takes. An executor that panics when it is asked
+/// takes any number.
+pub(crate) fn input_count(executor: &dyn Executor) -> Option<usize> {
+    catch_panic_in(|| executor.input_count()).unwrap_or_else(|panic| {
+        trace_panic(
+            "an executor panicked when asked for the number of its inputs",
             &panic,
         );
         None

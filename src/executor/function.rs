@@ -181,6 +181,11 @@ where
         config_type.fields()
     }
 
+    fn input_count(&self) -> Option<usize> {
+        // A function without inputs may take them from its call.
+        Some(self.needs.input_count).filter(|count| *count > 0)
+    }
+
     fn config_schema(&self) -> Option<Value> {
         config::combined_schema(&self.needs.config_types)
     }

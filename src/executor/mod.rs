@@ -23,7 +23,7 @@ pub use arguments::{NodeArgument, NodeArguments};
 pub use call::{Ctx, Input, NodeCall};
 pub use config::Config;
 pub(crate) use connections::{ConnectionSource, Connections, unknown_connection};
-pub(crate) use declarations::{assets, config_schema, is_sink};
+pub(crate) use declarations::{assets, config_schema, input_count, is_sink};
 pub use failure::ExecutorError;
 pub(crate) use function::FunctionExecutor;
 pub use function::{NodeError, NodeFunction, NodeResult};
@@ -133,6 +133,14 @@ pub trait Executor: Send + Sync + 'static {
     /// Floret warns of every other key of a config when a pipeline is saved or validated. The keys
     /// that the engine reads (`max_retries`, `retry_delay`, `timeout`) are not part of the list.
     fn config_keys(&self) -> Option<&[&str]> {
+        None
+    }
+
+    /// Returns how many inputs a node of this type takes, or `None` if it takes any number: 1
+    /// stands for the rows of all upstreams, 2 for those of exactly two.
+    ///
+    /// Floret warns of a node without upstreams whose type takes an input.
+    fn input_count(&self) -> Option<usize> {
         None
     }
 

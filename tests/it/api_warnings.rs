@@ -331,3 +331,47 @@ async fn an_unknown_node_type_or_node_is_answered_with_the_nearest() {
         "from_node must name a node of the definition that runs, received \"laod\"; did you mean \"load\"?"
     );
 }
+
+async fn sum(_: Ctx, _: Vec<Value>) -> Result<Vec<Value>, ExecutorError> {
+    Ok(Vec::new())
+}
+
+async fn join(_: Ctx, _: Vec<Value>, _: Vec<Value>) -> Result<Vec<Value>, ExecutorError> {
+    Ok(Vec::new())
+}
+
+#[tokio::test]
+async fn a_node_without_the_upstreams_that_its_function_takes_gets_a_warning() {
+    let host = Host::build(Backend::Memory, |builder| {
+        let builder = builder.node("copy", copy).node("sum", sum);
+        builder.node("join", join)
+    })
+    .await;
+    for (kind, edges, expected) in [
+        ("copy", 0, None),
+        ("copy", 1, None),
+        ("sum", 0, Some("no edge leads to the node \"last\"")),
+        ("sum", 1, None),
+        ("sum", 2, None),
+        ("join", 0, Some("no edge leads to the node \"last\"")),
+        ("join", 1, Some("takes two inputs")),
+        ("join", 2, None),
+    ] {
+        let mut nodes: Vec<_> = (0..edges)
+            .map(|n| json!({"id": format!("n{n}"), "type": "copy"}))
+            .collect();
+        nodes.push(json!({"id": "last", "type": kind}));
+        let edges: Vec<_> = (0..edges)
+            .map(|n| json!({"from": format!("n{n}"), "to": "last"}))
+            .collect();
+        let pipeline = json!({"name": "odd", "nodes": nodes, "edges": edges});
+        let created = host.post("/api/pipelines", Some(&pipeline)).await.json();
+        let found = warnings(&created);
+        let [(pointer, detail)] = found.as_slice() else {
+            assert_eq!((found.len(), expected), (0, None), "{kind} {edges:?}");
+            continue;
+        };
+        assert_eq!(*pointer, format!("/nodes/{}", edges.len()));
+        assert!(detail.contains(expected.unwrap()), "{kind}: {detail}");
+    }
+}
