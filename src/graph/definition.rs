@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
-use super::policy::TIMEOUT_RANGE;
 use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE};
 use super::{Graph, params, rules, sizes, validate};
 use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
+use crate::model::engine_keys::TIMEOUT_RANGE;
 use crate::model::{Edge, ID_MAX, Node, Overlap, Pipeline, Slug};
 
 /// Reads a definition. Calls `default_id` if the definition has no id. Keeps fields that Floret

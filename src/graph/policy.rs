@@ -1,7 +1,8 @@
 //! Reads the keys of a node's config that the engine uses: retries, their delay, and the timeout of
 //! an attempt.
 //!
-//! `engine/retry` decides how the delay grows. Every other key belongs to the executor.
+//! `model/engine_keys` has their names, ranges and defaults, `engine/retry` decides how the delay
+//! grows. Every other key belongs to the executor.
 
 use std::time::Duration;
 
@@ -11,26 +12,10 @@ use super::fields::{mismatch, seconds, whole_number};
 use super::issues::Issues;
 use crate::error::Issue;
 use crate::model::Node;
-
-/// The largest number of retries of a node. With the longest delay, 100 retries take about eight
-/// hours.
-const RETRIES_MAX: u32 = 100;
-
-/// The longest delay before the first retry, in milliseconds. 5 min, because no later delay is
-/// longer.
-const DELAY_MS_MAX: u32 = 300_000;
-
-/// The shortest timeout, because timeouts are rounded to milliseconds.
-const TIMEOUT_MIN: Duration = Duration::from_millis(1);
-
-/// The longest timeout. One year, because a longer value is most likely a wrong unit.
-pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
-
-/// The values that [`is_timeout_in_range`] accepts.
-pub(super) const TIMEOUT_RANGE: &str = "a number of seconds from 0.001 to 31536000";
-
-/// The keys of a node's config that the engine reads.
-pub(crate) const CONFIG_KEYS: [&str; 3] = ["max_retries", "retry_delay", "timeout"];
+use crate::model::engine_keys::{
+    DELAY_DEFAULT, DELAY_MS_MAX, MAX_RETRIES, RETRIES_MAX, RETRY_DELAY, TIMEOUT, TIMEOUT_MAX,
+    TIMEOUT_MIN, TIMEOUT_RANGE,
+};
 
 /// How often the engine retries a node, and how long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +32,7 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             max_retries: 0,
-            retry_delay: Duration::from_secs(1),
+            retry_delay: DELAY_DEFAULT,
             timeout: None,
         }
     }
@@ -73,14 +58,14 @@ impl RetryPolicy {
     pub(super) fn read(config: &Map<String, Value>, at: &str, issues: &mut Issues) -> Self {
         let default = Self::default();
         let retries = format!("a whole number from 0 to {RETRIES_MAX}");
-        let max_retries = read_key(config, at, "max_retries", &retries, issues, |value| {
+        let max_retries = read_key(config, at, MAX_RETRIES, &retries, issues, |value| {
             whole_number(value).filter(|retries| *retries <= RETRIES_MAX)
         });
         let delay = format!("a whole number of milliseconds from 0 to {DELAY_MS_MAX}");
-        let delay_ms = read_key(config, at, "retry_delay", &delay, issues, |value| {
+        let delay_ms = read_key(config, at, RETRY_DELAY, &delay, issues, |value| {
             whole_number(value).filter(|ms| *ms <= DELAY_MS_MAX)
         });
-        let timeout = read_key(config, at, "timeout", TIMEOUT_RANGE, issues, |value| {
+        let timeout = read_key(config, at, TIMEOUT, TIMEOUT_RANGE, issues, |value| {
             seconds(value).filter(|timeout| is_timeout_in_range(*timeout))
         });
         Self {
@@ -119,6 +104,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::IssueLocation;
+    use crate::model::engine_keys::CONFIG_KEYS;
 
     #[test]
     fn a_config_without_the_keys_means_one_attempt_without_a_timeout() {
@@ -157,6 +144,53 @@ mod tests {
                 policy.timeout.map(|own| own.as_secs_f64()),
                 timeout.as_f64()
             );
+        }
+    }
+
+    #[test]
+    fn a_setter_writes_what_is_read() {
+        for (delay, timeout) in [
+            (Duration::ZERO, TIMEOUT_MIN),
+            (Duration::from_millis(1_500), Duration::from_millis(2_250)),
+            (Duration::from_millis(DELAY_MS_MAX.into()), TIMEOUT_MAX),
+        ] {
+            let node = Node::new("a", "x").retries(RETRIES_MAX);
+            let node = node.retry_delay(delay).timeout(timeout);
+            let expected = RetryPolicy {
+                max_retries: RETRIES_MAX,
+                retry_delay: delay,
+                timeout: Some(timeout),
+            };
+            assert_eq!(RetryPolicy::for_node(&node), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_setter_with_a_value_out_of_range_is_refused_at_its_key() {
+        let node = |index: usize| {
+            let node = Node::new("a", "x");
+            match index {
+                0 => node.retries(RETRIES_MAX + 1),
+                1 => node.retry_delay(Duration::from_millis(300_001)),
+                2 => node.retry_delay(Duration::MAX),
+                3 => node.timeout(Duration::ZERO),
+                4 => node.timeout(TIMEOUT_MAX + TIMEOUT_MIN),
+                _ => node.timeout(Duration::MAX),
+            }
+        };
+        let keys = [
+            MAX_RETRIES,
+            RETRY_DELAY,
+            RETRY_DELAY,
+            TIMEOUT,
+            TIMEOUT,
+            TIMEOUT,
+        ];
+        for (index, key) in keys.into_iter().enumerate() {
+            let issues = RetryPolicy::for_node(&node(index)).unwrap_err();
+            let at = format!("/config/{key}");
+            assert_eq!(issues.len(), 1, "{issues:?}");
+            assert_eq!(issues[0].location, IssueLocation::Pointer(at));
         }
     }
 

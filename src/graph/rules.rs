@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 
 use super::issues::Issues;
 use super::params::parse_date;
-use super::policy::{RetryPolicy, TIMEOUT_RANGE, is_timeout_in_range};
+use super::policy::{RetryPolicy, is_timeout_in_range};
 use crate::cron::{self, Schedule};
 use crate::error::{quote, reference_token};
 use crate::json;
+use crate::model::engine_keys::TIMEOUT_RANGE;
 use crate::model::{DATE_PARAM, Edge, Node, NodeId, Pipeline, PipelineId, Slug};
 
 const NAME_CHARS_MAX: usize = 255;
@@ -238,7 +239,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::graph::policy::TIMEOUT_MAX;
+    use crate::model::engine_keys::TIMEOUT_MAX;
 
     #[test]
     fn the_lists_of_fields_match_the_serialized_fields() {

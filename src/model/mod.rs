@@ -8,6 +8,7 @@ mod caller_name;
 mod connection;
 mod dataset;
 mod dry_run;
+pub(crate) mod engine_keys;
 mod event;
 mod id;
 mod node;
@@ -27,6 +28,7 @@ mod scheduled_pipelines;
 mod scope;
 mod sealed;
 mod search_text;
+pub(crate) mod seconds;
 mod variable;
 
 pub use backfill::{
@@ -52,7 +54,6 @@ pub use page::{Page, PageRequest};
 pub(crate) use params::DATE_PARAM;
 pub use params::Params;
 pub(crate) use percent::percent;
-pub(crate) use pipeline::seconds;
 pub use pipeline::{Edge, Node, Pipeline, StoredPipeline};
 pub use preview::Preview;
 pub(crate) use preview::{PreviewBounds, PreviewBuilder};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use floret::testing::{Gate, Step};
-use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
+use floret::{EventKind, IssueLocation, Node, NodeStatus, Pipeline, Problem, RunStatus};
 use serde_json::Value;
 
 use crate::harness::{STEP, Store, World, assert_statuses, chain, node, step};
@@ -20,6 +20,8 @@ on_every_backend! {
     time_before_a_crash_counts_toward_the_timeout_of_a_run,
     a_run_that_timed_out_before_its_recovery_starts_no_node,
     a_node_between_attempts_holds_no_slot,
+    engine_keys_that_are_set_in_code_are_obeyed,
+    engine_keys_out_of_range_are_refused_when_the_pipeline_is_saved,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -224,4 +226,47 @@ async fn a_node_between_attempts_holds_no_slot(store: Store) {
     assert_eq!(world.script.executing_max(), 1);
     let waited = Value::from(node(&host.stored(&run).await, "a").queue_ms);
     assert!(waited.is_u64());
+}
+
+async fn engine_keys_that_are_set_in_code_are_obeyed(store: Store) {
+    let load = step("a")
+        .retries(1)
+        .retry_delay(Duration::ZERO)
+        .timeout(Duration::from_millis(2_500));
+    let world = World::quiet(store).pipeline(Pipeline::new("p").with(load));
+    let step = Step::pass_on().at(&Gate::new());
+    world.script.script("a", [step]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    for attempt in 1..=2 {
+        world.script.started_times("a", attempt).await;
+        let timeout = world.advance_within(Duration::from_secs(3)).await;
+        assert!(timeout <= Duration::from_millis(2_500), "{timeout:?}");
+    }
+    let finished = run.finished().await.unwrap();
+    let error = node(&finished, "a").error.as_deref();
+    assert_eq!(error, Some("the attempt exceeded its timeout of 2.5 s"));
+    assert_eq!(world.script.calls_of("a").len(), 2);
+}
+
+async fn engine_keys_out_of_range_are_refused_when_the_pipeline_is_saved(store: Store) {
+    let host = World::quiet(store).start().await;
+    let too_long = Duration::from_secs(31_536_001);
+    let daily = Pipeline::new("daily")
+        .with(Node::new("a", STEP).retries(101))
+        .with(Node::new("b", STEP).retry_delay(Duration::from_millis(300_001)))
+        .with(Node::new("c", STEP).timeout(Duration::ZERO))
+        .with(Node::new("d", STEP).timeout(too_long));
+    let refused = host.floret.pipelines().create(daily).await.unwrap_err();
+    assert_eq!(refused.problem(), Problem::InvalidField);
+    let at = refused.issues().iter().map(|issue| &issue.location);
+    let keys = ["0/config/max_retries", "1/config/retry_delay"];
+    let keys = [&keys[..], &["2/config/timeout", "3/config/timeout"]].concat();
+    let expected = keys.iter().map(|key| format!("/nodes/{key}"));
+    assert!(
+        at.eq(expected
+            .map(IssueLocation::Pointer)
+            .collect::<Vec<_>>()
+            .iter())
+    );
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::graph::policy::CONFIG_KEYS;
+use crate::model::engine_keys::CONFIG_KEYS;
 use crate::model::{InheritedOutput, Node, NodeIndex, NodeRun, NodeStatus, Pipeline, RunId};
 use crate::storage::RunDetail;
 

@@ -20,7 +20,7 @@ use self::reader::Reader;
 use self::session::{At, Session, Templates};
 use super::ExecutorError;
 use crate::error::{Issue, quote, reference_token};
-use crate::graph::policy::CONFIG_KEYS;
+use crate::model::engine_keys::CONFIG_KEYS;
 use crate::suggestion::{did_you_mean, nearest};
 use crate::template;
 
