@@ -242,15 +242,12 @@ mod tests {
             "timeout": 1.5, "max_concurrent_runs": 2, "schedule": "0 6 * * *", "schedule_timezone": "Europe/Berlin",
             "catch_up": true, "overlap": "skip", "owner": {"team": ["data"]}
         });
-        let mut expected = Pipeline::new("daily")
+        let load = Node::new("load", "source").name("Load it");
+        let expected = Pipeline::new("daily")
             .name("Tägliches Laden")
-            .with(
-                Node::new("load", "source")
-                    .name("Load it")
-                    .config("path", "in.csv"),
-            )
+            .with(load.config("path", "in.csv").extra("x", 1))
             .node("sum", "sql")
-            .after("load")
+            .with_edge(Edge::new("load", "sum").extra("label", "rows"))
             .param("date", "2024-01-15")
             .param("limit", "10")
             .timeout(Duration::from_millis(1_500))
@@ -258,18 +255,12 @@ mod tests {
             .schedule("0 6 * * *")
             .schedule_timezone("Europe/Berlin")
             .catch_up()
-            .overlap(Overlap::Skip);
-        expected.slug = Some("Daily.Load".to_owned());
-        expected.description = "a\nb".to_owned();
-        expected.tags = vec!["etl".to_owned()];
-        expected.enabled = false;
-        expected
-            .extra
-            .insert("owner".to_owned(), json!({"team": ["data"]}));
-        expected.nodes[0].extra.insert("x".to_owned(), json!(1));
-        expected.edges[0]
-            .extra
-            .insert("label".to_owned(), json!("rows"));
+            .overlap(Overlap::Skip)
+            .slug("Daily.Load")
+            .description("a\nb")
+            .tag("etl")
+            .disabled()
+            .extra("owner", json!({"team": ["data"]}));
         assert_eq!(parsed(definition.clone()).unwrap(), expected);
         let mut written = serde_json::to_value(&expected).unwrap();
         written["params"]["limit"] = json!(10);

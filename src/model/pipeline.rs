@@ -172,7 +172,16 @@ impl Pipeline {
         }
     }
 
+    /// Sets the slug, in the format of a [`Slug`]. Without it, the slug is derived from the name.
+    #[must_use]
+    pub fn slug(mut self, slug: impl Into<String>) -> Self {
+        self.slug = Some(slug.into());
+        self
+    }
+
     /// Adds a node that the executor registered as `kind` executes. Its name is its id.
+    ///
+    /// The id comes first, then the node type. [`Pipeline::with`] adds a node with more than these.
     #[must_use]
     pub fn node(mut self, id: impl Into<String>, kind: impl Into<String>) -> Self {
         self.nodes.push(Node::new(id, kind));
@@ -200,6 +209,13 @@ impl Pipeline {
         self
     }
 
+    /// Adds an edge that is already built.
+    #[must_use]
+    pub fn with_edge(mut self, edge: Edge) -> Self {
+        self.edges.push(edge);
+        self
+    }
+
     /// Adds an edge from one node to another.
     #[must_use]
     pub fn edge(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
@@ -211,6 +227,62 @@ impl Pipeline {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Sets the description, at most 2,000 characters.
+    ///
+    /// ```
+    /// # use floret::Pipeline;
+    /// let daily = Pipeline::new("daily")
+    ///     .name("Daily load").slug("daily-load")
+    ///     .description("Loads the orders of a day.")
+    ///     .tags(["etl", "orders"]).tag("hourly")
+    ///     .extra("owner", "data team")
+    ///     .disabled();
+    /// assert_eq!(daily.tags, ["etl", "orders", "hourly"]);
+    /// assert!(!daily.enabled);
+    /// ```
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Adds a tag for searching, 1 to 128 characters. A pipeline has at most 100 tags
+    /// (`Limits::tags_max`).
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Adds tags, as [`Pipeline::tag`] adds one.
+    #[must_use]
+    pub fn tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.tags.extend(tags.into_iter().map(Into::into));
+        self
+    }
+
+    /// Keeps the schedule from starting runs. A caller can still start one.
+    #[must_use]
+    pub const fn disabled(mut self) -> Self {
+        self.enabled = false;
+        self
+    }
+
+    /// Lets the schedule start runs, which is the default.
+    #[must_use]
+    pub const fn enabled(mut self) -> Self {
+        self.enabled = true;
+        self
+    }
+
+    /// Sets a field that Floret does not know, and keeps unchanged. A save refuses the name of a
+    /// field that Floret knows.
+    #[must_use]
+    pub fn extra(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(field.into(), value.into());
         self
     }
 
@@ -330,6 +402,14 @@ impl Node {
         self.name = name.into();
         self
     }
+
+    /// Sets a field that Floret does not know, and keeps unchanged. A save refuses the name of a
+    /// field that Floret knows.
+    #[must_use]
+    pub fn extra(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(field.into(), value.into());
+        self
+    }
 }
 
 impl Edge {
@@ -341,6 +421,14 @@ impl Edge {
             to: to.into(),
             extra: Map::new(),
         }
+    }
+
+    /// Sets a field that Floret does not know, and keeps unchanged. A save refuses the name of a
+    /// field that Floret knows.
+    #[must_use]
+    pub fn extra(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(field.into(), value.into());
+        self
     }
 }
 
@@ -402,6 +490,91 @@ impl StoredPipeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Returns a pipeline of which every field is set, as a host sets them.
+    fn full() -> Pipeline {
+        Pipeline::new("p")
+            .slug("daily")
+            .name("Daily")
+            .description("loads")
+            .with(Node::new("a", "x").name("A").config("k", 1).extra("y", 1))
+            .with_edge(Edge::new("a", "b").extra("label", "rows"))
+            .param("limit", "10")
+            .tag("etl")
+            .disabled()
+            .timeout(Duration::from_secs(5))
+            .max_concurrent_runs(2)
+            .schedule("@daily")
+            .schedule_timezone("Europe/Berlin")
+            .catch_up()
+            .overlap(Overlap::Skip)
+            .tenant(TenantId::new("acme").unwrap())
+            .extra("owner", "data")
+    }
+
+    fn differs<T: Default + PartialEq>(value: &T) -> bool {
+        *value != T::default()
+    }
+
+    /// A new field does not compile before it is here, and fails before `full` sets it.
+    #[test]
+    fn every_field_has_a_setter() {
+        let Pipeline {
+            id,
+            slug,
+            name,
+            description,
+            nodes,
+            edges,
+            params,
+            tags,
+            enabled,
+            timeout,
+            max_concurrent_runs,
+            schedule,
+            schedule_timezone,
+            catch_up,
+            overlap,
+            tenant,
+            extra,
+        } = full();
+        assert!(differs(&id) && differs(&slug) && differs(&name) && differs(&description));
+        assert!(differs(&params) && differs(&tags) && !enabled && differs(&timeout));
+        assert!(differs(&max_concurrent_runs) && differs(&schedule) && differs(&schedule_timezone));
+        assert!(differs(&catch_up) && differs(&overlap) && differs(&tenant) && differs(&extra));
+        for node in nodes {
+            let Node {
+                id,
+                kind,
+                name,
+                config,
+                extra,
+            } = node;
+            assert!(differs(&id) && differs(&kind) && differs(&name));
+            assert!(differs(&config) && differs(&extra));
+        }
+        for edge in edges {
+            let Edge { from, to, extra } = edge;
+            assert!(differs(&from) && differs(&to) && differs(&extra));
+        }
+        assert!(full().enabled().enabled);
+        let tags = full().tags(["a", "b"]).tags;
+        assert_eq!(tags, ["etl", "a", "b"]);
+    }
+
+    #[test]
+    fn what_the_setters_set_is_what_json_has() {
+        let text = r#"{
+            "id": "p", "pipeline_id": "daily", "name": "Daily", "description": "loads",
+            "nodes": [{"id": "a", "type": "x", "name": "A", "config": {"k": 1}, "y": 1}],
+            "edges": [{"from": "a", "to": "b", "label": "rows"}],
+            "params": {"limit": "10"}, "tags": ["etl"], "enabled": false, "timeout": 5,
+            "max_concurrent_runs": 2, "schedule": "@daily", "schedule_timezone": "Europe/Berlin",
+            "catch_up": true, "overlap": "skip", "owner": "data"
+        }"#;
+        let json: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(full()).unwrap(), json);
+    }
 
     #[test]
     fn a_timeout_is_written_in_seconds_and_read_to_the_millisecond() {
