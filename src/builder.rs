@@ -96,7 +96,7 @@ impl Builder {
         }
     }
 
-    /// Registers an async function as the node type `kind`.
+    /// Registers an async function as the node type `kind`. [`Pipeline::node`] adds a node of it.
     ///
     /// A node of this type is a source if it has no upstream, and a transform otherwise.
     /// [`NodeFunction`] lists what the function may take and return.

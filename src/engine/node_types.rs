@@ -70,7 +70,7 @@ impl Shared {
 
     fn type_issue(&self, node: &Node, tenant: Option<&TenantId>) -> String {
         let (id, kind) = (quote(&node.id), quote(&node.kind));
-        let usable = self.usable_types(&node.kind, tenant);
+        let usable = self.usable_types(node, tenant);
         match tenant.filter(|_| self.registry.is_closed(&node.kind, tenant)) {
             Some(tenant) => format!(
                 "node {id} has the type {kind}, which is closed to the tenant {tenant}{usable}"
@@ -81,10 +81,16 @@ impl Shared {
         }
     }
 
-    /// Returns the type that a refused one most likely means, or all types that a tenant can use.
-    fn usable_types(&self, refused: &str, tenant: Option<&TenantId>) -> String {
-        if let Some(near) = nearest(refused, self.registry.kinds(tenant)) {
+    /// Returns the type that the node most likely means, or all types that a tenant can use.
+    fn usable_types(&self, node: &Node, tenant: Option<&TenantId>) -> String {
+        if let Some(near) = nearest(&node.kind, self.registry.kinds(tenant)) {
             return did_you_mean(near);
+        }
+        if self.registry.get(&node.id, tenant).is_some() {
+            let (id, kind) = (quote(&node.id), quote(&node.kind));
+            return format!(
+                "; {id} is a registered type: in Rust, write node({kind}, {id}), the id first and then the type"
+            );
         }
         match self.registry.kinds(tenant).collect::<Vec<_>>() {
             none if none.is_empty() => "; none is registered".to_owned(),

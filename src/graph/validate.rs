@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::issues::Issues;
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::limits::Limits;
-use crate::model::{Edge, NodeId, Pipeline};
+use crate::model::{Edge, Node, NodeId, Pipeline};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// The most nodes that the key of a node's row can number, whatever the limits are.
@@ -55,7 +55,11 @@ pub(super) fn resolve_links(pipeline: &Pipeline, size: GraphSize) -> Result<Link
     let mut issues = Issues::default();
     let mut index_of = HashMap::with_capacity(pipeline.nodes.len());
     let ids = node_ids(pipeline, &mut index_of, &mut issues);
-    let edges = resolve_edges(pipeline, &index_of, &mut issues);
+    let known = KnownNodes {
+        nodes: &pipeline.nodes,
+        index_of: &index_of,
+    };
+    let edges = resolve_edges(pipeline, &known, &mut issues);
     issues.into_result(Problem::GraphInvalid)?;
     Ok(Links { ids, edges })
 }
@@ -101,16 +105,37 @@ fn node_ids<'a>(
     ids
 }
 
+/// The nodes that an edge may name.
+struct KnownNodes<'a> {
+    nodes: &'a [Node],
+    index_of: &'a HashMap<&'a str, usize>,
+}
+
+impl KnownNodes<'_> {
+    /// Returns what an unknown id most likely means.
+    fn hint(&self, id: &str) -> String {
+        // In code, both are texts, so that nothing else shows which of them comes first.
+        if let Some(node) = self.nodes.iter().find(|node| node.kind == id) {
+            let (id, kind) = (quote(&node.id), quote(&node.kind));
+            return format!(
+                ", which is the type of the node {id}; in Rust, node({id}, {kind}) takes the id first"
+            );
+        }
+        let near = nearest(id, self.index_of.keys().copied());
+        near.map(did_you_mean).unwrap_or_default()
+    }
+}
+
 fn resolve_edges(
     pipeline: &Pipeline,
-    index_of: &HashMap<&str, usize>,
+    known: &KnownNodes<'_>,
     issues: &mut Issues,
 ) -> Vec<(usize, usize)> {
     let mut edges = Vec::with_capacity(pipeline.edges.len());
     let mut seen = HashSet::with_capacity(pipeline.edges.len());
     for (index, edge) in pipeline.edges.iter().enumerate() {
-        let from = resolve_endpoint(index, "from", &edge.from, index_of, issues);
-        let to = resolve_endpoint(index, "to", &edge.to, index_of, issues);
+        let from = resolve_endpoint(index, "from", &edge.from, known, issues);
+        let to = resolve_endpoint(index, "to", &edge.to, known, issues);
         let (Some(from), Some(to)) = (from, to) else {
             continue;
         };
@@ -136,10 +161,10 @@ fn resolve_endpoint(
     index: usize,
     side: &str,
     id: &str,
-    index_of: &HashMap<&str, usize>,
+    known: &KnownNodes<'_>,
     issues: &mut Issues,
 ) -> Option<usize> {
-    let found = index_of.get(id).copied();
+    let found = known.index_of.get(id).copied();
     if found.is_none() {
         issues.push(&format!("/edges/{index}/{side}"), || {
             if id.is_empty() {
@@ -147,9 +172,7 @@ fn resolve_endpoint(
                     "{side} is empty and must be the id of a node; in code, after() follows the node that it connects"
                 );
             }
-            let hint = nearest(id, index_of.keys().copied()).map(did_you_mean);
-            let hint = hint.unwrap_or_default();
-            format!("no node has the id {}{hint}", quote(id))
+            format!("no node has the id {}{}", quote(id), known.hint(id))
         });
     }
     found
@@ -178,6 +201,16 @@ mod tests {
             .map(|(at, detail)| (&**at, &**detail))
             .collect();
         assert_eq!((own, &*issues), (slug, expected));
+    }
+
+    #[test]
+    fn an_edge_that_names_the_type_of_a_node_shows_its_id() {
+        let pipeline = Pipeline::new("p")
+            .node("http_get", "load")
+            .node("summarize", "sum")
+            .after("load");
+        let detail = "no node has the id \"load\", which is the type of the node \"http_get\"; in Rust, node(\"http_get\", \"load\") takes the id first";
+        check(&pipeline, "graph-invalid", &[("/edges/0/from", detail)]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use floret::executor::{Ctx, ExecutorError};
 use floret::testing::{Gate, Step};
-use floret::{ErrorKind, NodeStatus, Pipeline, RunStatus};
+use floret::{Builder, ErrorKind, NodeStatus, Pipeline, RunStatus};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -21,6 +21,7 @@ on_every_backend! {
     a_repeated_key_with_other_parameters_is_refused,
     a_repeated_key_returns_its_run_even_if_the_queue_is_full,
     a_repeated_key_returns_its_run_even_if_the_executor_is_gone,
+    a_node_whose_id_and_type_are_swapped_shows_the_order,
 }
 
 async fn a_triggered_run_is_stored_at_once_with_every_node_pending(store: Store) {
@@ -148,4 +149,16 @@ async fn a_repeated_key_returns_its_run_even_if_the_executor_is_gone(store: Stor
     assert_eq!(repeated.id(), first);
     let refused = host.floret.run("p").key("other").start().await.unwrap_err();
     assert_eq!(refused.slug(), "node-type-unknown");
+}
+
+async fn a_node_whose_id_and_type_are_swapped_shows_the_order(store: Store) {
+    let swapped = Pipeline::new("daily").node("http_get", "orders");
+    let build = |builder: Builder| builder.node("http_get", nothing);
+    let world = World::new(store);
+    let host = world.start_with(build).await;
+    host.floret.pipelines().create(swapped).await.unwrap();
+    let refused = host.floret.run("daily").start().await.unwrap_err();
+    assert_eq!(refused.slug(), "node-type-unknown");
+    let hint = "\"http_get\" is a registered type: in Rust, write node(\"orders\", \"http_get\"), the id first and then the type";
+    assert!(refused.to_string().ends_with(hint), "{refused}");
 }
