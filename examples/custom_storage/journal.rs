@@ -218,6 +218,7 @@ fn finish_node(rows: &mut Rows, id: RunId, finished: FinishedNode) -> Result<()>
     node.finished_at = Some(finished.at);
     node.reused_from = finished.reused_from;
     node.has_dataset = finished.has_dataset;
+    node.unstored = finished.unstored;
     let node = node.clone();
     node_row(rows, id, finished.node_index)?.preview = finished.preview;
     if let Some(reference) = finished.output {

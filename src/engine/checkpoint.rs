@@ -15,7 +15,7 @@ use super::stop_signal::StopSignal;
 use crate::compute::{Compute, is_small};
 use crate::error::{Error, Result, log};
 use crate::limits::Limits;
-use crate::model::{Dataset, NodeIndex, Preview};
+use crate::model::{Dataset, NodeIndex, Preview, UnstoredOutput};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::secret::Mask;
 use crate::storage::{OutputChunk, OutputRef};
@@ -24,7 +24,9 @@ use crate::storage::{OutputChunk, OutputRef};
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     pub(super) preview: Preview,
-    /// `None` when the output is too large to store or contains a secret.
+    /// Why the output is not stored.
+    pub(super) unstored: Option<UnstoredOutput>,
+    /// `None` when the output is not stored.
     pub(super) output: Option<OutputRef>,
     /// The bytes of a small output, which has no chunks.
     pub(super) output_bytes: Option<Bytes>,
@@ -32,8 +34,7 @@ pub(super) struct Checkpoint {
 
 struct Encoded {
     preview: Preview,
-    // `None` as in `Checkpoint::output`.
-    bytes_and_hash: Option<(Bytes, [u8; 32])>,
+    bytes_and_hash: Result<(Bytes, [u8; 32]), UnstoredOutput>,
 }
 
 /// Why an output has no checkpoint.
@@ -63,17 +64,22 @@ pub(super) async fn write(
     )
     .await
     .map_err(CheckpointError::Refused)?;
-    let Some((bytes, hash)) = encoded.bytes_and_hash else {
-        return Ok(Checkpoint {
-            preview: encoded.preview,
-            output: None,
-            output_bytes: None,
-        });
+    let (bytes, hash) = match encoded.bytes_and_hash {
+        Ok(stored) => stored,
+        Err(unstored) => {
+            return Ok(Checkpoint {
+                preview: encoded.preview,
+                unstored: Some(unstored),
+                output: None,
+                output_bytes: None,
+            });
+        }
     };
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if bytes.len() <= limits.inline_output_bytes_max {
         return Ok(Checkpoint {
             preview: encoded.preview,
+            unstored: None,
             output: Some(OutputRef::new(hash, length, 1)),
             output_bytes: Some(bytes),
         });
@@ -81,6 +87,7 @@ pub(super) async fn write(
     let chunk_count = put_chunks(context, node_index, bytes).await?;
     Ok(Checkpoint {
         preview: encoded.preview,
+        unstored: None,
         output: Some(OutputRef::new(hash, length, chunk_count)),
         output_bytes: None,
     })
@@ -123,16 +130,17 @@ async fn encode(
         if redaction::contains_secret(&dataset, &mask) {
             return Ok(Encoded {
                 preview,
-                bytes_and_hash: None,
+                bytes_and_hash: Err(UnstoredOutput::Secret),
             });
         }
         let bytes = dataset.encode()?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let is_storable = length <= limits.output_bytes_max;
-        let bytes_and_hash = is_storable.then(|| {
+        let bytes_and_hash = if length <= limits.output_bytes_max {
             let hash = Sha256::digest(&bytes).into();
-            (Bytes::from(bytes), hash)
-        });
+            Ok((Bytes::from(bytes), hash))
+        } else {
+            Err(UnstoredOutput::TooLarge)
+        };
         Ok(Encoded {
             preview,
             bytes_and_hash,

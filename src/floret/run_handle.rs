@@ -108,11 +108,13 @@ impl RunHandle {
 
     /// Returns the output of a node as rows.
     ///
-    /// A succeeded run keeps the outputs of its last nodes, up to 1 MiB each.
+    /// A succeeded run keeps the outputs of its last nodes, up to 1 MiB each. In a test,
+    /// `testing::memory` keeps them all.
     ///
     /// # Errors
     /// - `NotFound` if the run does not exist or has no such node.
-    /// - `OutputDropped` if the output was not stored or was dropped.
+    /// - `OutputDropped` if there is no output, or if it was not stored or was dropped. The message
+    ///   says why.
     /// - `Invalid` if a row cannot be deserialized as `T`.
     /// - `Unavailable`.
     /// ```

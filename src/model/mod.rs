@@ -49,7 +49,7 @@ pub use id::{
     BackfillId, ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId,
     VariableKey,
 };
-pub use node::{NodeIndex, NodeRun, NodeStatus};
+pub use node::{NodeIndex, NodeRun, NodeStatus, UnstoredOutput};
 pub use page::{Page, PageRequest};
 pub(crate) use params::DATE_PARAM;
 pub use params::Params;

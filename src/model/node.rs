@@ -69,6 +69,16 @@ impl NodeStatus {
     }
 }
 
+/// Why the output of a node that returned one was never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnstoredOutput {
+    /// It is larger than [`Limits::output_bytes_max`](crate::Limits::output_bytes_max).
+    TooLarge,
+    /// It contains a secret that the run has opened.
+    Secret,
+}
+
 /// A node of a run.
 ///
 /// In JSON, fields without a value are absent.
@@ -140,6 +150,9 @@ pub struct NodeRun {
     /// Whether the node returned a dataset, even one without rows, whether or not it is stored.
     #[serde(skip)]
     pub has_dataset: bool,
+    /// Why the output was never stored, or `None` if it was stored or there is none.
+    #[serde(skip)]
+    pub unstored: Option<UnstoredOutput>,
 }
 
 impl NodeRun {
@@ -168,6 +181,7 @@ impl NodeRun {
             reused_from: None,
             output_hash: None,
             has_dataset: false,
+            unstored: None,
         }
     }
 }

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::model::{BackfillId, Level, NodeIndex, NodeStatus, Preview, Profile, RunId, RunStatus};
+use crate::model::{
+    BackfillId, Level, NodeIndex, NodeStatus, Preview, Profile, RunId, RunStatus, UnstoredOutput,
+};
 
 /// A stored output of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct FinishedNode {
     pub reused_from: Option<crate::model::RunId>,
     /// Whether the output is a dataset, stored or not.
     pub has_dataset: bool,
+    /// Why the output is not stored, if it is a dataset and is not.
+    pub unstored: Option<UnstoredOutput>,
     /// The output, if it is stored.
     pub output: Option<OutputRef>,
     /// All bytes of `output`, if they travel with the outcome. `None` if they were written as
@@ -81,6 +85,7 @@ impl FinishedNode {
             error: None,
             reused_from: None,
             has_dataset: false,
+            unstored: None,
             output: None,
             output_bytes: None,
             preview: None,
@@ -229,6 +234,7 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// A finished node:
     /// - A `success` or `failed` node MUST set the run's claim count to 1.
+    /// - `unstored` MUST be returned with the node.
     /// - A `skipped` node with `reused_from` MUST take the inherited output.
     /// - `output_bytes` MUST replace all chunks that were written for the node. Bytes of another
     ///   length than `output` names are no output.

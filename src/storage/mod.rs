@@ -66,7 +66,8 @@ pub use variables::{PutVariable, VariableFilter, Variables};
 
 pub use crate::model::{
     ConnectionFields, InheritedOutput, NodeIndex, OwnerId, Priority, Qualified, Sealed, SearchText,
-    StoredConnection, StoredPipeline, StoredVariable, VariableFields, VariableKey, VariableValue,
+    StoredConnection, StoredPipeline, StoredVariable, UnstoredOutput, VariableFields, VariableKey,
+    VariableValue,
 };
 
 /// A complete backend. Every type that implements the traits of all nouns implements it.

@@ -144,6 +144,55 @@ impl ManualClock {
             .await
     }
 
+    /// Waits until a task sleeps that wakes within `bound`, and advances to the moment when it
+    /// wakes. Returns the step.
+    ///
+    /// A test that expects one sleep passes a bound that is shorter than all others, so that it
+    /// advances to this sleep whatever else waits.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// use floret::testing::{ManualClock, ScriptedExecutor, Step, memory};
+    /// use floret::{Node, Pipeline, RunStatus};
+    ///
+    /// let script = ScriptedExecutor::new();
+    /// script.script("load", [Step::retryable("busy"), Step::nothing()]);
+    /// let clock = ManualClock::new("2024-01-15T06:00:00Z".parse().unwrap());
+    /// let load = Node::new("load", "scripted").retries(1).retry_delay(Duration::from_secs(2));
+    /// let floret = memory()
+    ///     .clock(clock.clock())
+    ///     .executor("scripted", script)
+    ///     .pipeline(Pipeline::new("daily").with(load))
+    ///     .start()
+    ///     .await?;
+    /// let run = floret.run("daily").await?;
+    /// let finished = clock.advance_until(Duration::from_secs(3), run.finished()).await?;
+    /// assert_eq!(finished.run.status, RunStatus::Success);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn advance_within(&self, bound: Duration) -> Duration {
+        let step = self.sleeper_within(bound).await;
+        self.advance(step);
+        step
+    }
+
+    /// Advances from one sleep within `bound` to the next until the future finishes, and returns
+    /// its output. See [`ManualClock::advance_within`].
+    pub async fn advance_until<T>(&self, bound: Duration, future: impl Future<Output = T>) -> T {
+        tokio::pin!(future);
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut future => return output,
+                _ = self.advance_within(bound) => {}
+            }
+        }
+    }
+
     /// Returns the time until the next task wakes, or `None` if no task sleeps.
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {

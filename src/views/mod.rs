@@ -14,6 +14,7 @@ mod finished_runs;
 mod line;
 mod lineage;
 mod logs;
+mod missing_output;
 mod output;
 mod pages;
 mod pipelines;

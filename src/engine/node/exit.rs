@@ -71,6 +71,7 @@ impl NodeTask {
             match checkpoint::write(&self.context, self.node_index, &dataset).await {
                 Ok(checkpoint) => {
                     finished.preview = Some(checkpoint.preview);
+                    finished.unstored = checkpoint.unstored;
                     finished.output = checkpoint.output;
                     finished.output_bytes = checkpoint.output_bytes;
                 }

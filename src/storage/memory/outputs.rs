@@ -63,6 +63,9 @@ fn is_whole(chunks: &[Bytes], output: OutputRef) -> bool {
 impl State {
     /// Deletes the outputs that a finished run does not retain.
     pub(super) fn settle_outputs(&mut self, id: RunId, result_bytes_max: u64) -> Result<()> {
+        if self.options.keeps_outputs {
+            return Ok(());
+        }
         let row = self.run_mut(id)?;
         match row.run.status {
             RunStatus::Success => {

@@ -42,6 +42,7 @@ fn apply_outcome(node: &mut NodeRun, finished: &FinishedNode) {
         error,
         reused_from,
         has_dataset,
+        unstored,
         output: _,
         output_bytes: _,
         preview: _,
@@ -54,6 +55,7 @@ fn apply_outcome(node: &mut NodeRun, finished: &FinishedNode) {
     node.error.clone_from(error);
     node.reused_from = *reused_from;
     node.has_dataset = *has_dataset;
+    node.unstored = *unstored;
 }
 
 /// Makes a node whose attempt was lost `pending` again, so that the next attempt can start.

@@ -87,6 +87,7 @@ impl Tx {
             error,
             reused_from,
             has_dataset,
+            unstored,
             output,
             output_bytes,
             preview: _,
@@ -107,7 +108,7 @@ impl Tx {
                 to_optional_i64(*duration_ms),
                 error,
                 reused_from.as_ref().map(id),
-                has_dataset,
+                values::dataset(*has_dataset, *unstored),
             ],
         )?;
         let has_executed = matches!(status, NodeStatus::Success | NodeStatus::Failed);

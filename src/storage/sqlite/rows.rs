@@ -15,7 +15,7 @@ use super::unreadable::UnreadableRows;
 use super::values::{
     self, backfill_id, date, day, hash, json, millis, node_index, optional_run, optional_time,
     pipeline_id, run_id, tenant, text, time, to_cancel, to_node_status, to_run_status, to_trigger,
-    to_u32, to_u64,
+    to_u32, to_u64, to_unstored,
 };
 use crate::model::{CallerName, NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
 
@@ -182,7 +182,9 @@ pub(super) fn read_node(
     node.queue_ms = row.get::<_, Option<i64>>(5)?.map(to_u64);
     node.started_at = optional_time(row.get(6)?)?;
     node.finished_at = optional_time(row.get(7)?)?;
-    node.has_dataset = row.get::<_, i64>(8)? != 0;
+    let dataset = row.get::<_, i64>(8)?;
+    node.has_dataset = dataset != 0;
+    node.unstored = to_unstored(dataset);
     node.reused_from = optional_run(row.get(9)?)?;
     node.error = row.get(10)?;
     let output_hash = row

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::store_error::StoreError;
 use crate::model::{
     BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority,
-    RunId, RunStatus, TenantId, Trigger,
+    RunId, RunStatus, TenantId, Trigger, UnstoredOutput,
 };
 
 /// Converts a count for a column. A larger count becomes the greatest value.
@@ -118,6 +118,25 @@ pub(super) fn to_run_status(value: i64) -> Result<RunStatus, StoreError> {
         3 => Ok(RunStatus::Failed),
         4 => Ok(RunStatus::Cancelled),
         other => Err(StoreError::unreadable("a run's status", other)),
+    }
+}
+
+/// Returns the value of the column `has_dataset`, which is not 0 if the node returned a dataset.
+pub(super) const fn dataset(has_dataset: bool, unstored: Option<UnstoredOutput>) -> i64 {
+    match (has_dataset, unstored) {
+        (false, _) => 0,
+        (true, None) => 1,
+        (true, Some(UnstoredOutput::TooLarge)) => 2,
+        (true, Some(UnstoredOutput::Secret)) => 3,
+    }
+}
+
+/// Returns why an output was never stored. A store of an older version does not say it.
+pub(super) const fn to_unstored(value: i64) -> Option<UnstoredOutput> {
+    match value {
+        2 => Some(UnstoredOutput::TooLarge),
+        3 => Some(UnstoredOutput::Secret),
+        _ => None,
     }
 }
 

@@ -129,6 +129,7 @@ macro_rules! execution_contract {
                 a_poisoned_run_keeps_its_outputs,
                 a_cancelled_run_drops_its_outputs,
                 outputs_survive_a_crash,
+                the_reason_why_an_output_is_not_stored_is_returned,
                 an_output_of_another_tenant_is_hidden,
                 an_unexecuted_node_has_no_output,
             ],

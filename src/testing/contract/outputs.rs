@@ -9,7 +9,9 @@ use super::fixtures::{
 };
 use crate::error::ErrorKind::{NotFound, RunFinished, StaleEpoch};
 use crate::model::{Cancel, NodeStatus, RunStatus};
-use crate::storage::{CancelRequest, Entry, OutputChunk, OutputRef, Storage};
+use crate::storage::{
+    CancelRequest, Entry, FinishedNode, OutputChunk, OutputRef, Storage, UnstoredOutput,
+};
 
 /// An output MUST be returned as its chunks in order, with the hash that it was stored with.
 pub async fn an_output_is_returned_whole(storage: &dyn Storage) {
@@ -263,6 +265,28 @@ pub async fn outputs_survive_a_crash(storage: &dyn Storage) {
     let expected = [&b"one"[..], b"four", b"seven"].map(|bytes| Some(hash(bytes)));
     assert!(hashes.eq(expected));
     assert_eq!(stored_outputs(storage, &driver).await, [true; 3]);
+}
+
+/// Why an output was never stored MUST be returned with its node.
+pub async fn the_reason_why_an_output_is_not_stored_is_returned(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    let reasons = [
+        None,
+        Some(UnstoredOutput::TooLarge),
+        Some(UnstoredOutput::Secret),
+    ];
+    for (node_index, unstored) in (0..).zip(reasons) {
+        let mut node = FinishedNode::new(node_index, NodeStatus::Success, at(40));
+        node.attempt = Some(1);
+        node.has_dataset = true;
+        node.unstored = unstored;
+        let finished = Entry::NodeFinished(Box::new(node));
+        driver
+            .append(storage, [node_started(node_index, 1), finished])
+            .await;
+        let row = read_node(storage, driver.run, node_index).await;
+        assert_eq!((row.has_dataset, row.unstored), (true, unstored));
+    }
 }
 
 /// An output of another tenant MUST look absent.

@@ -213,9 +213,7 @@ impl World {
     ///
     /// Returns the step.
     pub(crate) async fn advance_within(&self, bound: Duration) -> Duration {
-        let step = self.clock.sleeper_within(bound).await;
-        self.clock.advance(step);
-        step
+        self.clock.advance_within(bound).await
     }
 
     /// Advances the clock from one sleeper within `bound` to the next until the future finishes.
@@ -224,14 +222,7 @@ impl World {
         bound: Duration,
         future: impl Future<Output = T>,
     ) -> T {
-        tokio::pin!(future);
-        loop {
-            tokio::select! {
-                biased;
-                output = &mut future => return output,
-                _ = self.advance_within(bound) => {}
-            }
-        }
+        self.clock.advance_until(bound, future).await
     }
 
     /// Returns how often each node was called.
