@@ -99,24 +99,23 @@ fn drop_outputs(rows: &mut Rows, run: &Run, result_bytes_max: u64) -> Result<()>
     Ok(())
 }
 
-/// Returns the outputs of the last nodes that are small enough to be stored.
+/// Returns the outputs that a successful run keeps: those of nodes that ask for it, and of its last
+/// nodes if they are small enough.
 fn results(rows: &Rows, run: &Run, bytes_max: u64) -> Result<BTreeSet<(RunId, NodeIndex)>> {
     let node_indexes = rows.node_indexes(run)?;
     let Some(row) = rows.runs.get(&run.id) else {
         return Ok(BTreeSet::new());
     };
-    let last = row
-        .nodes
-        .keys()
-        .filter(|node_index| node_indexes.is_last(**node_index));
     let is_small = |key: &(RunId, NodeIndex)| {
         let reference = rows.outputs.get(key).and_then(|output| output.reference);
         reference.is_some_and(|reference| reference.length <= bytes_max)
     };
-    Ok(last
-        .map(|node_index| rows.source(row, *node_index))
-        .filter(is_small)
-        .collect())
+    let kept = row.nodes.keys().filter_map(|node_index| {
+        let source = rows.source(row, *node_index);
+        let is_result = node_indexes.is_last(*node_index) && is_small(&source);
+        (is_result || node_indexes.keeps_output(*node_index)).then_some(source)
+    });
+    Ok(kept.collect())
 }
 
 /// Counts the outcome of a run in its backfill.

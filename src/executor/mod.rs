@@ -131,7 +131,7 @@ pub trait Executor: Send + Sync + 'static {
     /// Returns the keys of a config that this executor reads, or `None` if it may read any key.
     ///
     /// Floret warns of every other key of a config when a pipeline is saved or validated. The keys
-    /// that the engine reads (`max_retries`, `retry_delay`, `timeout`) are not part of the list.
+    /// that the engine reads, such as `max_retries`, are not part of the list.
     fn config_keys(&self) -> Option<&[&str]> {
         None
     }

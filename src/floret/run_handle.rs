@@ -108,8 +108,9 @@ impl RunHandle {
 
     /// Returns the output of a node as rows.
     ///
-    /// A succeeded run keeps the outputs of its last nodes, up to 1 MiB each. In a test,
-    /// `testing::memory` keeps them all.
+    /// A succeeded run keeps the outputs of its last nodes, up to 1 MiB each, and those of nodes
+    /// with [`Node::keep_output`](crate::Node::keep_output). In a test, `testing::memory` keeps
+    /// them all.
     ///
     /// # Errors
     /// - `NotFound` if the run does not exist or has no such node.

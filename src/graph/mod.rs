@@ -45,6 +45,7 @@ impl fmt::Debug for Graph {
 struct GraphNode {
     id: NodeId,
     declared: usize,
+    keeps_output: bool,
     /// In edge order. An executor receives its inputs in this order.
     upstream: Vec<NodeIndex>,
     /// In the order of the node indexes.
@@ -82,6 +83,7 @@ impl Graph {
             .map(|declared| GraphNode {
                 id: links.ids[*declared].clone(),
                 declared: *declared,
+                keeps_output: pipeline.nodes[*declared].keeps_output(),
                 upstream: Vec::new(),
                 downstream: Vec::new(),
             })
@@ -143,6 +145,21 @@ impl Graph {
     /// the run.
     pub(crate) fn is_leaf(&self, node_index: NodeIndex) -> bool {
         self.downstream(node_index).is_empty()
+    }
+
+    /// Returns whether a succeeded run keeps the output of the node, if it has this many bytes.
+    pub(crate) fn retains_output(
+        &self,
+        node_index: NodeIndex,
+        length: u64,
+        result_bytes_max: u64,
+    ) -> bool {
+        self.keeps_output(node_index) || (self.is_leaf(node_index) && length <= result_bytes_max)
+    }
+
+    /// Returns whether a succeeded run keeps the output of the node, whatever its size.
+    pub(crate) fn keeps_output(&self, node_index: NodeIndex) -> bool {
+        self.node(node_index).is_some_and(|node| node.keeps_output)
     }
 
     fn node(&self, node_index: NodeIndex) -> Option<&GraphNode> {

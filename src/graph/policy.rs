@@ -13,8 +13,8 @@ use super::issues::Issues;
 use crate::error::Issue;
 use crate::model::Node;
 use crate::model::engine_keys::{
-    DELAY_DEFAULT, DELAY_MS_MAX, MAX_RETRIES, RETRIES_MAX, RETRY_DELAY, TIMEOUT, TIMEOUT_MAX,
-    TIMEOUT_MIN, TIMEOUT_RANGE,
+    DELAY_DEFAULT, DELAY_MS_MAX, KEEP_OUTPUT, MAX_RETRIES, RETRIES_MAX, RETRY_DELAY, TIMEOUT,
+    TIMEOUT_MAX, TIMEOUT_MIN, TIMEOUT_RANGE,
 };
 
 /// How often the engine retries a node, and how long one attempt may take.
@@ -78,6 +78,18 @@ impl RetryPolicy {
     }
 }
 
+/// Checks whether the output of a node is to be kept. `Graph` reads it.
+pub(super) fn check_keep_output(config: &Map<String, Value>, at: &str, issues: &mut Issues) {
+    read_key(
+        config,
+        at,
+        KEEP_OUTPUT,
+        "true or false",
+        issues,
+        Value::as_bool,
+    );
+}
+
 /// Returns whether a timeout is in its range.
 pub(super) fn is_timeout_in_range(timeout: Duration) -> bool {
     (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout)
@@ -119,7 +131,12 @@ mod tests {
     fn the_list_of_keys_has_every_key_that_is_read() {
         for key in CONFIG_KEYS {
             let node = Node::new("a", "x").config(key, Value::Null);
-            assert!(RetryPolicy::for_node(&node).is_err(), "{key}");
+            let mut issues = Issues::default();
+            RetryPolicy::read(&node.config, "/config", &mut issues);
+            check_keep_output(&node.config, "/config", &mut issues);
+            let at = IssueLocation::Pointer(format!("/config/{key}"));
+            let issues = issues.into_vec();
+            assert_eq!((issues.len(), &issues[0].location), (1, &at));
         }
         let RetryPolicy {
             max_retries: _,

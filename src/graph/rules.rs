@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::issues::Issues;
 use super::params::parse_date;
-use super::policy::{RetryPolicy, is_timeout_in_range};
+use super::policy::{self, RetryPolicy, is_timeout_in_range};
 use crate::cron::{self, Schedule};
 use crate::error::{quote, reference_token};
 use crate::json;
@@ -122,6 +122,7 @@ impl Rules<'_> {
         }
         let config_at = format!("{at}/config");
         RetryPolicy::read(config, &config_at, self.issues);
+        policy::check_keep_output(config, &config_at, self.issues);
         self.depth(&config_at, config, 4);
         self.extra(&at, extra, &NODE_FIELDS, 3);
     }

@@ -38,8 +38,11 @@ pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
 /// The values from [`TIMEOUT_MIN`] to [`TIMEOUT_MAX`].
 pub(crate) const TIMEOUT_RANGE: &str = "a number of seconds from 0.001 to 31536000";
 
+/// Whether a succeeded run keeps the output of the node. `false` without the key.
+pub(crate) const KEEP_OUTPUT: &str = "keep_output";
+
 /// The keys of a node's config that the engine reads.
-pub(crate) const CONFIG_KEYS: [&str; 3] = [MAX_RETRIES, RETRY_DELAY, TIMEOUT];
+pub(crate) const CONFIG_KEYS: [&str; 4] = [MAX_RETRIES, RETRY_DELAY, TIMEOUT, KEEP_OUTPUT];
 
 /// The keys of the config that the engine reads, whatever the node type is.
 impl Node {
@@ -98,5 +101,50 @@ impl Node {
     pub fn timeout(self, timeout: Duration) -> Self {
         let seconds = seconds::to_number(timeout);
         self.config(TIMEOUT, Value::Number(seconds))
+    }
+
+    /// Keeps the output of the node after its run has succeeded, until the run is purged. Without
+    /// it, a succeeded run keeps the outputs of its last nodes only, up to 1 MiB each
+    /// (`Limits::result_bytes_max`).
+    ///
+    /// The size has no other limit than that of every stored output (`Limits::output_bytes_max`,
+    /// 16 MiB). An output that contains a secret is not stored. The config has `true` as
+    /// `keep_output`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// use floret::executor::{Ctx, ExecutorError};
+    /// use floret::{Floret, Node, Pipeline, storage::MemoryStorage};
+    /// use serde_json::{Value, json};
+    ///
+    /// async fn load(_: Ctx) -> Result<Vec<Value>, ExecutorError> {
+    ///     Ok(vec![json!({"id": 7})])
+    /// }
+    /// async fn save(_: Ctx, _: Vec<Value>) -> Result<(), ExecutorError> {
+    ///     Ok(())
+    /// }
+    /// let load_node = Node::new("load", "load").keep_output();
+    /// let daily = Pipeline::new("daily").with(load_node).node("save", "save").after("load");
+    /// let floret = Floret::builder(MemoryStorage::default())
+    ///     .node("load", load)
+    ///     .sink("save", save)
+    ///     .pipeline(daily)
+    ///     .start()
+    ///     .await?;
+    /// let run = floret.run("daily").await?;
+    /// run.finished().await?;
+    /// assert_eq!(run.output::<Value>("load").await?, [json!({"id": 7})]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn keep_output(self) -> Self {
+        self.config(KEEP_OUTPUT, true)
+    }
+
+    /// Returns whether a succeeded run keeps the output of the node.
+    pub(crate) fn keeps_output(&self) -> bool {
+        self.config.get(KEEP_OUTPUT).and_then(Value::as_bool) == Some(true)
     }
 }

@@ -243,7 +243,9 @@ pub trait Journal: Send + Sync + 'static {
     /// - With `failed` or `cancelled`, its unfinished nodes MUST finish with it, as
     ///   [`RunStatus::unstarted_node`] says.
     /// - With `success`, the outputs of its whole chain MUST be deleted, except those of this run's
-    ///   nodes that have no downstream node and at most `result_bytes_max` bytes.
+    ///   nodes that have no downstream node and at most `result_bytes_max` bytes, and those of its
+    ///   nodes that keep their output
+    ///   ([`NodeIndexes::keeps_output`](super::NodeIndexes::keeps_output)).
     /// - With `failed`, the run MUST retain its outputs. So MUST a `cancelled` resume.
     /// - With `cancelled`, a run that is not a resume MUST lose its outputs.
     /// - If its failure reaches `max_failures` of its backfill, all other unfinished runs of the

@@ -17,6 +17,7 @@ use crate::model::{NodeId, NodeIndex, Pipeline};
 /// assert_eq!(node_indexes.id(1)?.as_str(), "save");
 /// assert_eq!(node_indexes.find("load"), Some(0));
 /// assert!(node_indexes.is_last(1) && !node_indexes.is_last(0));
+/// assert!(!node_indexes.keeps_output(0));
 /// # Ok(())
 /// # }
 /// ```
@@ -49,6 +50,13 @@ impl NodeIndexes {
     #[must_use]
     pub fn find(&self, node: &str) -> Option<NodeIndex> {
         self.0.node_index(node)
+    }
+
+    /// Returns whether a run that succeeds keeps the output of a node, last or not and
+    /// whatever its size ([`Node::keep_output`](crate::Node::keep_output)).
+    #[must_use]
+    pub fn keeps_output(&self, node_index: NodeIndex) -> bool {
+        self.0.keeps_output(node_index)
     }
 
     /// Returns whether a node has no downstream node, in which case its output is a result of the

@@ -40,8 +40,11 @@ impl Views {
             RunStatus::Failed | RunStatus::Cancelled => self.has_recovered(&detail, scope).await?,
             RunStatus::Pending | RunStatus::Running | RunStatus::Success => false,
         };
-        let is_last = Graph::new(&detail.definition)?.is_leaf(node_index);
-        Ok(dropped(&detail, is_last, has_recovered).to_owned())
+        let graph = Graph::new(&detail.definition)?;
+        if detail.run.status == RunStatus::Success && !graph.keeps_output(node_index) {
+            return Ok(dropped_by_success(graph.is_leaf(node_index)).to_owned());
+        }
+        Ok(dropped(&detail, has_recovered).to_owned())
     }
 
     /// Returns why the run that executed a node stored no output of it.
@@ -98,23 +101,27 @@ const fn never_stored(unstored: UnstoredOutput) -> &'static str {
     }
 }
 
-/// Returns why an output that was stored is not there.
-const fn dropped(detail: &RunDetail, is_last: bool, has_recovered: bool) -> &'static str {
+const fn dropped_by_success(is_last: bool) -> &'static str {
+    if is_last {
+        "was dropped when the run succeeded: it is larger than the limit result_bytes_max; Node::keep_output keeps it"
+    } else {
+        "was dropped when the run succeeded, which keeps only the outputs of its last nodes; Node::keep_output keeps it"
+    }
+}
+
+/// Returns why an output that was stored, and that a success keeps, is not there.
+const fn dropped(detail: &RunDetail, has_recovered: bool) -> &'static str {
     match detail.run.status {
-        RunStatus::Success if is_last => {
-            "was dropped when the run succeeded: it is larger than the limit result_bytes_max"
-        }
-        RunStatus::Success => {
-            "was dropped when the run succeeded, which keeps only the outputs of its last nodes"
-        }
         RunStatus::Failed | RunStatus::Cancelled if has_recovered => {
             "was dropped when a resume of the run succeeded"
         }
         RunStatus::Cancelled if detail.run.resumed_from.is_none() => {
             "was dropped when the run was cancelled"
         }
-        RunStatus::Pending | RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled => {
-            "is missing in storage"
-        }
+        RunStatus::Pending
+        | RunStatus::Running
+        | RunStatus::Success
+        | RunStatus::Failed
+        | RunStatus::Cancelled => "is missing in storage",
     }
 }

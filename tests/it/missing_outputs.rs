@@ -28,8 +28,7 @@ async fn assert_missing(run: &RunHandle, node: &str, reason: &str) {
     assert_eq!(refused.to_string(), expected);
 }
 
-const DROPPED: &str =
-    "was dropped when the run succeeded, which keeps only the outputs of its last nodes";
+const DROPPED: &str = "was dropped when the run succeeded, which keeps only the outputs of its last nodes; Node::keep_output keeps it";
 const TOO_LARGE: &str = "was never stored: it is larger than the limit output_bytes_max";
 
 fn world(store: Store) -> World {
@@ -45,7 +44,7 @@ async fn an_output_that_a_success_drops_is_said_to_be_dropped(store: Store) {
     let run = host.trigger("p").await;
     run.finished().await.unwrap();
     assert_missing(&run, "load", DROPPED).await;
-    let reason = "was dropped when the run succeeded: it is larger than the limit result_bytes_max";
+    let reason = "was dropped when the run succeeded: it is larger than the limit result_bytes_max; Node::keep_output keeps it";
     assert_missing(&run, "save", reason).await;
 }
 

@@ -1,18 +1,22 @@
 //! Outputs: which node outputs a finished run retains, and how a host reads them.
 
+use std::time::Duration;
+
 use floret::storage::Runs;
 use floret::testing::{Method, Step};
-use floret::{ErrorKind, NodeId, RunStatus, Scope};
+use floret::{ErrorKind, NodeId, Pipeline, RunStatus, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::harness::{Store, World, chain};
+use crate::harness::{STEP, Store, World, chain, step};
 
 on_every_backend! {
     a_host_reads_the_last_output_as_its_own_row_type,
     reading_a_dropped_output_is_refused,
     a_failed_run_retains_the_outputs_of_its_succeeded_nodes,
     an_output_above_the_size_limit_is_dropped,
+    a_node_that_keeps_its_output_keeps_it_after_a_success_until_the_purge,
+    a_node_that_keeps_its_output_keeps_it_after_a_resume,
     reading_the_output_of_a_node_that_returned_nothing_is_refused,
     reading_rows_as_the_wrong_type_is_refused,
     previews_and_profiles_are_stored_before_the_run_finishes,
@@ -85,6 +89,45 @@ async fn an_output_above_the_size_limit_is_dropped(store: Store) {
     run.finished().await.unwrap();
     let refused = run.output::<Total>("sum").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::OutputDropped);
+}
+
+/// A pipeline load → clean → sum in which `load` and `sum` keep their outputs.
+fn keeping() -> Pipeline {
+    let daily = Pipeline::new("daily")
+        .with(step("load").keep_output())
+        .node("clean", STEP);
+    let daily = daily.after("load").with(step("sum").keep_output());
+    daily.after("clean")
+}
+
+async fn a_node_that_keeps_its_output_keeps_it_after_a_success_until_the_purge(store: Store) {
+    let mut world = world(store).pipeline(keeping());
+    world.limits.result_bytes_max = 16;
+    let host = world.start().await;
+    let run = host.trigger("daily").await;
+    run.finished().await.unwrap();
+    for (node, is_kept) in [("load", true), ("clean", false), ("sum", true)] {
+        let rows = run.output::<Total>(node).await;
+        assert_eq!(rows.map(|rows| rows.len()).ok(), is_kept.then_some(2));
+    }
+    world.clock.advance(Duration::from_secs(2 * 86_400));
+    assert_eq!(host.floret.system().purge().days(1).await.unwrap(), 1);
+    let gone = run.output::<Total>("load").await.unwrap_err();
+    assert_eq!(gone.slug(), "run-not-found");
+}
+
+async fn a_node_that_keeps_its_output_keeps_it_after_a_resume(store: Store) {
+    let world = world(store).pipeline(keeping());
+    let steps = [Step::permanent("broken"), Step::pass_on()];
+    world.script.script("clean", steps);
+    let host = world.start().await;
+    let failed = host.trigger("daily").await;
+    failed.finished().await.unwrap();
+    let resumed = failed.resume().await.unwrap();
+    let finished = resumed.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
+    assert_eq!(resumed.output::<Total>("load").await.unwrap().len(), 2);
+    assert_eq!(world.calls()["load"], 1);
 }
 
 async fn reading_the_output_of_a_node_that_returned_nothing_is_refused(store: Store) {

@@ -218,6 +218,9 @@ fn variant_of(id: &str, variant: u8) -> Pipeline {
     pipeline.tags = vec![["even", "odd"][usize::from(variant % 2)].to_owned()];
     pipeline.max_concurrent_runs = (variant == 3).then_some(1);
     pipeline.schedule = (variant != 2).then(|| "@hourly".to_owned());
+    if variant == 2 {
+        pipeline.nodes[0] = pipeline.nodes[0].clone().keep_output();
+    }
     if variant == 3 {
         pipeline = pipeline.overlap(crate::model::Overlap::Skip);
     }

@@ -71,7 +71,7 @@ impl State {
             RunStatus::Success => {
                 let graph = &row.version.graph;
                 row.outputs.retain(|node_index, held| {
-                    graph.is_leaf(*node_index) && held.output.length <= result_bytes_max
+                    graph.retains_output(*node_index, held.output.length, result_bytes_max)
                 });
                 let first = row.run.first_run;
                 for other in self.index.chain(first).filter(|other| *other != id) {

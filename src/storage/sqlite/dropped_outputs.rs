@@ -26,7 +26,8 @@ impl Tx {
             RunStatus::Cancelled => self.drop_outputs(key, |_, _| false),
             RunStatus::Success => {
                 let is_result = |node_index, length| {
-                    definition.graph.downstream(node_index).is_empty() && length <= result_bytes_max
+                    let graph = &definition.graph;
+                    graph.retains_output(node_index, length, result_bytes_max)
                 };
                 self.drop_outputs(key, is_result)?;
                 self.drop_chain_outputs(key, run)

@@ -6,6 +6,7 @@ use super::fixtures::{
     Driver, at, claim, claim_one, create, hash, node_finished, node_reused, node_started,
     purge_all, read_node, read_output, resume, run_finished, run_id, started_run,
 };
+use super::outputs::save_keeping;
 use crate::model::{Cancel, InheritedOutput, NodeIndex, NodeStatus, RunId, RunStatus};
 use crate::storage::{CancelRequest, Storage};
 
@@ -107,6 +108,22 @@ pub async fn a_failed_or_cancelled_resume_keeps_its_inherited_outputs(storage: &
         .await;
     assert_eq!(read_output(storage, third.run, 0).await.unwrap(), b"one");
     assert_eq!(read_output(storage, old, 0).await.unwrap(), b"one");
+}
+
+/// A resume that succeeds MUST keep an inherited output of a node that keeps it, even if the run
+/// that wrote it is purged.
+pub async fn a_success_keeps_an_inherited_output_of_a_node_that_keeps_it(storage: &dyn Storage) {
+    save_keeping(storage, &[0]).await;
+    let old = failed_run(storage).await;
+    let mut new = claimed_resume(storage, 2, old).await;
+    new.append(storage, [node_reused(0, old), node_reused(1, old)])
+        .await;
+    new.succeed(storage, 2, b"seven").await;
+    assert_eq!(purge_all(storage).await, 1);
+    new.append(storage, [run_finished(2, RunStatus::Success)])
+        .await;
+    assert_eq!(read_output(storage, new.run, 0).await.unwrap(), b"one");
+    assert_eq!(read_output(storage, new.run, 1).await, None);
 }
 
 /// A success MUST drop all outputs of its chain but its own result.

@@ -2,10 +2,12 @@
 //!
 //! `inheritance` covers inherited outputs.
 
+use std::sync::Arc;
+
 use super::fixtures::{
-    Driver, assert_kind, at, claim, claim_one, hash, node_finished, node_started, node_succeeded,
-    node_succeeded_with, output_ref, pending_run, read_node, read_output, run_finished, run_id,
-    save_for, scope, started_run, with_bytes,
+    Driver, assert_kind, at, claim, claim_one, definition, hash, node_finished, node_started,
+    node_succeeded, node_succeeded_with, output_ref, pending_run, purge_all, put, read_node,
+    read_output, run_finished, run_id, save_for, scope, started_run, with_bytes,
 };
 use crate::error::ErrorKind::{NotFound, RunFinished, StaleEpoch};
 use crate::model::{Cancel, NodeStatus, RunStatus};
@@ -225,6 +227,29 @@ pub async fn a_success_keeps_only_its_result(storage: &dyn Storage) {
             [false, false, is_stored]
         );
     }
+}
+
+/// Saves [`definition`] as `daily`, in which these nodes keep their outputs.
+pub(super) async fn save_keeping(storage: &dyn Storage, nodes: &[usize]) {
+    let mut definition = definition("daily");
+    for node in nodes {
+        definition.nodes[*node] = definition.nodes[*node].clone().keep_output();
+    }
+    let mut put = put("daily");
+    put.definition = Arc::new(definition);
+    storage.put_pipeline(put).await.unwrap();
+}
+
+/// A successful run MUST keep the output of a node that keeps it, whatever its size, until a purge.
+pub async fn a_success_keeps_the_output_of_a_node_that_keeps_it(storage: &dyn Storage) {
+    save_keeping(storage, &[0, 2]).await;
+    let driver = with_three_outputs(storage, 1).await;
+    let mut append = driver.next_append([run_finished(1, RunStatus::Success)]);
+    append.result_bytes_max = 1;
+    storage.append(append).await.unwrap();
+    assert_eq!(stored_outputs(storage, &driver).await, [true, false, true]);
+    assert_eq!(purge_all(storage).await, 1);
+    assert_eq!(read_output(storage, driver.run, 0).await, None);
 }
 
 /// A failed run MUST keep its outputs.

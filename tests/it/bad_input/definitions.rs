@@ -143,6 +143,7 @@ fn fields() -> Vec<(&'static str, Value, &'static str)> {
     let node =
         |key: &str, value: Value| json!([{"id": "a", "type": "any", "config": {key: value}}]);
     let (retries, delay) = ("nodes/0/config/max_retries", "nodes/0/config/retry_delay");
+    let keep = "nodes/0/config/keep_output";
     let timeout = "nodes/0/config/timeout";
     vec![
         ("name", json!(""), "name"),
@@ -175,6 +176,7 @@ fn fields() -> Vec<(&'static str, Value, &'static str)> {
         ("nodes", node("max_retries", json!(-1)), retries),
         ("nodes", node("max_retries", json!(1.5)), retries),
         ("nodes", node("max_retries", json!(u64::MAX)), retries),
+        ("nodes", node("keep_output", json!("yes")), keep),
         ("nodes", node("retry_delay", json!(-1)), delay),
         ("nodes", node("retry_delay", json!(1e300)), delay),
         ("nodes", node("retry_delay", json!(u64::MAX)), delay),
