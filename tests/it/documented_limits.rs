@@ -58,6 +58,31 @@ fn check_table(path: &str, heading: &str, expected: &[String]) {
     }
 }
 
+/// Returns the version that a manifest asks for of a dependency.
+fn version(manifest: &str, name: &str) -> String {
+    let manifest = page(manifest);
+    let mut lines = manifest.lines();
+    let line = lines.find(|line| line.starts_with(&format!("{name} = ")));
+    let (_, rest) = line.unwrap().split_once("version = \"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_readme_names_the_sql_crates_that_the_manifests_ask_for() {
+    let range = version("Cargo.toml", "rusqlite");
+    let range = range.strip_prefix(">=0.").unwrap();
+    let (first, below) = range.split_once(", <0.").unwrap();
+    let last = below.parse::<u64>().unwrap() - 1;
+    let readme = page("README.md");
+    let sqlx = version("tests/hosts/sqlx/Cargo.toml", "sqlx");
+    for row in [
+        format!("| `rusqlite` | 0.{first} to 0.{last} |"),
+        format!("| `sqlx` | {sqlx} |"),
+    ] {
+        assert!(readme.contains(&row), "{row}");
+    }
+}
+
 #[test]
 fn the_readme_gives_the_default_limits() {
     let limits = Limits::default();
