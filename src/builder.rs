@@ -76,8 +76,6 @@ pub struct Builder {
     twice: Vec<String>,
     notifiers_twice: Vec<String>,
     states: States,
-    /// The node types that a test replaces although no executor was registered for them.
-    replaced_unknown: Vec<String>,
 }
 
 impl Builder {
@@ -95,7 +93,6 @@ impl Builder {
             twice: Vec::new(),
             notifiers_twice: Vec::new(),
             states: States::default(),
-            replaced_unknown: Vec::new(),
         }
     }
 
@@ -300,12 +297,7 @@ impl Builder {
         kind: String,
         replace: impl FnOnce(Arc<dyn Executor>) -> Arc<dyn Executor>,
     ) -> Self {
-        match self.registry.get(&kind, None).map(Arc::clone) {
-            Some(original) => {
-                self.registry.insert(kind, replace(original));
-            }
-            None => self.replaced_unknown.push(kind),
-        }
+        self.registry.replace(kind, replace);
         self
     }
 
@@ -486,7 +478,6 @@ impl Builder {
             twice: _,
             notifiers_twice: _,
             states: _,
-            replaced_unknown: _,
             retention,
             only_these_pipelines: _,
         } = self;
@@ -539,8 +530,7 @@ impl Builder {
         refuse(&self.twice, Problem::NodeTypeTwice, "node type")?;
         refuse(&self.notifiers_twice, Problem::NotifierTwice, "notifier")?;
         self.states.check()?;
-        self.registry.check_restrictions()?;
-        refuse_unknown_replacements(&self.replaced_unknown)
+        self.registry.check_names()
     }
 
     fn scheduled(&self) -> ScheduledPipelines {
@@ -550,20 +540,6 @@ impl Builder {
         let key = |pipeline: &Pipeline| (pipeline.tenant.clone(), pipeline.id.clone());
         ScheduledPipelines::Only(Arc::new(self.pipelines.iter().map(key).collect()))
     }
-}
-
-/// Refuses replacements of node types that are not registered: a mistyped name would leave a test
-/// its own executor.
-fn refuse_unknown_replacements(kinds: &[String]) -> Result<()> {
-    let issue = |kind: &String| {
-        let detail = format!("replace names the node type {kind}, which is not registered");
-        Issue::parameter(kind, detail)
-    };
-    let issues: Vec<_> = kinds.iter().map(issue).collect();
-    if issues.is_empty() {
-        return Ok(());
-    }
-    Err(Error::invalid(Problem::NodeTypeUnknown, issues))
 }
 
 /// Refuses names that were registered more than once.

@@ -16,6 +16,8 @@ pub struct Registry {
     executors: BTreeMap<String, Registered>,
     // The types that are not open to every tenant.
     tenants: BTreeMap<String, BTreeSet<TenantId>>,
+    // The calls of a builder that named a type without an executor, and these types.
+    unknown: Vec<(&'static str, String)>,
 }
 
 #[derive(Clone)]
@@ -130,19 +132,36 @@ impl Registry {
         kinds.filter(move |kind| !self.is_closed(kind, tenant))
     }
 
-    /// Checks that an executor is registered for each restricted type. A mistyped name would leave
-    /// the type open.
+    /// Replaces the executor of a registered node type by what `replace` makes of it. Another name
+    /// is noted for [`Registry::check_names`].
+    #[cfg(feature = "testing")]
+    pub(crate) fn replace(
+        &mut self,
+        kind: String,
+        replace: impl FnOnce(Arc<dyn Executor>) -> Arc<dyn Executor>,
+    ) {
+        match self.get(&kind, None).map(Arc::clone) {
+            Some(original) => {
+                self.insert(kind, replace(original));
+            }
+            None => self.unknown.push(("replace", kind)),
+        }
+    }
+
+    /// Refuses calls that name node types without an executor: a mistyped name would leave a type
+    /// open to every tenant, or a test with the executor of the host.
     ///
     /// # Errors
-    /// `Invalid` (`node-type-unknown`) with every other type.
-    pub(crate) fn check_restrictions(&self) -> Result<()> {
-        let issue = |kind: &String| {
-            let detail = format!("for_tenants names the node type {kind}, which is not registered");
+    /// `Invalid` (`node-type-unknown`) with every such type.
+    pub(crate) fn check_names(&self) -> Result<()> {
+        let issue = |(call, kind): (&str, &String)| {
+            let detail = format!("{call} names the node type {kind}, which is not registered");
             Issue::parameter(kind.clone(), detail)
         };
-        let restricted = self.tenants.keys();
-        let unknown = restricted.filter(|kind| !self.executors.contains_key(*kind));
-        let unknown: Vec<_> = unknown.map(issue).collect();
+        let restricted = self.tenants.keys().map(|kind| ("for_tenants", kind));
+        let restricted = restricted.filter(|(_, kind)| !self.executors.contains_key(*kind));
+        let others = self.unknown.iter().map(|(call, kind)| (*call, kind));
+        let unknown: Vec<_> = restricted.chain(others).map(issue).collect();
         if unknown.is_empty() {
             return Ok(());
         }

@@ -84,6 +84,14 @@ impl Executor for Replacement {
         self.original.config_keys()
     }
 
+    fn input_count(&self) -> Option<usize> {
+        self.original.input_count()
+    }
+
+    fn config_schema(&self) -> Option<Value> {
+        self.original.config_schema()
+    }
+
     fn warnings(&self, config: &Map<String, Value>) -> Vec<Issue> {
         self.original.warnings(config)
     }
