@@ -37,7 +37,8 @@ pub trait NodeArgument: Sized + Send + 'static {
     fn declare(_: &mut Needs) {}
 
     #[doc(hidden)]
-    fn take(call: &mut PendingCall) -> impl Future<Output = Result<Self, ExecutorError>> + Send;
+    fn take(call: &mut PendingCall<'_>)
+    -> impl Future<Output = Result<Self, ExecutorError>> + Send;
 }
 
 /// The arguments of a node function: a tuple of one to eight [`NodeArgument`]s in any order, with
@@ -95,24 +96,26 @@ impl Uses {
 
 /// A call whose parts become arguments.
 #[doc(hidden)]
-pub struct PendingCall {
+pub struct PendingCall<'a> {
     /// `None` once the last argument that has it was taken.
     ctx: Option<Ctx>,
     inputs: Vec<Input>,
     /// What the arguments use that are still to be taken. Its inputs never change.
     uses: Uses,
-    states: States,
+    states: &'a States,
+    /// The types of the configs that are still to be taken.
+    config_types: std::slice::Iter<'a, ConfigType>,
     conversion: Conversion,
 }
 
-impl fmt::Debug for PendingCall {
+impl fmt::Debug for PendingCall<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PendingCall").finish_non_exhaustive()
     }
 }
 
-impl PendingCall {
-    fn new(call: NodeCall, uses: Uses, states: &States) -> Result<Self, ExecutorError> {
+impl<'a> PendingCall<'a> {
+    fn new(call: NodeCall, uses: Uses, needs: &'a Needs) -> Result<Self, ExecutorError> {
         let found = call.inputs.len();
         if uses.inputs == 2 && found != 2 {
             return Err(ExecutorError::permanent(format!(
@@ -124,7 +127,8 @@ impl PendingCall {
             ctx: Some(call.ctx),
             inputs: call.inputs,
             uses,
-            states: states.clone(),
+            states: &needs.states,
+            config_types: needs.config_types.iter(),
         })
     }
 
@@ -155,14 +159,14 @@ impl PendingCall {
 }
 
 fn taken_twice() -> ExecutorError {
-    ExecutorError::permanent("the context of a call was taken twice")
+    ExecutorError::permanent("a part of a call was taken twice")
 }
 
 impl NodeArgument for Ctx {
     type Counted<Before: InputCount> = Before;
     const USES: Uses = Uses { ctx: 1, inputs: 0 };
 
-    async fn take(call: &mut PendingCall) -> Result<Self, ExecutorError> {
+    async fn take(call: &mut PendingCall<'_>) -> Result<Self, ExecutorError> {
         call.take_ctx()
     }
 }
@@ -172,7 +176,7 @@ impl NodeArgument for NodeCall {
     type Counted<Before: InputCount> = <Before::Next as InputCount>::Next;
     const USES: Uses = Uses { ctx: 1, inputs: 0 };
 
-    async fn take(call: &mut PendingCall) -> Result<Self, ExecutorError> {
+    async fn take(call: &mut PendingCall<'_>) -> Result<Self, ExecutorError> {
         Ok(Self::new(
             call.take_ctx()?,
             std::mem::take(&mut call.inputs),
@@ -188,7 +192,7 @@ impl<T: Clone + Send + Sync + 'static> NodeArgument for State<T> {
         needs.state_types.push(StateType::of::<T>());
     }
 
-    async fn take(call: &mut PendingCall) -> Result<Self, ExecutorError> {
+    async fn take(call: &mut PendingCall<'_>) -> Result<Self, ExecutorError> {
         let missing = || {
             let name = std::any::type_name::<T>();
             ExecutorError::permanent(format!("the host has given no state of the type {name}"))
@@ -205,8 +209,9 @@ impl<C: DeserializeOwned + JsonSchema + Send + 'static> NodeArgument for Config<
         needs.config_types.push(ConfigType::of::<C>());
     }
 
-    async fn take(call: &mut PendingCall) -> Result<Self, ExecutorError> {
-        config::read(&call.borrow_ctx()?.node.config).map(Self)
+    async fn take(call: &mut PendingCall<'_>) -> Result<Self, ExecutorError> {
+        let config_type = call.config_types.next().ok_or_else(taken_twice)?;
+        config::read(config_type, &call.borrow_ctx()?.node.config).map(Self)
     }
 }
 
@@ -214,7 +219,7 @@ impl<A: FromInput> NodeArgument for A {
     type Counted<Before: InputCount> = Before::Next;
     const USES: Uses = Uses { ctx: 0, inputs: 1 };
 
-    async fn take(call: &mut PendingCall) -> Result<Self, ExecutorError> {
+    async fn take(call: &mut PendingCall<'_>) -> Result<Self, ExecutorError> {
         let inputs = call.take_inputs();
         convert_inputs(&call.conversion, inputs).await
     }
@@ -283,18 +288,27 @@ macro_rules! node_arguments {
 
             async fn from_call(call: NodeCall, needs: &Needs) -> Result<Self, ExecutorError> {
                 let uses = Uses::NONE$(.and($argument::USES))*;
-                let mut call = PendingCall::new(call, uses, &needs.states)?;
+                let mut call = PendingCall::new(call, uses, needs)?;
                 Ok(($($argument::take(&mut call).await?,)*))
             }
         }
     };
 }
 
-node_arguments!(A);
-node_arguments!(A B);
-node_arguments!(A B C);
-node_arguments!(A B C D);
-node_arguments!(A B C D E);
-node_arguments!(A B C D E G);
-node_arguments!(A B C D E G H);
-node_arguments!(A B C D E G H I);
+/// Calls a macro for each number of arguments, with their names.
+macro_rules! for_each_arity {
+    ($each:ident) => {
+        $each!(A);
+        $each!(A B);
+        $each!(A B C);
+        $each!(A B C D);
+        $each!(A B C D E);
+        $each!(A B C D E G);
+        $each!(A B C D E G H);
+        $each!(A B C D E G H I);
+    };
+}
+
+pub(super) use for_each_arity;
+
+for_each_arity!(node_arguments);

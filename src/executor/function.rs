@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::arguments::Needs;
+use super::arguments::{Needs, for_each_arity};
 use super::config;
 use super::conversion::Conversion;
 use super::output::convert_output;
@@ -69,14 +69,7 @@ macro_rules! node_functions {
     };
 }
 
-node_functions!(A);
-node_functions!(A B);
-node_functions!(A B C);
-node_functions!(A B C D);
-node_functions!(A B C D E);
-node_functions!(A B C D E G);
-node_functions!(A B C D E G H);
-node_functions!(A B C D E G H I);
+for_each_arity!(node_functions);
 
 /// What a node function returns: a `Result` of an [`IntoOutput`] and a [`NodeError`].
 #[diagnostic::on_unimplemented(

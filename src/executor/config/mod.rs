@@ -32,7 +32,7 @@ use crate::template;
 ///
 /// A pipeline is refused, in the code and over HTTP, if a key of the config is unknown or a value
 /// is of the wrong type. A value with a template is checked once it is resolved. The keys that the
-/// engine reads (`max_retries`, `retry_delay`, `timeout`) are never unknown.
+/// engine reads (`max_retries`, `retry_delay`, `timeout`, `keep_output`) are never unknown.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -253,18 +253,15 @@ fn read_value<C: DeserializeOwned>(value: &Value, session: &Session) -> Result<C
     })
 }
 
-/// Reads a config whose templates are resolved.
+/// Reads a config whose templates are resolved. `config_type` is the type `C`.
 ///
 /// # Errors
 /// A permanent error that names the value, if the config does not fit.
-pub(super) fn read<C: DeserializeOwned + JsonSchema>(
+pub(super) fn read<C: DeserializeOwned>(
+    config_type: &ConfigType,
     config: &Map<String, Value>,
 ) -> Result<C, ExecutorError> {
-    let mut keys = ConfigKeys::of::<C>(&Value::Null);
-    if let ConfigKeys::Properties(_) = keys {
-        keys = ConfigKeys::of::<C>(&schema::<C>());
-    }
-    let config = Value::Object(keys.without_engine_keys(config));
+    let config = Value::Object(config_type.keys.without_engine_keys(config));
     let session = Session::new(Templates::Resolved);
     read_value(&config, &session).map_err(|misfit| {
         let pointer = misfit.pointer.as_deref().unwrap_or_default();
