@@ -16,14 +16,11 @@ use crate::limits::Room;
 use crate::model::{Page, PageRequest};
 use crate::views::{Listed, to_json};
 
-/// The default number of items in an unpaged list and in a page after a cursor.
-const LIMIT: u64 = 50;
-
 /// The default number of items in a numbered page.
 const PER_PAGE: u64 = 20;
 
 /// The maximum number of items in a page.
-const PAGE_MAX: u64 = 100;
+const PAGE_MAX: u64 = PageRequest::SIZE_MAX as u64;
 
 #[derive(Serialize)]
 struct NumberedPage<'a> {
@@ -70,10 +67,10 @@ pub(super) fn read(query: &Query) -> Result<PageRequest> {
         }),
         (None, Some(_)) => Ok(PageRequest::After {
             cursor: query.get("after").map(str::to_owned),
-            limit: to_u32(limit.unwrap_or(LIMIT)),
+            limit: limit.map_or(PageRequest::SIZE, to_u32),
         }),
         (None, None) => Ok(PageRequest::Newest {
-            limit: to_u32(LIMIT),
+            limit: PageRequest::SIZE,
         }),
     }
 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::path;
-use crate::error::{Error, Issue, Problem, Result, quote};
+use crate::error::{Error, Issue, Result, quote};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// A query parameter that a route takes.
@@ -204,19 +204,7 @@ fn refuse(issues: Vec<Issue>) -> Result<()> {
     if issues.is_empty() {
         return Ok(());
     }
-    Err(refusal(issues))
-}
-
-fn refusal(issues: Vec<Issue>) -> Error {
-    let message = issues
-        .first()
-        .map_or_else(String::new, |first| match &first.location {
-            crate::error::IssueLocation::Parameter(name) => {
-                format!("the parameter {} {}", quote(name), first.detail)
-            }
-            crate::error::IssueLocation::Pointer(_) => first.detail.clone(),
-        });
-    Error::new(Problem::InvalidParameter, message).with_issues(issues)
+    Err(Error::invalid_parameters(issues))
 }
 
 fn read_pair(
@@ -288,6 +276,7 @@ pub(super) fn choose<T: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Problem;
 
     const KNOWN: &[Parameter] = &[
         Parameter::Single("page"),

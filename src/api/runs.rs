@@ -10,11 +10,11 @@ use super::call::Call;
 use super::input::BodyFields;
 use super::precondition::{self, EntityTag};
 use super::query::Query;
-use super::{idempotency, paging, query, response};
+use super::{idempotency, paging, response};
 use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
 use crate::error::Result;
 use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Scope, TenantId, Trigger};
-use crate::views::RunFilter;
+use crate::views::{RunFilter, check_period};
 
 const STATUSES: &[(&str, RunStatus)] = &[
     ("pending", RunStatus::Pending),
@@ -196,11 +196,7 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
         from: query.instant("from")?,
         to: query.instant("to")?,
     };
-    if let (Some(from), Some(to)) = (filter.from, filter.to)
-        && from > to
-    {
-        return Err(query::invalid("from", "must not be later than to"));
-    }
+    check_period(filter.from, filter.to)?;
     Ok((filter, paging::read(query)?))
 }
 

@@ -8,24 +8,19 @@ use http::Response;
 use super::body::Body;
 use super::call::Call;
 use super::permission::Permission;
-use super::{query, response};
+use super::response;
 use crate::error::Result;
-use crate::views::{SearchFilter, search_text};
-
-const LIMIT: u64 = 30;
-const LIMIT_MAX: u64 = 100;
+use crate::views::{SEARCH_LIMIT, SEARCH_LIMIT_MAX, SearchFilter, search_text};
 
 /// `GET /search`
 pub(super) async fn search(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
-    let Some(text) = query.get("q") else {
-        let detail = "is missing; it must be 1 to 200 characters and not blank";
-        return Err(query::invalid("q", detail));
-    };
-    let limit = query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT);
+    let text = search_text(query.get("q"))?;
+    let limit = query.number("limit", 1..=SEARCH_LIMIT_MAX as u64)?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     let filter = SearchFilter {
-        text: search_text(text.to_owned())?,
-        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        text,
+        limit: limit.unwrap_or(SEARCH_LIMIT),
         bytes_max: call.engine().limits().page_bytes_max,
         pipelines: call.scope.clone(),
         connections: call.scope_for(Permission::ConnectionsView),

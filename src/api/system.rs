@@ -9,12 +9,9 @@ use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
 use super::response;
-use crate::engine::{PurgeMode, PurgeRequest};
+use crate::engine::{PURGE_DAYS, PURGE_DAYS_MAX, PurgeMode, PurgeRequest};
 use crate::error::Result;
 use crate::views::EngineFacts;
-
-const DAYS: u32 = 30;
-const DAYS_MAX: u32 = 36_500;
 
 #[derive(Serialize)]
 struct Deleted {
@@ -38,7 +35,9 @@ pub(super) async fn purge(mut call: Call) -> Result<Response<Body>> {
     call.query()?;
     let (_, body) = call.json()?;
     let mut fields = BodyFields::of(&body, &["days", "preview"])?;
-    let days = fields.number("days", 1..=DAYS_MAX).unwrap_or(DAYS);
+    let days = fields
+        .number("days", 1..=PURGE_DAYS_MAX)
+        .unwrap_or(PURGE_DAYS);
     let is_preview = fields.flag("preview");
     fields.finish()?;
     let runs = PurgeRequest {

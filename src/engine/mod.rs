@@ -49,7 +49,7 @@ pub(crate) use connections::CONNECTION_FIELDS;
 pub(crate) use dry_run::DryRunRequest;
 pub(crate) use pipelines::{Precondition, Revision};
 pub use pipelines::{SavedPipeline, ValidationReport};
-pub(crate) use purge::PurgeRequest;
+pub(crate) use purge::{PURGE_DAYS, PURGE_DAYS_MAX, PurgeRequest};
 pub(crate) use resume::{ResumeDefinition, ResumeRequest};
 pub(crate) use ticks::{PendingTick, SchedulerHandle};
 pub(crate) use trigger::{RequestKey, RunRequest, StartedRun, hash_body};

@@ -13,6 +13,11 @@ use crate::error::Result;
 use crate::model::Scope;
 use crate::storage::{Purge, PurgeMode};
 
+/// The age of the runs that a purge deletes, in days, if the caller names none.
+pub(crate) const PURGE_DAYS: u32 = 30;
+/// The largest age that a caller may name. A hundred years, because more is most likely a mistake.
+pub(crate) const PURGE_DAYS_MAX: u32 = 36_500;
+
 /// A request to purge finished runs.
 #[derive(Debug, Clone)]
 pub(crate) struct PurgeRequest {

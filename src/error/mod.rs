@@ -187,14 +187,25 @@ impl Error {
         Self::new(Problem::BackfillNotFound, format!("no backfill {backfill}"))
     }
 
-    /// Creates the error for a name that stands for objects of several tenants.
+    /// Creates the error for one parameter of a query, over HTTP or in Rust.
     pub(crate) fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let message = format!("the parameter {} {detail}", quote(name));
-        let issue = Issue::parameter(name, detail);
-        Self::new(Problem::InvalidParameter, message).with_issues(vec![issue])
+        Self::invalid_parameters(vec![Issue::parameter(name, detail)])
     }
 
+    /// Creates the error for parameters of a query. Its message names the first one.
+    pub(crate) fn invalid_parameters(issues: Vec<Issue>) -> Self {
+        let message = issues
+            .first()
+            .map_or_else(String::new, |first| match &first.location {
+                IssueLocation::Parameter(name) => {
+                    format!("the parameter {} {}", quote(name), first.detail)
+                }
+                IssueLocation::Pointer(_) => first.detail.clone(),
+            });
+        Self::new(Problem::InvalidParameter, message).with_issues(issues)
+    }
+
+    /// Creates the error for a name that stands for objects of several tenants.
     pub(crate) fn tenant_required(name: impl fmt::Display) -> Self {
         let message = format!(
             "several tenants have an object with the name {name}: name one of them, over HTTP with \

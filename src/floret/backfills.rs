@@ -5,9 +5,9 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use super::listed::{PageChoice, page_methods};
+use super::paging::{PageChoice, page_methods};
 use super::{BackfillCancelBuilder, Client};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{BackfillId, Page};
 use crate::storage::{BackfillDetail, BackfillFilter};
 
@@ -54,9 +54,7 @@ impl Backfills {
     /// # Errors
     /// `NotFound` if there is no such backfill; `Unavailable`.
     pub async fn get(&self, id: BackfillId) -> Result<BackfillDetail> {
-        let client = &self.client;
-        let found = client.storage().find_backfill(id, client.scope()).await?;
-        found.ok_or_else(|| Error::backfill_not_found(id))
+        self.client.views().backfill(id, self.client.scope()).await
     }
 
     /// Prepares a cancel request for the unfinished runs of a backfill. Awaiting the result sends

@@ -4,13 +4,9 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use super::Client;
-use super::listed::within;
+use super::paging::within;
 use crate::error::Result;
-use crate::views::{CalendarDay, CalendarFilter};
-
-/// The number of days, if the host names none.
-const DAYS: u32 = 90;
-const DAYS_MAX: u32 = 365;
+use crate::views::{CALENDAR_DAYS, CALENDAR_DAYS_MAX, CalendarDay, CalendarFilter};
 
 /// The days of a calendar, from [`Client::calendar`].
 ///
@@ -43,7 +39,7 @@ impl Client {
         Calendar {
             client: self.clone(),
             pipeline: None,
-            days: DAYS,
+            days: CALENDAR_DAYS,
         }
     }
 }
@@ -76,7 +72,7 @@ impl IntoFuture for Calendar {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let days = within("days", self.days, 1..=DAYS_MAX)?;
+            let days = within("days", self.days, 1..=CALENDAR_DAYS_MAX)?;
             let client = self.client;
             let (scope, pipeline) = client.named_pipeline(self.pipeline).await?;
             let filter = CalendarFilter {

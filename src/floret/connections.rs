@@ -8,7 +8,7 @@ use std::pin::Pin;
 use serde_json::{Map, Value};
 
 use super::Client;
-use super::listed::{PageChoice, page_methods};
+use super::paging::{PageChoice, page_methods};
 use crate::error::Result;
 use crate::model::{MASKED, Page, StoredConnection};
 use crate::secret::Secret;

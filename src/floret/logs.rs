@@ -3,7 +3,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use super::listed::within;
+use super::paging::within;
 use super::{Client, RunHandle};
 use crate::error::Result;
 use crate::model::{Level, NodeId, RunId};

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use serde_json::Value;
 
 use super::Client;
-use super::listed::{PageChoice, page_methods};
+use super::paging::{PageChoice, page_methods};
 use crate::engine::{Precondition, SavedPipeline, ValidationReport};
 use crate::error::{Error, Result};
 use crate::model::{Page, Pipeline, Scope, StoredPipeline};

@@ -54,8 +54,8 @@ impl RunHandle {
     /// # Errors
     /// `NotFound` if there is no such run; `Unavailable`.
     pub async fn get(&self) -> Result<RunDetail> {
-        let found = self.client.storage().find_run(self.id, self.client.scope());
-        found.await?.ok_or_else(|| Error::run_not_found(self.id))
+        let (views, scope) = (self.client.views(), self.client.scope());
+        views.detail(self.id, scope).await
     }
 
     /// Waits until the run has finished and returns the run with its nodes.

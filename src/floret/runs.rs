@@ -8,10 +8,11 @@ use std::pin::Pin;
 use chrono::{DateTime, Utc};
 
 use super::Client;
-use super::listed::{PageChoice, page_methods, refusal};
+use super::paging::{PageChoice, page_methods};
 use crate::error::Result;
 use crate::model::{Page, Run, RunStatus, Trigger};
 use crate::storage::RunFilter;
+use crate::views::check_period;
 
 /// The runs in the scope of a client, from [`Client::runs`].
 ///
@@ -110,11 +111,7 @@ impl IntoFuture for Runs {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let page = self.page.into_request()?;
-            if let (Some(from), Some(to)) = (self.from, self.to)
-                && from > to
-            {
-                return Err(refusal("from", "must not be later than to"));
-            }
+            check_period(self.from, self.to)?;
             let client = self.client;
             let (scope, pipeline) = client.named_pipeline(self.pipeline).await?;
             let filter = RunFilter {

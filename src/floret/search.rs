@@ -4,13 +4,9 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use super::Client;
-use super::listed::within;
+use super::paging::within;
 use crate::error::Result;
-use crate::views::{SearchFilter, SearchHit, search_text};
-
-/// The most hits, if the host names none.
-const LIMIT: usize = 30;
-const LIMIT_MAX: usize = 100;
+use crate::views::{SEARCH_LIMIT, SEARCH_LIMIT_MAX, SearchFilter, SearchHit, search_text};
 
 /// A search, from [`Client::search`].
 ///
@@ -43,7 +39,7 @@ impl Client {
         Search {
             client: self.clone(),
             text: text.into(),
-            limit: LIMIT,
+            limit: SEARCH_LIMIT,
         }
     }
 }
@@ -69,8 +65,8 @@ impl IntoFuture for Search {
         Box::pin(async move {
             let scope = self.client.scope();
             let filter = SearchFilter {
-                text: search_text(self.text)?,
-                limit: within("limit", self.limit, 1..=LIMIT_MAX)?,
+                text: search_text(Some(&self.text))?,
+                limit: within("limit", self.limit, 1..=SEARCH_LIMIT_MAX)?,
                 bytes_max: usize::MAX,
                 pipelines: scope.clone(),
                 connections: Some(scope.clone()),

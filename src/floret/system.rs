@@ -6,15 +6,11 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use super::Client;
-use super::listed::within;
+use super::paging::within;
 use crate::api::Capabilities;
-use crate::engine::{PurgeMode, PurgeRequest};
+use crate::engine::{PURGE_DAYS, PURGE_DAYS_MAX, PurgeMode, PurgeRequest};
 use crate::error::Result;
 use crate::views::{EngineFacts, SystemInfo};
-
-/// The default age of the runs that a purge deletes, in days.
-const DAYS: u32 = 30;
-const DAYS_MAX: u32 = 36_500;
 
 /// The calls about the system, from [`Client::system`].
 ///
@@ -80,7 +76,7 @@ impl System {
     pub fn purge(&self) -> PurgeBuilder {
         PurgeBuilder {
             client: self.client.clone(),
-            days: DAYS,
+            days: PURGE_DAYS,
             mode: PurgeMode::Delete,
         }
     }
@@ -124,7 +120,7 @@ impl IntoFuture for PurgeBuilder {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let request = PurgeRequest {
-                days: within("days", self.days, 1..=DAYS_MAX)?,
+                days: within("days", self.days, 1..=PURGE_DAYS_MAX)?,
                 keep_last: 0,
                 mode: self.mode,
                 scope: self.client.scope().clone(),

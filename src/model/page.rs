@@ -73,6 +73,14 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl PageRequest {
+    /// The number of items of a page, if the caller names none. A numbered page over HTTP has its
+    /// own.
+    pub(crate) const SIZE: u32 = 50;
+    /// The most items of a page.
+    pub(crate) const SIZE_MAX: u32 = 100;
+}
+
 impl<T> Page<T> {
     /// Creates a page.
     #[must_use]

@@ -12,6 +12,11 @@ use crate::error::Result;
 use crate::model::{PipelineId, Scope};
 use crate::storage::{Figures, FiguresFilter};
 
+/// The number of days of a calendar, if the caller names none.
+pub(crate) const CALENDAR_DAYS: u32 = 90;
+/// The most days of a calendar.
+pub(crate) const CALENDAR_DAYS_MAX: u32 = 365;
+
 /// The days and runs that a calendar counts.
 #[derive(Debug, Clone)]
 pub(crate) struct CalendarFilter {

@@ -86,7 +86,7 @@ fn without_output(node: &NodeRun) -> Option<String> {
 }
 
 fn not_succeeded(status: NodeStatus) -> String {
-    let status = format!("{status:?}").to_lowercase();
+    let status = status.as_str();
     format!("is not stored: the node has not succeeded, it is {status}")
 }
 

@@ -46,7 +46,7 @@ pub(crate) use crate::storage::{
     BackfillFilter, ConnectionFilter, PipelineFilter, RunFilter, VariableFilter,
 };
 pub use calendar::CalendarDay;
-pub(crate) use calendar::CalendarFilter;
+pub(crate) use calendar::{CALENDAR_DAYS, CALENDAR_DAYS_MAX, CalendarFilter};
 pub(crate) use dashboard::DashboardFilter;
 pub use dashboard::{Dashboard, FailingPipeline, Trend};
 pub use drift::{Drift, DriftValue};
@@ -61,10 +61,11 @@ pub(crate) use pages::{Cut, Listed, to_json};
 pub use preview::NodePreview;
 pub use profile::NodeProfile;
 pub(crate) use run_document::RunDocument;
+pub(crate) use runs::check_period;
 pub use schedules::ScheduleStatus;
 pub(crate) use search::SearchFilter;
 pub use search::SearchHit;
-pub(crate) use search::search_text;
+pub(crate) use search::{SEARCH_LIMIT, SEARCH_LIMIT_MAX, search_text};
 pub(crate) use system::EngineFacts;
 pub use system::SystemInfo;
 
@@ -102,7 +103,10 @@ impl Views {
     }
 
     /// Returns a run and its nodes as stored.
-    async fn detail(&self, run: RunId, scope: &Scope) -> Result<RunDetail> {
+    ///
+    /// # Errors
+    /// `NotFound` (`run-not-found`); `Unavailable`.
+    pub(crate) async fn detail(&self, run: RunId, scope: &Scope) -> Result<RunDetail> {
         self.storage
             .find_run(run, scope)
             .await?

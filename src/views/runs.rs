@@ -77,6 +77,20 @@ impl Listed for Run {
     }
 }
 
+/// Refuses a period that ends before it begins.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`).
+pub(crate) fn check_period(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Result<()> {
+    match (from, to) {
+        (Some(from), Some(to)) if from > to => Err(Error::invalid_parameter(
+            "from",
+            "must not be later than to",
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Views {
     /// Returns the run with every node, including those that have not started. The errors of the
     /// nodes are cut if the answer is too large with them.

@@ -31,19 +31,26 @@ pub(crate) struct SearchFilter {
 /// The most characters of a search text.
 const TEXT_CHARS_MAX: usize = 200;
 
+/// The number of hits, if the caller names none.
+pub(crate) const SEARCH_LIMIT: usize = 30;
+/// The most hits of a search.
+pub(crate) const SEARCH_LIMIT_MAX: usize = 100;
+
 /// Returns a search text, if it can be searched for.
 ///
 /// # Errors
-/// `Malformed` (`invalid-parameter`) if it is blank or too long.
-pub(crate) fn search_text(text: String) -> Result<String> {
+/// `Malformed` (`invalid-parameter`) if it is missing, blank or too long.
+pub(crate) fn search_text(text: Option<&str>) -> Result<String> {
+    let expected = format!("must be 1 to {TEXT_CHARS_MAX} characters and not blank");
+    let Some(text) = text else {
+        let detail = format!("is missing; it {expected}");
+        return Err(Error::invalid_parameter("q", detail));
+    };
     if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
-        let detail = format!(
-            "must be 1 to {TEXT_CHARS_MAX} characters and not blank, received {}",
-            quote(&text)
-        );
+        let detail = format!("{expected}, received {}", quote(text));
         return Err(Error::invalid_parameter("q", detail));
     }
-    Ok(text)
+    Ok(text.to_owned())
 }
 
 /// An object that matches a search. Fields are in the order of the wire contract.

@@ -8,12 +8,6 @@ use std::ops::RangeInclusive;
 use crate::error::{Error, Result};
 use crate::model::PageRequest;
 
-/// The number of items of a page, if the query names none.
-const SIZE: u32 = 50;
-
-/// The most items of a page.
-const SIZE_MAX: u32 = 100;
-
 /// The page that a query asks for: the first of 50 items, if it names none.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PageChoice {
@@ -29,10 +23,10 @@ impl PageChoice {
     /// `Malformed` (`invalid-parameter`) if a number is out of range, or the query names a page in
     /// both ways.
     pub(super) fn into_request(self) -> Result<PageRequest> {
-        let size = self.size.unwrap_or(SIZE);
-        within("page", size, 1..=SIZE_MAX)?;
+        let size = self.size.unwrap_or(PageRequest::SIZE);
+        within("page", size, 1..=PageRequest::SIZE_MAX)?;
         match (self.number, self.after) {
-            (Some(_), Some(_)) => Err(refusal(
+            (Some(_), Some(_)) => Err(Error::invalid_parameter(
                 "after",
                 "cannot be combined with number; a page has either a cursor or a number",
             )),
@@ -46,10 +40,6 @@ impl PageChoice {
             }),
         }
     }
-}
-
-pub(super) fn refusal(name: &str, detail: impl Into<String>) -> Error {
-    Error::invalid_parameter(name, detail)
 }
 
 /// Returns a number that the host has given, if it is in range.
@@ -66,7 +56,7 @@ pub(super) fn within<N: PartialOrd + Display>(
     }
     let (min, max) = (range.start(), range.end());
     let detail = format!("must be from {min} to {max}, received {number}");
-    Err(refusal(name, detail))
+    Err(Error::invalid_parameter(name, detail))
 }
 
 /// The methods that choose a page, for a query with the field `page`.
