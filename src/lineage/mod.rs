@@ -17,7 +17,6 @@ mod references;
 #[cfg(feature = "lineage-sql")]
 mod sql;
 
-use crate::error::log;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -31,6 +30,7 @@ pub(crate) const STACK: usize = 2 * 1024 * 1024;
 
 use self::names::redact_asset_name;
 use self::references::References;
+use crate::error::log;
 use crate::executor::{Asset, Effect};
 use crate::limits::{Room, json_size};
 use crate::model::{Node, PipelineId, StoredPipeline, TenantId};

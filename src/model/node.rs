@@ -44,6 +44,19 @@ pub enum NodeStatus {
 }
 
 impl NodeStatus {
+    /// Returns the name of the status on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+
     /// Returns whether the status is final.
     #[must_use]
     pub const fn is_terminal(self) -> bool {

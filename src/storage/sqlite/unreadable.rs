@@ -3,7 +3,6 @@
 //!
 //! The readers of rows decide what to do without such a row.
 
-use crate::error::log;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -12,6 +11,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::store_error::StoreError;
+use crate::error::log;
 
 /// The number of rows that are remembered. Further ones are neither counted nor logged: a file with
 /// so many needs a backup, not a log.

@@ -3,7 +3,6 @@
 //!
 //! Purges decide that there is something to free.
 
-use crate::error::log;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -11,6 +10,7 @@ use rusqlite::Connection;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::writer::Writer;
+use crate::error::log;
 
 /// Fewer free pages stay in the file: the next runs use them.
 const FREE_MIN: i64 = 1_024;
