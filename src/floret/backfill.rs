@@ -3,11 +3,10 @@
 //! `engine/backfill` carries them out, and `backfills` finds those that exist.
 
 use std::collections::BTreeMap;
-use std::future::{Future, IntoFuture};
 use std::ops::RangeInclusive;
-use std::pin::Pin;
 
 use chrono::NaiveDate;
+use futures_core::future::BoxFuture;
 use serde_json::json;
 
 use super::Client;
@@ -173,7 +172,7 @@ impl IntoFuture for BackfillBuilder {
     /// # Errors
     /// The same as [`BackfillBuilder::start`].
     type Output = Result<BackfillHandle>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())

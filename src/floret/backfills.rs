@@ -2,8 +2,7 @@
 //!
 //! `backfill` starts new ones.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use futures_core::future::BoxFuture;
 
 use super::paging::{PageChoice, page_methods};
 use super::{BackfillCancelBuilder, Client};
@@ -80,7 +79,7 @@ impl IntoFuture for Backfills {
     /// - `Malformed` if the cursor is invalid, or the page is out of range.
     /// - `Unavailable`.
     type Output = Result<Page<BackfillDetail>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

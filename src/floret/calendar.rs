@@ -1,7 +1,6 @@
 //! The calendar of runs from the host's own code.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use futures_core::future::BoxFuture;
 
 use super::Client;
 use super::paging::within;
@@ -68,7 +67,7 @@ impl IntoFuture for Calendar {
     /// - `Malformed` if the number of days is out of range.
     /// - `Unavailable`.
     type Output = Result<Vec<CalendarDay>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

@@ -2,8 +2,7 @@
 //!
 //! `engine/cancel` carries them out.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use futures_core::future::BoxFuture;
 
 use super::{Client, RunHandle};
 use crate::error::Result;
@@ -102,7 +101,7 @@ impl IntoFuture for CancelBuilder {
     /// - `RunFinished` if the run has succeeded or failed.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<RunStatus>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
@@ -153,7 +152,7 @@ impl IntoFuture for BackfillCancelBuilder {
     /// - `RunFinished` if it has finished without being cancelled.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<BackfillDetail>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

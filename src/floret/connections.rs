@@ -2,9 +2,7 @@
 //!
 //! `engine/connections` saves them.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-
+use futures_core::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::Client;
@@ -109,7 +107,7 @@ impl IntoFuture for Connections {
     /// - `Malformed` if the cursor is invalid, or the page is out of range.
     /// - `Unavailable`.
     type Output = Result<Page<StoredConnection>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

@@ -3,10 +3,9 @@
 //! `engine/dry_run` carries them out.
 
 use std::collections::BTreeMap;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
 
 use chrono::NaiveDate;
+use futures_core::future::BoxFuture;
 
 use super::Client;
 use crate::engine::DryRunRequest;
@@ -107,7 +106,7 @@ impl IntoFuture for DryRunBuilder {
     /// # Errors
     /// The same as [`DryRunBuilder::start`].
     type Output = Result<DryRun>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())

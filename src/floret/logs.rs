@@ -1,7 +1,6 @@
 //! The log of a run from the host's own code.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use futures_core::future::BoxFuture;
 
 use super::paging::within;
 use super::{Client, RunHandle};
@@ -117,7 +116,7 @@ impl IntoFuture for Logs {
     /// - `Malformed` if the limit is out of range.
     /// - `Unavailable`.
     type Output = Result<LogPage>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

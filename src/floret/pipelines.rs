@@ -3,9 +3,7 @@
 //! `engine/pipelines` saves them. [`Builder::pipeline`](crate::Builder::pipeline) has those of the
 //! code.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-
+use futures_core::future::BoxFuture;
 use serde_json::Value;
 
 use super::Client;
@@ -135,7 +133,7 @@ impl IntoFuture for Pipelines {
     /// - `Malformed` if the cursor is invalid, or the page is out of range.
     /// - `Unavailable`.
     type Output = Result<Page<StoredPipeline>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
@@ -180,7 +178,7 @@ impl IntoFuture for PutPipelineBuilder {
     /// - `Conflict` (`already-exists`) if the slug is taken.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<SavedPipeline>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
@@ -223,7 +221,7 @@ impl IntoFuture for DeletePipelineBuilder {
     /// - `Conflict` (`precondition-failed`) if it has another version.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<()>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
@@ -239,19 +237,18 @@ impl IntoFuture for DeletePipelineBuilder {
 /// in.
 fn body(pipeline: Pipeline, granted: &Scope) -> Result<(Value, Scope)> {
     let tenant = pipeline.tenant.clone();
-    let has_id = !pipeline.id.is_empty();
     let mut body = serde_json::to_value(pipeline)
         .map_err(|error| Error::internal("a pipeline has no JSON form").with_source(error))?;
-    if let (false, Some(fields)) = (has_id, body.as_object_mut()) {
-        fields.remove("id");
+    if let Value::Object(fields) = &mut body {
+        // The engine makes an id for a body without one.
+        fields.retain(|name, value| name != "id" || value != "");
     }
-    let scope = match (granted, tenant) {
-        (Scope::All, Some(tenant)) => Scope::Tenant(tenant),
-        (_, Some(tenant)) => {
-            body["tenant"] = Value::from(tenant.as_str());
-            granted.clone()
-        }
-        (_, None) => granted.clone(),
+    let Some(tenant) = tenant else {
+        return Ok((body, granted.clone()));
     };
-    Ok((body, scope))
+    if *granted == Scope::All {
+        return Ok((body, Scope::Tenant(tenant)));
+    }
+    body["tenant"] = Value::from(tenant.as_str());
+    Ok((body, granted.clone()))
 }

@@ -2,9 +2,7 @@
 //!
 //! `engine/resume` decides what the new run inherits.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-
+use futures_core::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::{Client, RunHandle};
@@ -145,7 +143,7 @@ impl IntoFuture for ResumeBuilder {
     /// # Errors
     /// The same as [`ResumeBuilder::start`].
     type Output = Result<RunHandle>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())

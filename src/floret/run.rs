@@ -3,10 +3,9 @@
 //! `engine/trigger` creates the run, and `run_handle` has the calls about a run that exists.
 
 use std::collections::BTreeMap;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
 
 use chrono::NaiveDate;
+use futures_core::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::{Client, RunHandle};
@@ -152,7 +151,7 @@ impl IntoFuture for RunBuilder {
     /// # Errors
     /// The same as [`RunBuilder::start`].
     type Output = Result<RunHandle>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())

@@ -2,10 +2,8 @@
 //!
 //! `run` creates runs, and `run_handle` has the calls about one run.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-
 use chrono::{DateTime, Utc};
+use futures_core::future::BoxFuture;
 
 use super::Client;
 use super::paging::{PageChoice, page_methods};
@@ -106,7 +104,7 @@ impl IntoFuture for Runs {
     ///   `to`.
     /// - `Unavailable`.
     type Output = Result<Page<Run>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

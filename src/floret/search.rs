@@ -1,7 +1,6 @@
 //! Search from the host's own code.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use futures_core::future::BoxFuture;
 
 use super::Client;
 use super::paging::within;
@@ -59,7 +58,7 @@ impl IntoFuture for Search {
     /// - `Malformed` if the text is blank or too long, or the limit is out of range.
     /// - `Unavailable`.
     type Output = Result<Vec<SearchHit>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

@@ -2,8 +2,7 @@
 //!
 //! `engine/purge` carries the purges out.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use futures_core::future::BoxFuture;
 
 use super::Client;
 use super::paging::within;
@@ -115,7 +114,7 @@ impl IntoFuture for PurgeBuilder {
     /// - `Malformed` if the number of days is out of range.
     /// - `ShuttingDown` or `Unavailable`. What was deleted by then stays deleted.
     type Output = Result<u64>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

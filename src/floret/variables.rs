@@ -2,9 +2,7 @@
 //!
 //! `engine/variables` saves them.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-
+use futures_core::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::Client;
@@ -105,7 +103,7 @@ impl IntoFuture for Variables {
     /// - `Malformed` if the cursor is invalid, or the page is out of range.
     /// - `Unavailable`.
     type Output = Result<Page<StoredVariable>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

@@ -2,10 +2,8 @@
 //!
 //! A single node needs no Floret: a test can call its function or executor directly.
 
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-
 use chrono::NaiveDate;
+use futures_core::future::BoxFuture;
 
 use crate::builder::Builder;
 use crate::error::Result;
@@ -137,7 +135,7 @@ impl IntoFuture for RunToEnd {
     /// The errors of [`Builder::start`] (for example, an invalid pipeline) and of
     /// [`RunBuilder::start`](crate::RunBuilder::start).
     type Output = Result<FinishedRun>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.finish())
