@@ -1,6 +1,8 @@
-//! The examples as executables: cargo builds them once for a whole run of the tests.
+//! The examples as executables, and the libraries that they link: cargo builds them once for a whole
+//! run of the tests.
 //!
-//! `examples`, `examples_hosts` and `standalone` start them.
+//! `examples`, `examples_hosts` and `standalone` start the examples. `compile_fail` gives the
+//! libraries to the compiler.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,15 +18,48 @@ use crate::tidy::root;
 ///
 /// A run of all tests has already built it. With `--test it`, cargo builds only the tests.
 pub(crate) fn example(name: &str) -> PathBuf {
-    static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(build);
-    let path = built.get(name);
+    let path = built().executables.get(name);
     path.unwrap_or_else(|| panic!("there is no example {name}"))
         .clone()
 }
 
+/// Returns a library that the examples link, built from the sources as they are now.
+pub(crate) fn library(name: &str) -> PathBuf {
+    let path = built().libraries.get(name);
+    path.unwrap_or_else(|| panic!("no example links {name}"))
+        .clone()
+}
+
+/// The files that cargo built, by the names of their targets.
+#[derive(Default)]
+struct Built {
+    executables: BTreeMap<String, PathBuf>,
+    libraries: BTreeMap<String, PathBuf>,
+}
+
+impl Built {
+    /// Notes the file of an artifact, if this message of cargo is about one.
+    fn read(&mut self, message: &str) {
+        let message: Value = serde_json::from_str(message).unwrap();
+        let Some(name) = message["target"]["name"].as_str().map(str::to_owned) else {
+            return;
+        };
+        let kind = &message["target"]["kind"][0];
+        if let Some(path) = message["executable"].as_str().filter(|_| kind == "example") {
+            self.executables.insert(name, path.into());
+        } else if let Some(path) = message["filenames"][0].as_str().filter(|_| kind == "lib") {
+            self.libraries.insert(name, path.into());
+        }
+    }
+}
+
+fn built() -> &'static Built {
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
 /// Builds all examples in the folder and with the profile of this test.
-fn build() -> BTreeMap<String, PathBuf> {
+fn build() -> Built {
     let test = std::env::current_exe().unwrap();
     // The executable is `target/debug/deps/it-…`, or `target/TRIPLE/debug/deps/it-…`.
     let target = test.ancestors().find(|it| it.join("CACHEDIR.TAG").exists());
@@ -48,14 +83,9 @@ fn build() -> BTreeMap<String, PathBuf> {
         .unwrap();
     assert!(built.status.success(), "the examples do not compile");
     let messages = String::from_utf8(built.stdout).unwrap();
-    messages.lines().filter_map(executable).collect()
-}
-
-/// Returns the name and the path of an example, if this message of cargo is about one.
-fn executable(message: &str) -> Option<(String, PathBuf)> {
-    let message: Value = serde_json::from_str(message).unwrap();
-    let is_example = message["target"]["kind"][0] == "example";
-    let path = message["executable"].as_str().filter(|_| is_example)?;
-    let name = message["target"]["name"].as_str()?;
-    Some((name.to_owned(), path.into()))
+    let mut files = Built::default();
+    for message in messages.lines() {
+        files.read(message);
+    }
+    files
 }
