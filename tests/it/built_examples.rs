@@ -1,5 +1,5 @@
-//! The examples as executables, and the libraries that they link: cargo builds them once for a whole
-//! run of the tests.
+//! The examples as executables, and the libraries that they link: cargo builds them once for a
+//! whole run of the tests.
 //!
 //! `examples`, `examples_hosts` and `standalone` start the examples. `compile_fail` gives the
 //! libraries to the compiler.

@@ -20,7 +20,7 @@ use crate::tidy::root;
 /// The compiler whose messages are stored. Another one may word what it adds differently.
 const COMPILER: &str = "rustc 1.95.";
 
-/// Tells the test to write the texts.
+/// With this variable the test writes the texts.
 const WRITE: &str = "FLORET_WRITE_MESSAGES";
 
 /// The beginnings of messages that say nothing about the case: the sum, and types of other crates.
