@@ -12,8 +12,8 @@ use tower_service::Service;
 use crate::clock::Clock;
 use crate::compute::Compute;
 use crate::delivery::{self, Delivery};
-use crate::engine::{Engine, EngineParts};
-use crate::error::{Error, ErrorKind, Issue, Problem, Result};
+use crate::engine::{CodePolicy, Engine, EngineParts};
+use crate::error::{Error, Issue, Problem, Result};
 use crate::events::Events;
 use crate::executor::{
     Effect, Executor, FunctionExecutor, IntoOutput, NodeArguments, NodeCall, NodeFunction,
@@ -69,6 +69,7 @@ pub struct Builder {
     keyring: Keyring,
     pipelines: Vec<Pipeline>,
     only_these_pipelines: bool,
+    code_policy: CodePolicy,
     limits: Limits,
     clock: Clock,
     notifiers: Notifiers,
@@ -86,6 +87,7 @@ impl Builder {
             keyring: Keyring::default(),
             pipelines: Vec::new(),
             only_these_pipelines: false,
+            code_policy: CodePolicy::default(),
             limits: Limits::default(),
             clock: Clock::system(),
             notifiers: Notifiers::default(),
@@ -376,14 +378,55 @@ impl Builder {
     /// Adds a pipeline, which may belong to a tenant ([`Pipeline::tenant`]). [`Builder::start`]
     /// saves it and replaces the stored pipeline of the same tenant and id.
     ///
-    /// A pipeline that an operator has disabled or enabled stays so, until the code itself changes
-    /// [`Pipeline::enabled`].
+    /// From then on the code manages it: callers can only disable and enable it, unless
+    /// [`Builder::allow_pipeline_edits`] says otherwise. A pipeline that an operator has disabled
+    /// or enabled stays so, until the code itself changes [`Pipeline::enabled`].
+    ///
+    /// A pipeline that a later start no longer adds stays, with its schedule, and callers can edit
+    /// and delete it. [`Builder::prune_removed`] also disables it.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// use floret::{Managed, Pipeline, Problem};
+    ///
+    /// let daily = Pipeline::new("daily").node("load", "load").schedule("@daily");
+    /// let floret = memory().node("load", load).pipeline(daily.clone()).start().await?;
+    /// assert_eq!(floret.pipelines().get("daily").await?.managed, Managed::Code);
+    ///
+    /// // An operator may pause it, and change nothing else.
+    /// floret.pipelines().put(daily.clone().disabled()).await?;
+    /// let refused = floret.pipelines().put(daily.schedule("@hourly")).await.unwrap_err();
+    /// assert_eq!(refused.problem(), Problem::ManagedByCode);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
         self.pipelines.push(pipeline);
         self
     }
 
-    /// Lets the schedules of these pipelines fire only: those that the host adds to this builder.
+    /// Lets callers edit and delete the pipelines of the code.
+    ///
+    /// The latest change wins: an edit stays until the code's definition itself changes. A deleted
+    /// pipeline is back after the next start.
+    pub const fn allow_pipeline_edits(mut self) -> Self {
+        self.code_policy.allows_edits = true;
+        self
+    }
+
+    /// Disables, at the start, the stored pipelines that earlier starts added and this one does
+    /// not.
+    ///
+    /// They and their runs stay, and callers can edit and delete them. One that the code adds again
+    /// is enabled again.
+    pub const fn prune_removed(mut self) -> Self {
+        self.code_policy.prunes_removed = true;
+        self
+    }
+
+    /// Lets only the schedules of the pipelines fire that the host's code adds.
     ///
     /// Any other stored pipeline, such as one that the code no longer has, stays stored. It can be
     /// run by hand, and the status of the scheduler shows it as disabled. Use this where no
@@ -480,6 +523,7 @@ impl Builder {
             states: _,
             retention,
             only_these_pipelines: _,
+            code_policy,
         } = self;
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
@@ -489,7 +533,7 @@ impl Builder {
         let views = Views::new(
             Arc::clone(&storage),
             registry.clone(),
-            scheduled.clone(),
+            scheduled,
             compute.clone(),
             &limits,
         );
@@ -503,8 +547,9 @@ impl Builder {
             compute,
             retention,
             scheduled,
+            code_policy,
         });
-        refuse_invalid_pipelines(&engine, &pipelines)?;
+        engine.check_pipelines(&pipelines)?;
         // Opened first, so that notifiers do not miss the events that follow.
         let delivery = Delivery::open(delivery::DeliveryParts {
             storage: Arc::clone(&storage),
@@ -515,11 +560,8 @@ impl Builder {
             dropped: engine.dropped(),
         })
         .await?;
-        for pipeline in pipelines {
-            let id = pipeline.id.clone();
-            let saved = engine.put_pipeline(pipeline).await;
-            saved.map_err(|error| with_pipeline_id(&id, error))?;
-        }
+        engine.remove_absent(&pipelines).await?;
+        engine.put_pipelines(pipelines).await?;
         engine.start();
         scheduler::start(&engine);
         let delivery = delivery.start();
@@ -533,12 +575,12 @@ impl Builder {
         self.registry.check_names()
     }
 
-    fn scheduled(&self) -> ScheduledPipelines {
-        if !self.only_these_pipelines {
-            return ScheduledPipelines::All;
+    const fn scheduled(&self) -> ScheduledPipelines {
+        if self.only_these_pipelines {
+            ScheduledPipelines::OfCode
+        } else {
+            ScheduledPipelines::All
         }
-        let key = |pipeline: &Pipeline| (pipeline.tenant.clone(), pipeline.id.clone());
-        ScheduledPipelines::Only(Arc::new(self.pipelines.iter().map(key).collect()))
     }
 }
 
@@ -553,44 +595,6 @@ fn refuse(twice: &[String], problem: Problem, what: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(problem, issues))
-}
-
-/// Refuses invalid pipelines with one error that reports every issue and has the problem of the
-/// first.
-fn refuse_invalid_pipelines(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
-    let refusal = |pipeline: &Pipeline| {
-        let refused = engine.check_pipeline(pipeline).err()?;
-        Some(with_pipeline_id(&pipeline.id, refused))
-    };
-    let refused: Vec<_> = pipelines.iter().filter_map(refusal).collect();
-    let Some(first) = refused.first() else {
-        return Ok(());
-    };
-    let messages: Vec<_> = refused.iter().map(Error::to_string).collect();
-    let issues = refused.iter().flat_map(|error| error.issues().to_vec());
-    let issues = issues.collect();
-    Err(Error::new(first.problem(), messages.join("; ")).with_issues(issues))
-}
-
-/// Adds the pipeline's id to the message of a refusal.
-fn with_pipeline_id(id: &str, error: Error) -> Error {
-    if error.kind() != ErrorKind::Invalid {
-        return error;
-    }
-    let details: Vec<_> = error
-        .issues()
-        .iter()
-        .map(|issue| issue.detail.as_str())
-        .collect();
-    let message = if details.is_empty() {
-        error.to_string()
-    } else {
-        details.join("; ")
-    };
-    let issues = error.issues().to_vec();
-    Error::new(error.problem(), format!("pipeline {id}: {message}"))
-        .with_issues(issues)
-        .with_source(error)
 }
 
 impl Floret {

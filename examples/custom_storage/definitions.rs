@@ -12,7 +12,8 @@ use floret::storage::{
     StoredPipeline, StoredVariable, VariableFilter, VariableKey, Variables,
 };
 use floret::{
-    ConnectionId, Error, PageRequest, Pipeline, PipelineId, Problem, Result, RunId, Scope, Slug,
+    ConnectionId, Error, Managed, PageRequest, Pipeline, PipelineId, Problem, Result, RunId, Scope,
+    Slug,
 };
 
 use crate::audited::AuditedStorage;
@@ -56,7 +57,7 @@ impl Pipelines for AuditedStorage {
             }
             rows.pipelines.remove(id, &own.scope())?;
             rows.schedules.remove(&own);
-            rows.enabled_by_code.remove(&own);
+            rows.by_code.remove(&own);
             let Rows { keys, runs, .. } = rows;
             let is_own = |run: &RunId| {
                 let row = runs.get(run);
@@ -93,12 +94,14 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
     };
     let is_taken =
         |name: &str| others().any(|item| item.slug.as_str() == name || item.id.as_str() == name);
+    let decided = decide(rows, put, &own, old.as_ref());
     let slug = match &put.slug {
+        _ if decided.keeps_edit => old.as_ref().map(|old| old.slug.clone()),
         SlugChoice::Given(slug) if is_taken(slug.as_str()) => return Err(already_exists(slug)),
-        SlugChoice::Given(slug) => slug.clone(),
+        SlugChoice::Given(slug) => Some(slug.clone()),
         SlugChoice::Derived(base) => match &old {
-            Some(old) if is_derived_from(&old.slug, base) => old.slug.clone(),
-            Some(_) | None => free_slug(base, is_taken)?,
+            Some(old) if is_derived_from(&old.slug, base) => Some(old.slug.clone()),
+            Some(_) | None => Some(free_slug(base, is_taken)?),
         },
         other => {
             return Err(Error::internal(format!(
@@ -109,32 +112,87 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
     if others().any(|item| item.slug.as_str() == put.id.as_str()) {
         return Err(already_exists(&put.id));
     }
-    let definition = decide_enabled(rows, put, &own, old.as_ref());
-    let new = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
+    let slug = slug.ok_or_else(|| Error::internal("no slug is chosen"))?;
+    let mut new = StoredPipeline::new(put.id.clone(), slug, decided.definition, put.now);
+    new.managed = decided.managed;
     let saved = rows.pipelines.save(&put.id, new, save())?;
+    if let Some(by_code) = decided.by_code {
+        rows.by_code.insert(own.clone(), by_code);
+    }
     let version = (own, saved.version);
     rows.versions.insert(version, Arc::clone(&saved.definition));
     reschedule(rows, old.as_ref(), &saved, put.now);
     Ok(saved)
 }
 
-/// Returns the definition to store. A save by code keeps `enabled`, unless the code has changed it.
-fn decide_enabled(
-    rows: &mut Rows,
+/// What a save makes of a pipeline.
+struct Decided {
+    definition: Arc<Pipeline>,
+    managed: Managed,
+    /// A save by code repeats its last one, and a caller has edited the pipeline since.
+    keeps_edit: bool,
+    /// What to note as the latest save by code, if it changes.
+    by_code: Option<Arc<Pipeline>>,
+}
+
+/// Decides what a save stores: see [`SavedBy`].
+fn decide(
+    rows: &Rows,
     put: &PutPipeline,
     own: &Qualified<PipelineId>,
     old: Option<&StoredPipeline>,
-) -> Arc<Pipeline> {
-    let given = put.definition.enabled;
-    let last = match put.saved_by {
-        SavedBy::Code => rows.enabled_by_code.insert(own.clone(), given),
-        _ => return Arc::clone(&put.definition),
+) -> Decided {
+    let given = Arc::clone(&put.definition);
+    let managed = match put.saved_by {
+        SavedBy::Code => return decide_by_code(rows, given, own, old),
+        SavedBy::Removal => Managed::Api,
+        _ => old.map(|old| old.managed).unwrap_or_default(),
     };
-    let mut definition = Pipeline::clone(&put.definition);
-    if let Some(old) = old.filter(|_| last.is_none_or(|last| last == given)) {
-        definition.enabled = old.definition.enabled;
+    let is_changed = old.is_some_and(|old| old.definition.enabled != given.enabled);
+    let is_noted = put.saved_by == SavedBy::Removal && is_changed;
+    Decided {
+        by_code: is_noted.then(|| Arc::clone(&given)),
+        definition: given,
+        managed,
+        keeps_edit: false,
     }
-    Arc::new(definition)
+}
+
+fn decide_by_code(
+    rows: &Rows,
+    given: Arc<Pipeline>,
+    own: &Qualified<PipelineId>,
+    old: Option<&StoredPipeline>,
+) -> Decided {
+    let last = rows.by_code.get(own);
+    let mut definition = Pipeline::clone(&given);
+    let mut keeps_edit = false;
+    if let Some(old) = old {
+        keeps_edit = old.managed == Managed::Code
+            && last.is_some_and(|last| {
+                is_same_but_enabled(last, &given) && !is_same_but_enabled(last, &old.definition)
+            });
+        if keeps_edit {
+            definition = Pipeline::clone(&old.definition);
+        }
+        let repeats = last.is_none_or(|last| last.enabled == given.enabled);
+        definition.enabled = match repeats {
+            true => old.definition.enabled,
+            false => given.enabled,
+        };
+    }
+    Decided {
+        definition: Arc::new(definition),
+        managed: Managed::Code,
+        keeps_edit,
+        by_code: Some(given),
+    }
+}
+
+fn is_same_but_enabled(one: &Pipeline, other: &Pipeline) -> bool {
+    let mut one = one.clone();
+    one.enabled = other.enabled;
+    one == *other
 }
 
 /// Returns whether a slug was derived from this base.

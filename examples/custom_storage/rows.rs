@@ -33,8 +33,8 @@ pub(crate) struct Rows {
     pub(crate) outputs: BTreeMap<(RunId, NodeIndex), OutputRow>,
     pub(crate) keys: BTreeMap<(IdempotentOperation, String), KeyRow>,
     pub(crate) backfills: BTreeMap<BackfillId, BackfillRow>,
-    /// `enabled` in the latest save of each pipeline by code.
-    pub(crate) enabled_by_code: BTreeMap<Qualified<PipelineId>, bool>,
+    /// The definition in the latest save of each pipeline by code.
+    pub(crate) by_code: BTreeMap<Qualified<PipelineId>, Arc<Pipeline>>,
     pub(crate) schedules: BTreeMap<Qualified<PipelineId>, ScheduleRow>,
     pub(crate) cursors: BTreeMap<String, CursorRow>,
     pub(crate) events: BTreeMap<u64, Event>,

@@ -28,6 +28,8 @@ pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
     if let Some(key) = secret_key(options)? {
         builder = builder.secret_key(key);
     }
+    // A file is where a pipeline begins: what an operator changes stays until the file changes.
+    builder = builder.allow_pipeline_edits();
     for definition in definitions.iter() {
         builder = builder.pipeline(definition.clone());
     }

@@ -82,7 +82,8 @@ pub(crate) struct Options {
     pub(crate) max_concurrent_runs: Option<u32>,
 
     /// Save the definitions in this folder (*.json, in the format of POST /api/pipelines) at the
-    /// start, replacing the stored ones with the same ids
+    /// start, replacing the stored ones with the same ids; what is changed over HTTP stays until
+    /// the file changes
     #[arg(long, value_name = "DIR")]
     pub(crate) pipelines: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ use super::problem::IssueBody;
 use super::{paging, response};
 use crate::engine::SavedPipeline;
 use crate::error::Result;
-use crate::model::StoredPipeline;
+use crate::model::{Managed, StoredPipeline};
 use crate::views::PipelineFilter;
 
 #[derive(Serialize)]
@@ -37,6 +37,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
         scope: call.scope.clone(),
         tag: query.get("tag").map(str::to_owned),
         enabled: query.flag("enabled")?,
+        managed: query.choice("managed", &Managed::ALL.map(|it| (it.as_str(), it)))?,
         text: None,
     };
     let page = paging::read(&query)?;

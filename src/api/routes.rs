@@ -113,7 +113,7 @@ routes! {
     Post "/system/purge" - SettingsEdit system::purge => "deletes old runs", rust "System::purge", body Optional;
     Get "/pipelines" - PipelinesView pipelines::list => "lists pipelines", rust "Client::pipelines", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
-        Single("tag"), Single("enabled"),
+        Single("tag"), Single("enabled"), Single("managed"),
     ];
     Post "/pipelines" - PipelinesCreate pipelines::create => "creates a pipeline", rust "Pipelines::create", body Required;
     Get "/pipelines/{id}" Pipeline PipelinesView pipelines::find => "returns a pipeline", rust "Pipelines::get";

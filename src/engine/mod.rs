@@ -9,6 +9,7 @@ mod attempt_log;
 mod backfill;
 mod cancel;
 mod checkpoint;
+mod code_pipelines;
 mod command;
 mod connections;
 mod dataset_budget;
@@ -45,6 +46,7 @@ mod variables;
 
 pub(crate) use crate::storage::PurgeMode;
 pub(crate) use backfill::{BackfillRequest, StartedBackfill};
+pub(crate) use code_pipelines::CodePolicy;
 pub(crate) use connections::CONNECTION_FIELDS;
 pub(crate) use dry_run::DryRunRequest;
 pub(crate) use pipelines::{Precondition, Revision};
@@ -118,6 +120,8 @@ pub(crate) struct Shared {
     purging: Arc<Mutex<()>>,
     // Which runs the engine purges automatically.
     retention: Option<Retention>,
+    // What callers may do with the pipelines of the code.
+    code_policy: CodePolicy,
     // Which stored schedules fire.
     scheduled: ScheduledPipelines,
     // When the engine was created, on the monotonic clock.
@@ -140,6 +144,7 @@ pub(crate) struct EngineParts {
     pub(crate) compute: Compute,
     pub(crate) retention: Option<Retention>,
     pub(crate) scheduled: ScheduledPipelines,
+    pub(crate) code_policy: CodePolicy,
 }
 
 impl Engine {
@@ -155,6 +160,7 @@ impl Engine {
             compute,
             retention,
             scheduled,
+            code_policy,
         } = parts;
         let node_slots = usize::try_from(limits.nodes_engine_max)
             .unwrap_or(usize::MAX)
@@ -176,6 +182,7 @@ impl Engine {
             purging: Arc::default(),
             retention,
             scheduled,
+            code_policy,
             storage,
             registry,
             keyring,

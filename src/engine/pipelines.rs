@@ -1,6 +1,7 @@
 //! Saves, validates and deletes pipelines, and reports every problem of a definition at once.
 //!
-//! `graph/definition` decides whether a definition is valid.
+//! `graph/definition` decides whether a definition is valid. `code_pipelines` saves those of the
+//! host's code.
 
 use std::sync::Arc;
 
@@ -12,11 +13,11 @@ use super::replaced_assets;
 use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
-use crate::error::{Error, Issue, Problem, Result, log};
+use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
 use crate::graph::issues::Issues;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId};
-use crate::storage::{DeletePipeline, Expect, PutPipeline, SavedBy, SlugChoice};
+use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 use crate::template;
 
 /// The problems of a definition: errors, and warnings about what is merely suspicious.
@@ -134,6 +135,7 @@ impl Engine {
             let version = precondition.check(&found)?;
             let (mut put, warnings) = shared.build_put(pipeline, found.tenant.as_ref())?;
             put.expect = version.map_or(Expect::Present, Expect::Version);
+            shared.refuse_edit(&found, &mut put)?;
             put.scope = Scope::of(found.tenant.as_ref());
             let stored = shared.put(put).await?;
             Ok(SavedPipeline { stored, warnings })
@@ -141,40 +143,11 @@ impl Engine {
         .await
     }
 
-    /// Checks a definition that the host built in code. Nothing is saved.
-    ///
-    /// # Errors
-    /// `Invalid` with every problem.
-    pub(crate) fn check_pipeline(&self, pipeline: &Pipeline) -> Result<()> {
-        let tenant = pipeline.tenant.as_ref();
-        definition::check(pipeline, self.limits())?;
-        self.0.refuse_unusable_types(pipeline, tenant)?;
-        self.0.refuse_configs(pipeline, tenant)
-    }
-
-    /// Saves a checked definition that the host built in code, and replaces a stored one.
-    ///
-    /// # Errors
-    /// `Conflict` (`already-exists`), and any error of storage.
-    pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<()> {
-        self.command(|shared| async move {
-            let tenant = pipeline.tenant.clone();
-            let (mut put, warnings) = shared.build_put(pipeline, tenant.as_ref())?;
-            for warning in warnings {
-                let tenant = tenant.as_ref().map(tracing::field::display);
-                log::warn!(pipeline_id = %put.id, tenant, detail = %warning.detail, "a definition is odd");
-            }
-            put.saved_by = SavedBy::Code;
-            put.scope = Scope::of(tenant.as_ref());
-            shared.put(put).await.map(drop)
-        })
-        .await
-    }
-
     /// Deletes the pipeline with this id or slug.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` (`pipeline-active`, `precondition-failed`), and any error of storage.
+    /// `NotFound`, `Conflict` (`pipeline-active`, `managed-by-code`, `precondition-failed`), and
+    /// any error of storage.
     pub(crate) async fn delete_pipeline(
         &self,
         key: &str,
@@ -185,6 +158,7 @@ impl Engine {
         self.command(|shared| async move {
             let found = shared.find_pipeline(&key, &scope).await?;
             let version = precondition.check(&found)?;
+            shared.refuse_deletion(&found)?;
             let mut delete = DeletePipeline::new(found.id, shared.clock.now());
             delete.version = version;
             delete.scope = Scope::of(found.tenant.as_ref());
@@ -223,7 +197,7 @@ impl Shared {
     /// Builds the request that saves a definition for a tenant, and finds what is odd about it.
     ///
     /// Executors are asked here, before the save: one that panics must not hide a save.
-    fn build_put(
+    pub(super) fn build_put(
         &self,
         mut pipeline: Pipeline,
         tenant: Option<&TenantId>,
@@ -238,14 +212,18 @@ impl Shared {
         Ok((put, warnings))
     }
 
-    async fn put(&self, put: PutPipeline) -> Result<StoredPipeline> {
+    pub(super) async fn put(&self, put: PutPipeline) -> Result<StoredPipeline> {
         let _changed = WakeOnDrop(&self.schedules_changed);
         // The new definition may allow more concurrent runs.
         let _wake = WakeOnDrop(&self.wake);
         self.storage.put_pipeline(put).await
     }
 
-    fn refuse_configs(&self, pipeline: &Pipeline, tenant: Option<&TenantId>) -> Result<()> {
+    pub(super) fn refuse_configs(
+        &self,
+        pipeline: &Pipeline,
+        tenant: Option<&TenantId>,
+    ) -> Result<()> {
         self.config_issues(pipeline, tenant)
             .into_result(Problem::InvalidField)
     }
@@ -281,9 +259,20 @@ impl Shared {
 /// Removes the fields that are stored beside a definition. A definition that was read and sent back
 /// then changes nothing.
 fn strip_stored_fields(pipeline: &mut Pipeline) {
-    const STORED_BESIDE: [&str; 5] = ["version", "created_at", "updated_at", "tenant", "warnings"];
+    const STORED_BESIDE: [&str; 6] = [
+        "version",
+        "created_at",
+        "updated_at",
+        "managed",
+        "tenant",
+        "warnings",
+    ];
     pipeline.slug = None;
     pipeline.tenant = None;
+    // A pipeline with a schedule is shown with its zone, also where it names none.
+    if pipeline.schedule.is_some() && pipeline.schedule_timezone.as_deref() == Some("UTC") {
+        pipeline.schedule_timezone = None;
+    }
     for field in STORED_BESIDE {
         pipeline.extra.remove(field);
     }

@@ -180,6 +180,8 @@ problems! {
         RunNotResumable: 409 "run-not-resumable" "Run not resumable" Conflict,
         /// The pipeline has active runs and cannot be deleted.
         PipelineActive: 409 "pipeline-active" "Pipeline active" Conflict,
+        /// The host's code defines the pipeline, and the host allows no other edits of it.
+        ManagedByCode: 409 "managed-by-code" "Managed by code" Conflict,
         /// Several tenants have an object with this id, and the request does not name one.
         TenantRequired: 409 "tenant-required" "Tenant required" Conflict,
         /// The id or the slug is already in use.

@@ -49,7 +49,7 @@ use crate::api::{Access, RunsService};
 use crate::delivery::Delivery;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::model::Scope;
+use crate::model::{Pipeline, Scope, StoredPipeline, TenantId};
 use crate::storage::Storage;
 use crate::views::Views;
 
@@ -134,6 +134,54 @@ impl Floret {
     #[must_use]
     pub fn scoped(&self, scope: Scope) -> Client {
         self.0.within(scope)
+    }
+
+    /// Adds a pipeline to those of the code, as [`Builder::pipeline`](crate::Builder::pipeline)
+    /// does before the start. It replaces the stored pipeline of the same tenant and id.
+    ///
+    /// The next start no longer has it, unless the host adds it again.
+    ///
+    /// # Errors
+    /// - `Invalid` with every problem of the definition.
+    /// - `Conflict` (`already-exists`) if its id or slug is taken.
+    /// - `ShuttingDown` or `Unavailable`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// let floret = memory().node("load", load).start().await?;
+    /// for customer in ["acme", "globex"] {
+    ///     let load = Pipeline::new(format!("load-{customer}")).node("load", "load");
+    ///     floret.add_pipeline(load.schedule("@daily")).await?;
+    /// }
+    /// let removed = floret.remove_pipeline("load-acme", None).await?;
+    /// assert!(!removed.definition.enabled);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn add_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
+        let engine = self.0.engine();
+        engine.check_pipeline(&pipeline)?;
+        engine.put_pipeline(pipeline).await
+    }
+
+    /// Removes a pipeline from those of the code: disables it and leaves it to callers.
+    ///
+    /// The pipeline and its runs stay stored, and its active runs go on.
+    /// [`Pipelines::delete`] deletes it.
+    ///
+    /// # Errors
+    /// - `NotFound` if the code has no pipeline with this id and tenant.
+    /// - `Conflict` (`precondition-failed`) if somebody changes it at the same time.
+    /// - `ShuttingDown` or `Unavailable`.
+    pub async fn remove_pipeline(
+        &self,
+        id: &str,
+        tenant: Option<&TenantId>,
+    ) -> Result<StoredPipeline> {
+        self.0.engine().remove_pipeline(id, tenant).await
     }
 
     /// Returns the Runs API over HTTP, as a tower service that any server can mount.

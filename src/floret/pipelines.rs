@@ -10,7 +10,7 @@ use super::Client;
 use super::paging::{PageChoice, page_methods};
 use crate::engine::{Precondition, SavedPipeline, ValidationReport};
 use crate::error::{Error, Result};
-use crate::model::{Page, Pipeline, Scope, StoredPipeline};
+use crate::model::{Managed, Page, Pipeline, Scope, StoredPipeline};
 use crate::storage::PipelineFilter;
 
 /// The pipelines in the scope of a client, from [`Client::pipelines`].
@@ -22,10 +22,9 @@ use crate::storage::PipelineFilter;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use floret::{Pipeline, executor::Ctx, testing::memory};
 /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
-/// # let daily = Pipeline::new("daily").node("load", "load");
-/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// # let floret = memory().node("load", load).start().await?;
 /// let pipelines = floret.pipelines();
-/// let stored = pipelines.get("daily").await?;
+/// let stored = pipelines.create(Pipeline::new("daily").node("load", "load")).await?.stored;
 /// let changed = Pipeline::new("daily").node("load", "load").schedule("@daily");
 /// let saved = pipelines.put(changed.clone()).if_match(stored.version).await?;
 /// assert_eq!(saved.stored.version, stored.version + 1);
@@ -43,6 +42,7 @@ pub struct Pipelines {
     client: Client,
     tag: Option<String>,
     enabled: Option<bool>,
+    managed: Option<Managed>,
     page: PageChoice,
 }
 
@@ -53,6 +53,7 @@ impl Client {
             client: self.clone(),
             tag: None,
             enabled: None,
+            managed: None,
             page: PageChoice::default(),
         }
     }
@@ -123,6 +124,12 @@ impl Pipelines {
         self
     }
 
+    /// Lists only pipelines that the host's code manages, or only those that callers manage.
+    pub const fn managed(mut self, managed: Managed) -> Self {
+        self.managed = Some(managed);
+        self
+    }
+
     page_methods!();
 }
 
@@ -142,6 +149,7 @@ impl IntoFuture for Pipelines {
                 scope: self.client.scope().clone(),
                 tag: self.tag,
                 enabled: self.enabled,
+                managed: self.managed,
                 text: None,
             };
             self.client.storage().list_pipelines(filter, page).await
@@ -175,6 +183,9 @@ impl IntoFuture for PutPipelineBuilder {
     /// - `Invalid` with every problem of the definition.
     /// - `Malformed` (`id-mismatch`) if the pipeline names another tenant than that of the client.
     /// - `Conflict` (`precondition-failed`) if the stored pipeline has another version.
+    /// - `Conflict` (`managed-by-code`) if the host's code manages the pipeline, more than
+    ///   `enabled` would change, and the host does not allow it
+    ///   ([`Builder::allow_pipeline_edits`](crate::Builder::allow_pipeline_edits)).
     /// - `Conflict` (`already-exists`) if the slug is taken.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<SavedPipeline>;
@@ -218,6 +229,8 @@ impl IntoFuture for DeletePipelineBuilder {
     /// # Errors
     /// - `NotFound` if there is no such pipeline.
     /// - `Conflict` (`pipeline-active`) while runs of it are unfinished.
+    /// - `Conflict` (`managed-by-code`) if the host's code manages it, and the host does not allow
+    ///   the deletion ([`Builder::allow_pipeline_edits`](crate::Builder::allow_pipeline_edits)).
     /// - `Conflict` (`precondition-failed`) if it has another version.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<()>;

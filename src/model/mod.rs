@@ -29,6 +29,7 @@ mod scope;
 mod sealed;
 mod search_text;
 pub(crate) mod seconds;
+mod stored_pipeline;
 mod variable;
 
 pub use backfill::{
@@ -54,7 +55,7 @@ pub use page::{Page, PageRequest};
 pub(crate) use params::DATE_PARAM;
 pub use params::Params;
 pub(crate) use percent::percent;
-pub use pipeline::{Edge, Node, Pipeline, StoredPipeline};
+pub use pipeline::{Edge, Node, Pipeline};
 pub use preview::Preview;
 pub(crate) use preview::{PreviewBounds, PreviewBuilder};
 pub use priority::Priority;
@@ -69,4 +70,5 @@ pub(crate) use sealed::MASKED;
 pub use sealed::Sealed;
 pub(crate) use search_text::FoldedTexts;
 pub use search_text::SearchText;
+pub use stored_pipeline::{Managed, StoredPipeline};
 pub use variable::{StoredVariable, VariableFields, VariableValue};

@@ -4,14 +4,12 @@
 //! and reports every issue.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{FoldedTexts, Overlap, PipelineId, Qualified, Slug, TenantId, seconds};
+use super::{Overlap, TenantId, seconds};
 
 /// The definition of a pipeline.
 ///
@@ -370,6 +368,15 @@ impl Pipeline {
         self.overlap = overlap;
         self
     }
+
+    /// Returns whether two definitions differ at most in `enabled`.
+    pub(crate) fn is_same_but_enabled(&self, other: &Self) -> bool {
+        let same = Self {
+            enabled: other.enabled,
+            ..self.clone()
+        };
+        same == *other
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -429,61 +436,6 @@ impl Edge {
     pub fn extra(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
         self.extra.insert(field.into(), value.into());
         self
-    }
-}
-
-/// A pipeline as storage holds it.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct StoredPipeline {
-    /// The id of the pipeline.
-    pub id: PipelineId,
-    /// The slug, from the definition or derived from the name.
-    pub slug: Slug,
-    /// The tenant that owns the pipeline, if any.
-    pub tenant: Option<TenantId>,
-    /// The version of the definition, from 1. Each save that changes something increases it by 1.
-    pub version: u32,
-    /// The definition of that version.
-    pub definition: Arc<Pipeline>,
-    /// When the pipeline was first saved.
-    pub created_at: DateTime<Utc>,
-    /// When a save last changed the pipeline.
-    pub updated_at: DateTime<Utc>,
-}
-
-impl StoredPipeline {
-    /// Creates version 1 of a pipeline that belongs to no tenant.
-    #[must_use]
-    pub const fn new(
-        id: PipelineId,
-        slug: Slug,
-        definition: Arc<Pipeline>,
-        created_at: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            id,
-            slug,
-            tenant: None,
-            version: 1,
-            definition,
-            created_at,
-            updated_at: created_at,
-        }
-    }
-
-    /// Returns the texts that a search reads.
-    pub(crate) fn searched_texts(&self) -> FoldedTexts {
-        let Pipeline {
-            name, description, ..
-        } = &*self.definition;
-        FoldedTexts::new([name, self.id.as_str(), self.slug.as_str(), description])
-    }
-
-    /// Returns the id of the pipeline with its tenant.
-    #[must_use]
-    pub fn qualified_id(&self) -> Qualified<PipelineId> {
-        Qualified::new(self.id.clone(), self.tenant.clone())
     }
 }
 

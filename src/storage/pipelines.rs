@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::model::{
-    FoldedTexts, Page, PageRequest, Pipeline, PipelineId, Scope, SearchText, Slug, StoredPipeline,
+    FoldedTexts, Managed, Page, PageRequest, Pipeline, PipelineId, Scope, SearchText, Slug,
+    StoredPipeline,
 };
 
 /// The stored state that a save requires. In any other state, the save is refused.
@@ -28,15 +29,23 @@ pub enum Expect {
     Any,
 }
 
-/// The author of a save. It decides how the save treats `enabled`.
+/// The author of a save. It decides who manages the pipeline afterwards, and what the save leaves
+/// of earlier changes by others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SavedBy {
-    /// A caller, such as an operator. The pipeline takes the caller's `enabled`.
+    /// A caller, such as an operator. The pipeline becomes what the save says, and who manages it
+    /// does not change.
     Caller,
-    /// The host's code, at every start. An existing pipeline keeps its `enabled` until the code
-    /// itself changes the value.
+    /// The host's code, at every start. From then on, the code manages the pipeline.
+    ///
+    /// What a caller has changed since the last save by code stays until the code itself changes:
+    /// `enabled` until the code has another value of it, and all else until the rest of the code's
+    /// definition differs.
     Code,
+    /// The host, when its code no longer has the pipeline. From then on, callers manage it. If the
+    /// save changes `enabled`, the new value counts as one of the code.
+    Removal,
 }
 
 /// The slug that a save requests.
@@ -130,6 +139,8 @@ pub struct PipelineFilter {
     pub tag: Option<String>,
     /// Only enabled pipelines (`true`) or only disabled ones (`false`).
     pub enabled: Option<bool>,
+    /// Only pipelines that the host's code manages, or only those that callers manage.
+    pub managed: Option<Managed>,
     /// Only pipelines whose name, id, slug or description contains this text.
     pub text: Option<SearchText>,
 }
@@ -169,12 +180,14 @@ impl PipelineFilter {
             scope,
             tag,
             enabled,
+            managed,
             text,
         } = self;
         let definition = &pipeline.definition;
         scope.admits(pipeline.tenant.as_ref())
             && tag.as_ref().is_none_or(|tag| definition.tags.contains(tag))
             && enabled.is_none_or(|enabled| enabled == definition.enabled)
+            && managed.is_none_or(|managed| managed == pipeline.managed)
             && text
                 .as_ref()
                 .is_none_or(|text| text.is_in_any(texts().borrow()))

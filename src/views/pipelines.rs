@@ -9,8 +9,8 @@ use super::pages::Listed;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
-    Overlap, Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId,
-    rfc3339, seconds,
+    Managed, Overlap, Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline,
+    TenantId, rfc3339, seconds,
 };
 
 /// A pipeline in a list.
@@ -34,6 +34,7 @@ struct SummaryFields<'a> {
     created_at: DateTime<Utc>,
     #[serde(serialize_with = "rfc3339::serialize")]
     updated_at: DateTime<Utc>,
+    managed: Managed,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,
 }
@@ -141,6 +142,7 @@ impl Serialize for PipelineSummary {
             edge_count: definition.edges.len(),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
+            managed: stored.managed,
             tenant: stored.tenant.as_ref(),
         };
         fields.serialize(serializer)
@@ -207,6 +209,7 @@ impl Serialize for StoredPipeline {
         map.serialize_entry("version", &stored.version)?;
         map.serialize_entry("created_at", &rfc3339::Text(stored.created_at))?;
         map.serialize_entry("updated_at", &rfc3339::Text(stored.updated_at))?;
+        map.serialize_entry("managed", &stored.managed)?;
         if let Some(tenant) = &stored.tenant {
             map.serialize_entry("tenant", tenant)?;
         }

@@ -153,6 +153,7 @@ async fn pipelines_are_listed_as_summaries_and_filtered() {
             "edge_count": 1,
             "created_at": created["created_at"],
             "updated_at": created["updated_at"],
+            "managed": "api",
         }]);
         assert_eq!(tagged, expected);
         assert_eq!(

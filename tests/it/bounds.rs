@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use floret::Access;
 use floret::testing::{Gate, Step};
-use floret::{Pipeline, RunHandle, RunStatus};
+use floret::{Builder, Pipeline, RunHandle, RunStatus};
 use http_body_util::Full;
 use tower::ServiceExt as _;
 
@@ -174,7 +174,7 @@ async fn a_raised_limit_of_a_pipeline_starts_its_waiting_runs_at_once(store: Sto
     let world = World::new(store).pipeline(chain("p", &["a"]).max_concurrent_runs(1));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
-    let host = world.start().await;
+    let host = world.start_with(Builder::allow_pipeline_edits).await;
     let runs = trigger(&host, "p", 3).await;
     world.script.started("a").await;
     let raised = serde_json::to_vec(&chain("p", &["a"]).max_concurrent_runs(3)).unwrap();

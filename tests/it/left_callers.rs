@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use floret::testing::{Gate, Method, Step, routes};
-use floret::{Access, EventKind, RunStatus};
+use floret::{Access, Builder, EventKind, RunStatus};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -95,7 +95,7 @@ enum At {
 impl Scene {
     async fn new(store: Store, command: &'static str) -> Self {
         let world = World::quiet(store).pipeline(chain("p", &["a", "b"]));
-        let host = world.start().await;
+        let host = world.start_with(Builder::allow_pipeline_edits).await;
         let mut scene = Self {
             world,
             host,

@@ -11,7 +11,8 @@ use floret::executor::{Ctx, ExecutorError};
 use floret::storage::{Schedules as _, StoredSchedule};
 use floret::testing::{Fault, Gate, ManualClock, Method, Step};
 use floret::{
-    Access, EventKind, Overlap, Pipeline, Problem, Run, RunStatus, Scope, SkipReason, Trigger,
+    Access, Builder, EventKind, Overlap, Pipeline, Problem, Run, RunStatus, Scope, SkipReason,
+    Trigger,
 };
 
 use crate::harness::{Host, Store, World, chain};
@@ -298,7 +299,7 @@ async fn a_disabled_pipeline_fires_only_after_it_is_enabled(store: Store) {
 
 async fn a_changed_schedule_applies_from_its_save(store: Store) {
     let world = world(store, every_hour().catch_up());
-    let host = world.start().await;
+    let host = world.start_with(Builder::allow_pipeline_edits).await;
     advance_to(&world, "2024-01-15T06:50:00Z").await;
     // The save wakes the scheduler, which would sleep until seven.
     put(&host, &every_hour().schedule("15,45,55 * * * *").catch_up()).await;
@@ -314,7 +315,7 @@ async fn a_changed_schedule_applies_from_its_save(store: Store) {
 
 async fn a_deleted_pipeline_no_longer_fires(store: Store) {
     let world = world(store, every_hour()).pipeline(chain("q", &["a"]).schedule("@yearly"));
-    let host = world.start().await;
+    let host = world.start_with(Builder::allow_pipeline_edits).await;
     scheduler_sleeps(&world).await;
     let service = host.floret.service(Access::allow_all());
     let delete = request(http::Method::DELETE, "/api/pipelines/p", None);

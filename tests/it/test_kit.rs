@@ -80,6 +80,7 @@ async fn a_replaced_type_keeps_all_that_it_declares() {
     let floret = node_types(memory())
         .replace("save", script.clone())
         .pipeline(save(Node::new("save", "save").config("table", "orders")))
+        .allow_pipeline_edits()
         .start()
         .await
         .unwrap();

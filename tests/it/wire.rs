@@ -111,6 +111,7 @@ impl Host {
         let executor = ScriptedExecutor::new();
         let builder = Floret::builder(faults.clone())
             .executor("any", executor.clone())
+            .allow_pipeline_edits()
             .pipeline(daily());
         let floret = build(builder).start().await.unwrap();
         Self {

@@ -12,6 +12,7 @@ pub(super) enum Command {
         variant: u8,
         slug: u8,
         expect: u8,
+        saved_by: u8,
         scope: u8,
     },
     Delete {
@@ -143,6 +144,7 @@ pub(super) enum Question {
     Pipelines {
         is_tagged: bool,
         enabled: Option<bool>,
+        is_of_code: Option<bool>,
         text: Option<u8>,
         page: Paging,
         scope: u8,
@@ -225,8 +227,8 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
 
 fn definitions() -> impl Strategy<Value = Command> {
     prop_oneof![
-        4 => (any_pipeline(), 0..4u8, 0..5u8, 0..5u8, saving_scope()).prop_map(
-            |(pipeline, variant, slug, expect, scope)| Command::Put { pipeline, variant, slug, expect, scope }
+        4 => (any_pipeline(), 0..4u8, 0..5u8, 0..5u8, 0..4u8, saving_scope()).prop_map(
+            |(pipeline, variant, slug, expect, saved_by, scope)| Command::Put { pipeline, variant, slug, expect, saved_by, scope }
         ),
         1 => (any_pipeline(), saving_scope()).prop_map(|(pipeline, scope)| Command::Delete { pipeline, scope }),
         3 => (0..2u8, 0..3u8, proptest::option::weighted(0.8, 0..5u8), saving_scope()).prop_map(
@@ -346,16 +348,18 @@ fn question() -> impl Strategy<Value = Question> {
 
 fn pipelines_question() -> impl Strategy<Value = Question> {
     let text = proptest::option::of(0..5u8);
-    let conditions = (any::<bool>(), any::<Option<bool>>(), text);
-    (conditions, paging(), any_scope()).prop_map(|((is_tagged, enabled, text), page, scope)| {
-        Question::Pipelines {
+    let choice = any::<Option<bool>>;
+    let conditions = (any::<bool>(), choice(), choice(), text);
+    (conditions, paging(), any_scope()).prop_map(
+        |((is_tagged, enabled, is_of_code, text), page, scope)| Question::Pipelines {
             is_tagged,
             enabled,
+            is_of_code,
             text,
             page,
             scope,
-        }
-    })
+        },
+    )
 }
 
 fn paging() -> impl Strategy<Value = Paging> {

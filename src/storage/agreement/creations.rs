@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
-    PipelineFilter, PutPipeline, RunDetail, RunFilter, SlugChoice,
+    PipelineFilter, PutPipeline, RunDetail, RunFilter, SavedBy, SlugChoice,
 };
 use crate::testing::contract::fixtures::{
     at, definition, list_run_ids, new_backfill, new_run, pipeline_id, resume, slug,
@@ -25,6 +25,7 @@ impl World<'_> {
             variant,
             slug: choice,
             expect,
+            saved_by,
             scope,
         } = *command
         else {
@@ -34,6 +35,7 @@ impl World<'_> {
         let definition = Arc::new(variant_of(&name_of(pipeline), variant));
         let mut put = PutPipeline::new(id, slug_of(choice), definition, self.now());
         put.expect = EXPECTATIONS[usize::from(expect)];
+        put.saved_by = AUTHORS[usize::from(saved_by)];
         put.scope = scope_of(scope);
         drop(both!(self, command, |storage, _side| storage
             .put_pipeline(put.clone())));
@@ -209,6 +211,14 @@ pub(super) const TRIGGERS: [Trigger; 7] = [
     Trigger::Catchup,
     Trigger::Webhook,
     Trigger::Dependency,
+];
+
+/// Twice a caller, so that edits come between saves by code.
+pub(super) const AUTHORS: [SavedBy; 4] = [
+    SavedBy::Caller,
+    SavedBy::Caller,
+    SavedBy::Code,
+    SavedBy::Removal,
 ];
 
 fn variant_of(id: &str, variant: u8) -> Pipeline {

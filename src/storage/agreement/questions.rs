@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::command::{Paging, Question};
 use super::creations::TRIGGERS;
 use super::world::{World, both, cursor_of, name_of, scope_of};
-use crate::model::{EventKind, PageRequest, Qualified, RunStatus, Scope};
+use crate::model::{EventKind, Managed, PageRequest, Qualified, RunStatus, Scope};
 use crate::storage::{
     BackfillFilter, EventFilter, FiguresBy, FiguresFilter, IdempotencyKey, IdempotentOperation,
     PipelineFilter, RunFilter, SearchText,
@@ -130,6 +130,7 @@ impl World<'_> {
             Question::Pipelines {
                 is_tagged,
                 enabled,
+                is_of_code,
                 text,
                 page,
                 scope,
@@ -139,6 +140,7 @@ impl World<'_> {
                     scope: scope_of(*scope),
                     tag: is_tagged.then(|| "odd".to_owned()),
                     enabled: *enabled,
+                    managed: is_of_code.map(|is_of_code| Managed::ALL[usize::from(is_of_code)]),
                     text: text.map(SearchText::new),
                 };
                 let page = page_of(page, cursor_of);

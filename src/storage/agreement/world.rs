@@ -102,6 +102,7 @@ impl<'a> World<'a> {
                 variant: 0,
                 slug: number,
                 expect: 0,
+                saved_by: 0,
                 scope,
             };
             self.run_command(&put).await;

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::{
     FoldedTexts, Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline, TenantId,
 };
-use crate::storage::{Expect, PipelineFilter, PutPipeline, SlugChoice};
+use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SlugChoice};
 
 /// Pipelines by id and tenant. The live ones are also found by slug and age.
 #[derive(Default)]
@@ -31,6 +31,8 @@ struct PipelineRow {
     schedule: Option<ScheduleRow>,
     /// `enabled` in the latest save by the host's code.
     enabled_by_code: Option<bool>,
+    /// The version in the latest save by the host's code, if the code manages the pipeline.
+    code_version: Option<u32>,
     /// A deleted pipeline remains as a cursor of lists, and its version numbers continue.
     is_deleted: bool,
     /// Every version, because a run may name one that has been replaced.
@@ -118,9 +120,21 @@ impl PipelineTable {
         let tenant = rules::saved_tenant(put.expect, &put.scope, &put.id, live)?;
         let own = Qualified::new(put.id.clone(), tenant.clone());
         let before = self.live(&own).cloned();
+        let given_enabled = put.definition.enabled;
+        let saved_by = put.saved_by;
         self.check_expectation(&put, &own, before.as_ref())?;
-        let slug = self.choose_slug(&put.slug, &own, before.as_ref())?;
-        let enabled = self.enabled_after(&put, before.as_ref());
+        let kept = self.kept_edit(&put, before.as_ref());
+        let slug = match kept {
+            Some(kept) => kept.slug.clone(),
+            None => self.choose_slug(&put.slug, &own, before.as_ref())?,
+        };
+        let is_kept = kept.is_some();
+        if let Some(kept) = kept {
+            put.definition = Arc::clone(&kept.definition);
+            version = Arc::new(Version::new(Arc::clone(&put.definition))?);
+        }
+        let enabled = self.enabled_after(&put, given_enabled, before.as_ref());
+        let managed = rules::managed_after(put.saved_by, before.as_ref().map(|it| it.managed));
         if put.definition.enabled != enabled.current {
             put.definition = rules::definition_with(enabled.current, &put.definition);
             version = Arc::new(Version::new(Arc::clone(&put.definition))?);
@@ -128,24 +142,45 @@ impl PipelineTable {
         if let Some(stored) = &before
             && stored.slug == slug
             && stored.definition == put.definition
+            && stored.managed == managed
         {
-            self.set_enabled_by_code(&own, enabled);
+            self.note_code(&own, (saved_by, is_kept), enabled);
             return Ok(stored.clone());
         }
         let number = self.rows.get(&own).map_or(0, |row| row.stored.version) + 1;
         let stored = StoredPipeline {
             tenant,
             version: number,
+            managed,
             created_at: before.map_or(put.now, |stored| stored.created_at),
             updated_at: put.now,
             ..StoredPipeline::new(put.id, slug, put.definition, put.now)
         };
         self.store(&own, stored.clone(), version);
-        self.set_enabled_by_code(&own, enabled);
+        self.note_code(&own, (saved_by, is_kept), enabled);
         Ok(stored)
     }
 
-    fn enabled_after(&self, put: &PutPipeline, before: Option<&StoredPipeline>) -> rules::Enabled {
+    /// Returns the stored pipeline if a caller has edited it since the latest save by code, which
+    /// this save repeats.
+    fn kept_edit<'a>(
+        &self,
+        put: &PutPipeline,
+        before: Option<&'a StoredPipeline>,
+    ) -> Option<&'a StoredPipeline> {
+        let before = before.filter(|_| put.saved_by == SavedBy::Code)?;
+        let row = self.rows.get(&before.qualified_id())?;
+        let by_code = row.versions.get(&row.code_version?)?;
+        rules::keeps_edit(&put.definition, &by_code.definition, &before.definition)
+            .then_some(before)
+    }
+
+    fn enabled_after(
+        &self,
+        put: &PutPipeline,
+        given: bool,
+        before: Option<&StoredPipeline>,
+    ) -> rules::Enabled {
         let before = before.map(|stored| rules::Enabled {
             current: stored.definition.enabled,
             by_code: self
@@ -153,12 +188,21 @@ impl PipelineTable {
                 .get(&stored.qualified_id())
                 .and_then(|row| row.enabled_by_code),
         });
-        rules::Enabled::after_save(put.saved_by, put.definition.enabled, before)
+        rules::Enabled::after_save(put.saved_by, given, before)
     }
 
-    fn set_enabled_by_code(&mut self, pipeline: &Qualified<PipelineId>, enabled: rules::Enabled) {
+    /// Notes what the code has said of a saved pipeline.
+    fn note_code(
+        &mut self,
+        pipeline: &Qualified<PipelineId>,
+        (saved_by, is_kept): (SavedBy, bool),
+        enabled: rules::Enabled,
+    ) {
         if let Some(row) = self.rows.get_mut(pipeline) {
             row.enabled_by_code = enabled.by_code;
+            let version = row.stored.version;
+            row.code_version =
+                rules::code_version_after(saved_by, version, row.code_version, is_kept);
         }
     }
 
@@ -233,7 +277,7 @@ impl PipelineTable {
     ) {
         self.unindex(own);
         let current = self.schedule(own).copied();
-        let schedule = schedule_after_save(current, self.live(own), &stored);
+        let schedule = ScheduleRow::after_save(current, self.live(own), &stored);
         let slug = Qualified::new(stored.slug.clone(), stored.tenant.clone());
         self.slugs.insert(slug, stored.id.clone());
         self.by_age.insert((stored.created_at, own.clone()));
@@ -242,6 +286,7 @@ impl PipelineTable {
             texts: stored.searched_texts(),
             schedule,
             enabled_by_code: None,
+            code_version: None,
             is_deleted: false,
             versions: BTreeMap::new(),
         });
@@ -266,6 +311,7 @@ impl PipelineTable {
         if let Some(row) = self.rows.get_mut(pipeline) {
             row.is_deleted = true;
             row.schedule = None;
+            row.code_version = None;
             row.versions.clear();
         }
     }
@@ -291,23 +337,5 @@ impl PipelineTable {
         };
         let items = found.items.into_iter().cloned().collect();
         Ok(Page::new(items, found.total, found.next))
-    }
-}
-
-/// Returns the schedule that a pipeline has once it is saved.
-fn schedule_after_save(
-    row: Option<ScheduleRow>,
-    before: Option<&StoredPipeline>,
-    after: &StoredPipeline,
-) -> Option<ScheduleRow> {
-    let before = before.map(|stored| &*stored.definition);
-    match rules::schedule_change(before, &after.definition) {
-        rules::ScheduleChange::Start => Some(ScheduleRow {
-            cursor: after.updated_at,
-            last_run: row.and_then(|row| row.last_run),
-            skipped: None,
-        }),
-        rules::ScheduleChange::Keep => row,
-        rules::ScheduleChange::Remove => None,
     }
 }

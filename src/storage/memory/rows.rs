@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::model::{
     Backfill, BackfillId, NodeIndex, NodeRun, OwnerId, Pipeline, PipelineId, Preview, Profile,
-    Qualified, Run, RunId, SkipReason,
+    Qualified, Run, RunId, SkipReason, StoredPipeline,
 };
 use crate::storage::{IdempotentOperation, RunDetail};
 
@@ -161,4 +161,24 @@ pub(super) struct KeyRow {
     pub(super) pipeline: Qualified<PipelineId>,
     pub(super) run_ids: Vec<RunId>,
     pub(super) backfill: Option<BackfillId>,
+}
+
+impl ScheduleRow {
+    /// Returns the schedule that a pipeline has once it is saved.
+    pub(super) fn after_save(
+        row: Option<Self>,
+        before: Option<&StoredPipeline>,
+        after: &StoredPipeline,
+    ) -> Option<Self> {
+        let before = before.map(|stored| &*stored.definition);
+        match rules::schedule_change(before, &after.definition) {
+            rules::ScheduleChange::Start => Some(Self {
+                cursor: after.updated_at,
+                last_run: row.and_then(|row| row.last_run),
+                skipped: None,
+            }),
+            rules::ScheduleChange::Keep => row,
+            rules::ScheduleChange::Remove => None,
+        }
+    }
 }

@@ -27,7 +27,7 @@ impl Enabled {
         before: Option<Self>,
     ) -> Self {
         match (saved_by, before) {
-            (SavedBy::Caller, None) => Self {
+            (SavedBy::Caller | SavedBy::Removal, None) => Self {
                 current: given,
                 by_code: None,
             },
@@ -41,6 +41,14 @@ impl Enabled {
                     Some(_) | None => given,
                 },
                 by_code: Some(given),
+            },
+            (SavedBy::Removal, Some(before)) => Self {
+                current: given,
+                by_code: if given == before.current {
+                    before.by_code
+                } else {
+                    Some(given)
+                },
             },
         }
     }
@@ -78,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_latest_change_wins_and_a_repeated_save_by_code_changes_nothing() {
-        use SavedBy::{Caller, Code};
+        use SavedBy::{Caller, Code, Removal};
         for (given, applied) in [
             (
                 vec![(Code, true), (Caller, false), (Code, true), (Code, true)],
@@ -99,6 +107,21 @@ mod tests {
             (
                 vec![(Caller, false), (Code, true), (Code, false), (Code, true)],
                 vec![false, false, false, true],
+            ),
+            // A pipeline that is disabled because the code lost it is enabled when it is back.
+            (
+                vec![(Code, true), (Removal, false), (Code, true)],
+                vec![true, false, true],
+            ),
+            // A start without the pipeline that disables nothing forgets no pause.
+            (
+                vec![
+                    (Code, true),
+                    (Caller, false),
+                    (Removal, false),
+                    (Code, true),
+                ],
+                vec![true, false, false, false],
             ),
         ] {
             assert_eq!(saves(&given), applied, "{given:?}");

@@ -3,7 +3,7 @@
 //! - The queue: the choice among orphans, poison, the limits on pending runs, backfill settlement,
 //!   the overlap rule.
 //! - Writes: refusals, repeated creations, the checks of an append, the row and the event that an
-//!   entry produces, names, slugs, saved settings.
+//!   entry produces, names, slugs, what a save by code leaves of others' changes, saved settings.
 //!
 //! All of them are pure. Storing and finding rows is left to the backends.
 
@@ -21,6 +21,7 @@ mod enabled;
 mod events;
 mod holdings;
 mod limits;
+mod managed;
 mod naming;
 mod node;
 mod orphans;
@@ -36,6 +37,7 @@ pub(super) use enabled::{Enabled, definition_with};
 pub(super) use events::{entry_event, run_event};
 pub(super) use holdings::settle_holdings;
 pub(super) use limits::{LaneLimits, Usage, may_start};
+pub(super) use managed::{code_version_after, keeps_edit, managed_after};
 pub(super) use naming::saved_tenant;
 pub(super) use node::{apply_entry, finish_node, reset_node};
 pub(super) use orphans::{OrphanChoice, RunningRun, choose_orphans, poisoned_outcome};

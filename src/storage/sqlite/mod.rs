@@ -10,6 +10,7 @@ mod cached_pipelines;
 mod calls;
 mod cancel;
 mod claim;
+mod code_saves;
 mod connect;
 mod connections;
 mod counts;

@@ -24,7 +24,7 @@ use super::tx::Tx;
 use super::values::{millis, text};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::model::{Page, PageRequest, PipelineId, Scope, StoredPipeline};
+use crate::model::{Managed, Page, PageRequest, PipelineId, Scope, StoredPipeline};
 use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, rules};
 
 #[async_trait]
@@ -152,6 +152,7 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
         scope,
         tag,
         enabled,
+        managed,
         // `pipeline_search` has the lists by text.
         text: _,
     } = filter;
@@ -167,6 +168,11 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
     }
     if let Some(enabled) = enabled {
         conditions.add("p.enabled = ?", [Value::Integer(i64::from(*enabled))]);
+    }
+    match managed {
+        Some(Managed::Code) => conditions.add("p.code_version IS NOT NULL", []),
+        Some(Managed::Api) => conditions.add("p.code_version IS NULL", []),
+        None => {}
     }
     conditions
 }
@@ -211,7 +217,7 @@ impl Tx {
             return Err(rules::pipeline_active(id).into());
         }
         self.write(
-            "UPDATE pipelines SET slug = NULL, deleted_at = ? WHERE key = ?",
+            "UPDATE pipelines SET slug = NULL, code_version = NULL, deleted_at = ? WHERE key = ?",
             params![millis(*now), pipeline.key],
         )?;
         self.write(

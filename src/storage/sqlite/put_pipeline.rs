@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::cached_pipelines::CachedPipeline;
 use super::definitions::Definition;
@@ -28,23 +28,30 @@ impl Tx {
         let (own, cached) = self.saved_pipeline(put)?;
         let visible = cached.as_deref().filter(|cached| !cached.is_deleted);
         check_expected(put, visible)?;
-        let before = match visible {
-            None => None,
-            Some(cached) => {
-                let stored = self.stored_pipeline(cached.key);
-                self.unreadable.skip("a pipeline", &put.id, stored)?
-            }
-        };
-        if before.is_none() && self.is_slug_of_another(put.id.as_str(), &own)? {
-            return Err(rules::already_exists(&put.id).into());
-        }
-        let slug = self.choose_slug(put, &own, before.as_ref())?;
-        let old = before.as_ref().map(|before| Arc::clone(&before.definition));
+        let before = self.pipeline_before(&own, visible)?;
         let pipeline = cached
             .as_ref()
             .map_or(self.state.next_pipeline, |cached| cached.key);
-        let enabled = self.enabled_after(put, visible)?;
-        let changed = (put.definition.enabled != enabled.current)
+        let by_code = self.code_save(visible)?;
+        let kept = self.kept_edit(put, (pipeline, before.as_ref()), by_code)?;
+        let slug = match (&kept, &before) {
+            (Some(_), Some(before)) => before.slug.clone(),
+            (Some(_) | None, _) => self.choose_slug(put, &own, before.as_ref())?,
+        };
+        let old = before.as_ref().map(|before| Arc::clone(&before.definition));
+        let enabled = rules::Enabled::after_save(
+            put.saved_by,
+            put.definition.enabled,
+            by_code.map(|it| it.enabled),
+        );
+        let managed = before.as_ref().map(|before| before.managed);
+        let managed = rules::managed_after(put.saved_by, managed);
+        let code_version = |version| {
+            let before = by_code.and_then(|it| it.version);
+            rules::code_version_after(put.saved_by, version, before, kept.is_some())
+        };
+        let definition = kept.as_ref().unwrap_or(definition);
+        let changed = (definition.pipeline.enabled != enabled.current)
             .then(|| changed_definition(enabled, definition))
             .transpose()?;
         let (body, definition) = match &changed {
@@ -52,32 +59,63 @@ impl Tx {
             None => (body, definition),
         };
         let stored = match before {
-            Some(before) if before.slug == slug && before.definition == definition.pipeline => {
-                self.write_enabled_by_code(pipeline, enabled)?;
+            Some(before)
+                if before.slug == slug
+                    && before.definition == definition.pipeline
+                    && before.managed == managed =>
+            {
+                self.note_code(pipeline, enabled, code_version(before.version))?;
                 return Ok(before);
             }
-            Some(before) => replaced(put, slug, before, definition),
-            None => {
-                let version = match (visible, &cached) {
-                    // A save repairs a pipeline that cannot be read.
-                    (Some(cached), _) => self.next_version(cached.key)?,
-                    // The versions of a deleted pipeline continue.
-                    (None, Some(deleted)) => deleted.version.saturating_add(1),
-                    (None, None) => 1,
-                };
-                let definition = Arc::clone(&definition.pipeline);
-                StoredPipeline {
-                    tenant: own.tenant,
-                    version,
-                    ..StoredPipeline::new(own.id, slug, definition, put.now)
-                }
-            }
+            Some(before) => StoredPipeline {
+                managed,
+                ..replaced(put, slug, before, definition)
+            },
+            None => StoredPipeline {
+                tenant: own.tenant,
+                version: self.version_after(visible, cached.as_deref())?,
+                managed,
+                ..StoredPipeline::new(own.id, slug, Arc::clone(&definition.pipeline), put.now)
+            },
         };
         let key = self.write_pipeline(&stored, body, pipeline)?;
-        self.write_enabled_by_code(pipeline, enabled)?;
+        self.note_code(pipeline, enabled, code_version(stored.version))?;
         self.save_schedule(pipeline, old.as_deref(), &definition.pipeline, put.now)?;
         self.state.definitions.insert(key, Arc::clone(definition));
         Ok(stored)
+    }
+
+    /// Returns the pipeline that a save replaces. `None` if there is none or it cannot be read,
+    /// which the save repairs.
+    fn pipeline_before(
+        &mut self,
+        own: &Qualified<PipelineId>,
+        visible: Option<&CachedPipeline>,
+    ) -> Result<Option<StoredPipeline>, StoreError> {
+        let stored = visible.map(|cached| self.stored_pipeline(cached.key));
+        let before = match stored {
+            Some(stored) => self.unreadable.skip("a pipeline", &own.id, stored)?,
+            None => None,
+        };
+        if before.is_none() && self.is_slug_of_another(own.id.as_str(), own)? {
+            return Err(rules::already_exists(&own.id).into());
+        }
+        Ok(before)
+    }
+
+    /// Returns the version that a pipeline gets where there is none before, or none that can be
+    /// read.
+    fn version_after(
+        &self,
+        visible: Option<&CachedPipeline>,
+        cached: Option<&CachedPipeline>,
+    ) -> Result<u32, StoreError> {
+        match (visible, cached) {
+            (Some(unreadable), _) => self.next_version(unreadable.key),
+            // The versions of a deleted pipeline continue.
+            (None, Some(deleted)) => Ok(deleted.version.saturating_add(1)),
+            (None, None) => Ok(1),
+        }
     }
 
     /// Returns the id and the tenant of the pipeline that a save creates or replaces, and its row.
@@ -96,38 +134,6 @@ impl Tx {
             found => found,
         };
         Ok((own, cached))
-    }
-
-    fn enabled_after(
-        &self,
-        put: &PutPipeline,
-        visible: Option<&CachedPipeline>,
-    ) -> Result<rules::Enabled, StoreError> {
-        // Reads a damaged value too, so that a save can repair the pipeline.
-        let sql = "SELECT enabled IS NOT 0, CASE enabled_by_code WHEN 0 THEN 0 WHEN 1 THEN 1 END \
-                   FROM pipelines WHERE key = ?";
-        let read = |row: &Row<'_>| {
-            let (current, by_code) = (row.get(0)?, row.get(1)?);
-            Ok(rules::Enabled { current, by_code })
-        };
-        let before = match visible {
-            Some(visible) => self.row(sql, [visible.key], read)?,
-            None => None,
-        };
-        let given = put.definition.enabled;
-        Ok(rules::Enabled::after_save(put.saved_by, given, before))
-    }
-
-    fn write_enabled_by_code(
-        &mut self,
-        pipeline: i64,
-        enabled: rules::Enabled,
-    ) -> Result<(), StoreError> {
-        self.write(
-            "UPDATE pipelines SET enabled_by_code = ?1 WHERE key = ?2 AND enabled_by_code IS NOT ?1",
-            params![enabled.by_code, pipeline],
-        )
-        .map(drop)
     }
 
     fn stored_pipeline(&self, key: i64) -> Result<StoredPipeline, StoreError> {
@@ -243,6 +249,7 @@ impl Tx {
             tenant,
             version,
             definition,
+            managed: _,
             created_at,
             updated_at,
         } = stored;

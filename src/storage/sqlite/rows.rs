@@ -17,7 +17,7 @@ use super::values::{
     pipeline_id, run_id, tenant, text, time, to_cancel, to_node_status, to_run_status, to_trigger,
     to_u32, to_u64, to_unstored,
 };
-use crate::model::{CallerName, NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
+use crate::model::{CallerName, Managed, NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
 
 /// The columns that [`read_run`] reads, in this order.
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
@@ -197,8 +197,7 @@ pub(super) fn read_node(
 }
 
 /// The columns that [`read_pipeline`] reads, in this order.
-pub(super) const PIPELINE: &str =
-    "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key";
+pub(super) const PIPELINE: &str = "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key, p.code_version IS NOT NULL";
 
 /// The `FROM` clause for the columns [`PIPELINE`].
 ///
@@ -216,8 +215,17 @@ pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), StoreEr
         version: to_u32(row.get(3)?),
         created_at: time(row.get(4)?)?,
         updated_at: time(row.get(5)?)?,
+        managed: managed(row.get(7)?),
     };
     Ok((pipeline, row.get(6)?))
+}
+
+const fn managed(has_code_version: bool) -> Managed {
+    if has_code_version {
+        Managed::Code
+    } else {
+        Managed::Api
+    }
 }
 
 /// A pipeline without its definition.
@@ -229,6 +237,7 @@ pub(super) struct PipelineRow {
     pub(super) version: u32,
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
+    pub(super) managed: Managed,
 }
 
 impl PipelineRow {
@@ -241,6 +250,7 @@ impl PipelineRow {
             version,
             created_at,
             updated_at,
+            managed,
         } = self;
         StoredPipeline {
             id,
@@ -248,6 +258,7 @@ impl PipelineRow {
             tenant,
             version,
             definition: Arc::clone(&definition.pipeline),
+            managed,
             created_at,
             updated_at,
         }

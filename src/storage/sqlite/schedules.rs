@@ -46,10 +46,10 @@ fn read_schedule(row: &Row<'_>) -> Result<ScheduleRow, StoreError> {
     Ok(ScheduleRow {
         pipeline,
         definition,
-        cursor: time(row.get(7)?)?,
-        last_run: optional_time(row.get(8)?)?,
+        cursor: time(row.get(8)?)?,
+        last_run: optional_time(row.get(9)?)?,
         skipped: row
-            .get::<_, Option<i64>>(9)?
+            .get::<_, Option<i64>>(10)?
             .map(to_skip_reason)
             .transpose()?,
     })

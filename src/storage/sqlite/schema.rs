@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/5.sql"),
     include_str!("migrations/6.sql"),
     include_str!("migrations/7.sql"),
+    include_str!("migrations/8.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -148,6 +149,7 @@ mod tests {
             "5db63cae95ef44e41f286987c331bc6202fa75c375b7e6a7f9d6495a20a7d1d9",
             "efb633e0c33c915b4963dacd87698f38edb9838612243483588ddc063d94de89",
             "81dc2d095024e7dd8fca5afdfd23886637e7465491e2792810e8cef2e5a5ee99",
+            "11a224d6049b665c75db9a399fbb151e25a2f8ccb526125a4e2ddae389c87538",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

@@ -35,6 +35,13 @@ macro_rules! definition_contract {
                 a_run_can_be_created_on_a_replaced_version,
                 a_find_beside_saves_never_goes_back,
             ],
+            code_saves: [
+                a_kept_edit_takes_a_change_of_enabled,
+                a_pause_is_no_edit,
+                a_pipeline_that_is_back_forgets_its_edits,
+                a_save_decides_who_manages_a_pipeline,
+                an_edit_stays_until_the_code_changes,
+            ],
             pauses: [
                 a_save_by_code_keeps_what_an_operator_has_set,
                 a_change_in_the_code_applies,

@@ -23,6 +23,7 @@ pub mod backfill_settlement;
 pub mod backfills;
 pub mod cancels;
 pub mod closed;
+pub mod code_saves;
 pub mod connections;
 mod definitions;
 pub mod deletions;

@@ -1,11 +1,13 @@
 //! Requests that conflict with the current state: finished runs, active pipelines, taken ids, stale
 //! tags, and secrets without a key.
 
-use floret::testing::{Gate, Step};
+use floret::testing::{FaultyStorage, Gate, ScriptedExecutor, Step, scratch};
+use floret::{Access, Floret};
 use http::Method;
+use serde_json::json;
 
 use super::row::{Coverage, Row, TestRequest, all, delete, get, post, put};
-use crate::wire::{Backend, Host, request};
+use crate::wire::{Backend, Host, daily, request, send};
 
 const NODES: &str = r#""name":"x","nodes":[{"id":"a","type":"any"}]"#;
 
@@ -111,6 +113,7 @@ fn mismatched() -> Vec<Row> {
 pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
     an_active_run_is_not_resumed_again_and_its_pipeline_not_deleted(backend, coverage).await;
     secrets_without_a_configured_key(backend, coverage).await;
+    a_pipeline_of_the_code_is_not_edited(backend, coverage).await;
 }
 
 async fn an_active_run_is_not_resumed_again_and_its_pipeline_not_deleted(
@@ -131,6 +134,21 @@ async fn an_active_run_is_not_resumed_again_and_its_pipeline_not_deleted(
     gate.open();
     host.wait_finished(resumed.json()["id"].as_str().unwrap())
         .await;
+}
+
+async fn a_pipeline_of_the_code_is_not_edited(backend: Backend, coverage: &mut Coverage) {
+    let folder = scratch();
+    let storage = FaultyStorage::new(backend.open(folder.path()).await);
+    let floret = Floret::builder(storage)
+        .executor("any", ScriptedExecutor::new())
+        .pipeline(daily())
+        .start();
+    let service = floret.await.unwrap().service(Access::allow_all());
+    let edit = json!({"name": "x", "nodes": [{"id": "a", "type": "any"}]});
+    for (method, body) in [(Method::PUT, Some(&edit)), (Method::DELETE, None)] {
+        let refused = send(&service, request(method, "/api/pipelines/daily", body)).await;
+        coverage.assert_problem(&refused, 409, "managed-by-code");
+    }
 }
 
 async fn secrets_without_a_configured_key(backend: Backend, coverage: &mut Coverage) {

@@ -183,6 +183,7 @@ DROP TABLE counted_days;
 ALTER TABLE old_daily RENAME TO daily;
 DROP INDEX runs_of_trigger;
 ALTER TABLE runs DROP COLUMN created_by;
+ALTER TABLE pipelines DROP COLUMN code_version;
 PRAGMA user_version = 3;";
 
 #[tokio::test]
@@ -217,6 +218,7 @@ DELETE FROM totals WHERE unit = 1
 DROP TABLE counted_days;
 DROP INDEX daily_failed;
 ALTER TABLE runs DROP COLUMN created_by;
+ALTER TABLE pipelines DROP COLUMN code_version;
 PRAGMA user_version = 4;";
 
 /// The row of a newest day whose runs were all purged.
@@ -232,7 +234,8 @@ async fn a_store_of_version_4_keeps_the_minutes_of_its_newest_days() {
         [TO_VERSION_4, ""],
         [PURGED_DAY, TO_VERSION_4],
         [
-            "DROP INDEX daily_failed; ALTER TABLE runs DROP COLUMN created_by;",
+            "DROP INDEX daily_failed; ALTER TABLE runs DROP COLUMN created_by; \
+             ALTER TABLE pipelines DROP COLUMN code_version;",
             "PRAGMA user_version = 4;",
         ],
     ] {

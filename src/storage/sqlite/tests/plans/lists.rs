@@ -3,7 +3,7 @@
 //! `filters` asks for runs.
 
 use super::filters::{PAGE, after, pairs, scopes};
-use crate::model::{PipelineId, Scope, StoredPipeline};
+use crate::model::{Managed, PipelineId, Scope, StoredPipeline};
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::sqlite::search_cache::BYTES_MAX;
 use crate::storage::{
@@ -45,15 +45,18 @@ async fn ask_for_figures(storage: &SqliteStorage, pipeline: Option<&PipelineId>,
 }
 
 async fn ask_for_definitions(storage: &SqliteStorage, scope: &Scope) {
-    for (tag, enabled) in [
-        (None, None),
-        (Some("a".to_owned()), None),
-        (None, Some(true)),
+    for (tag, enabled, managed) in [
+        (None, None, None),
+        (Some("a".to_owned()), None, None),
+        (None, Some(true), None),
+        (None, None, Some(Managed::Code)),
+        (None, None, Some(Managed::Api)),
     ] {
         let filter = PipelineFilter {
             scope: scope.clone(),
             tag,
             enabled,
+            managed,
             text: None,
         };
         storage.list_pipelines(filter, PAGE).await.unwrap();

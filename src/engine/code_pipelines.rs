@@ -1,0 +1,239 @@
+//! Pipelines of the host's code: saves them, leaves those that the code no longer has to
+//! callers, and keeps callers from editing the others.
+//!
+//! Storage decides what a save by code leaves of a caller's changes. `pipelines` saves for callers.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Engine, Shared};
+use crate::error::{Error, ErrorKind, Problem, Result, log};
+use crate::graph::definition;
+use crate::model::{Managed, PageRequest, Pipeline, Scope, StoredPipeline, TenantId};
+use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SlugChoice};
+
+/// How many pipelines a start reads at once.
+const PAGE: u32 = 1_000;
+
+/// What callers may do with the pipelines of the code, and what becomes of those that it loses.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CodePolicy {
+    /// Callers may edit and delete them.
+    pub(crate) allows_edits: bool,
+    /// A start disables pipelines that the code no longer has.
+    pub(crate) prunes_removed: bool,
+}
+
+impl Engine {
+    /// Checks a definition that the host built in code. Nothing is saved.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem.
+    pub(crate) fn check_pipeline(&self, pipeline: &Pipeline) -> Result<()> {
+        let tenant = pipeline.tenant.as_ref();
+        definition::check(pipeline, self.limits())?;
+        self.0.refuse_unusable_types(pipeline, tenant)?;
+        self.0.refuse_configs(pipeline, tenant)
+    }
+
+    /// Checks definitions that the host built in code. Nothing is saved.
+    ///
+    /// # Errors
+    /// One error with every issue of all pipelines and the problem of the first.
+    pub(crate) fn check_pipelines(&self, pipelines: &[Pipeline]) -> Result<()> {
+        let refusal = |pipeline: &Pipeline| {
+            let refused = self.check_pipeline(pipeline).err()?;
+            Some(with_pipeline_id(&pipeline.id, refused))
+        };
+        let refused: Vec<_> = pipelines.iter().filter_map(refusal).collect();
+        let Some(first) = refused.first() else {
+            return Ok(());
+        };
+        let messages: Vec<_> = refused.iter().map(Error::to_string).collect();
+        let issues = refused.iter().flat_map(|error| error.issues().to_vec());
+        let issues = issues.collect();
+        Err(Error::new(first.problem(), messages.join("; ")).with_issues(issues))
+    }
+
+    /// Saves checked definitions that the host built in code, and replaces stored ones.
+    ///
+    /// # Errors
+    /// The same as [`Engine::put_pipeline`].
+    pub(crate) async fn put_pipelines(&self, pipelines: Vec<Pipeline>) -> Result<()> {
+        for pipeline in pipelines {
+            let id = pipeline.id.clone();
+            let saved = self.put_pipeline(pipeline).await;
+            saved.map_err(|error| with_pipeline_id(&id, error))?;
+        }
+        Ok(())
+    }
+
+    /// Saves a checked definition that the host built in code, and replaces a stored one.
+    ///
+    /// # Errors
+    /// `Conflict` (`already-exists`), and any error of storage.
+    pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
+        self.command(|shared| async move {
+            let tenant = pipeline.tenant.clone();
+            let (mut put, warnings) = shared.build_put(pipeline, tenant.as_ref())?;
+            for warning in warnings {
+                let tenant = tenant.as_ref().map(tracing::field::display);
+                log::warn!(pipeline_id = %put.id, tenant, detail = %warning.detail, "a definition is odd");
+            }
+            put.saved_by = SavedBy::Code;
+            put.scope = Scope::of(tenant.as_ref());
+            shared.put(put).await
+        })
+        .await
+    }
+
+    /// Leaves to callers every stored pipeline that the code manages and that is not among
+    /// `present`.
+    ///
+    /// # Errors
+    /// Any error of storage.
+    pub(crate) async fn remove_absent(&self, present: &[Pipeline]) -> Result<()> {
+        let key = |pipeline: &Pipeline| (pipeline.tenant.clone(), pipeline.id.clone());
+        let present: BTreeSet<_> = present.iter().map(key).collect();
+        self.command(|shared| async move {
+            let mut managed = shared.pipelines_of_code().await?;
+            managed.retain(|stored| {
+                let key = (stored.tenant.clone(), stored.id.as_str().to_owned());
+                !present.contains(&key)
+            });
+            for stored in managed {
+                let tenant = stored.tenant.as_ref().map(tracing::field::display);
+                let is_disabled = shared.code_policy.prunes_removed;
+                log::warn!(pipeline_id = %stored.id, tenant, is_disabled, "the code no longer has a pipeline");
+                shared.remove_from_code(stored, is_disabled).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Disables a pipeline of the code and leaves it to callers.
+    ///
+    /// # Errors
+    /// `NotFound` if the code has no such pipeline; `Conflict` (`precondition-failed`) if it
+    /// changes meanwhile; any error of storage.
+    pub(crate) async fn remove_pipeline(
+        &self,
+        id: &str,
+        tenant: Option<&TenantId>,
+    ) -> Result<StoredPipeline> {
+        let (id, scope) = (id.to_owned(), Scope::of(tenant));
+        self.command(|shared| async move {
+            let found = shared.find_pipeline(&id, &scope).await?;
+            if found.managed != Managed::Code || found.id.as_str() != id {
+                return Err(Error::pipeline_not_found(format_args!("{id} of the code")));
+            }
+            shared.remove_from_code(found, true).await
+        })
+        .await
+    }
+}
+
+impl Shared {
+    async fn pipelines_of_code(&self) -> Result<Vec<StoredPipeline>> {
+        let mut found = Vec::new();
+        let mut cursor = None;
+        loop {
+            let filter = PipelineFilter {
+                managed: Some(Managed::Code),
+                ..PipelineFilter::default()
+            };
+            let page = PageRequest::After {
+                cursor,
+                limit: PAGE,
+            };
+            let page = self.storage.list_pipelines(filter, page).await?;
+            found.extend(page.items);
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    async fn remove_from_code(
+        &self,
+        found: StoredPipeline,
+        is_disabled: bool,
+    ) -> Result<StoredPipeline> {
+        let enabled = found.definition.enabled && !is_disabled;
+        let definition = Arc::new(Pipeline {
+            enabled,
+            ..Pipeline::clone(&found.definition)
+        });
+        let slug = SlugChoice::Given(found.slug);
+        let mut put = PutPipeline::new(found.id, slug, definition, self.clock.now());
+        put.expect = Expect::Version(found.version);
+        put.saved_by = SavedBy::Removal;
+        put.scope = Scope::of(found.tenant.as_ref());
+        self.put(put).await
+    }
+
+    /// Refuses a caller's edit of a pipeline of the code, unless it changes only `enabled`.
+    ///
+    /// # Errors
+    /// `Conflict` (`managed-by-code`).
+    pub(super) fn refuse_edit(&self, found: &StoredPipeline, put: &mut PutPipeline) -> Result<()> {
+        if !self.is_closed(found) {
+            return Ok(());
+        }
+        let is_same_slug = match &put.slug {
+            SlugChoice::Given(given) => *given == found.slug,
+            SlugChoice::Derived(_) => true,
+        };
+        if !is_same_slug || !found.definition.is_same_but_enabled(&put.definition) {
+            return Err(managed_by_code(found, "may change only its enabled"));
+        }
+        put.slug = SlugChoice::Given(found.slug.clone());
+        // Otherwise the code's next definition could be lost to the one of this check.
+        put.expect = Expect::Version(found.version);
+        Ok(())
+    }
+
+    /// Refuses a caller's deletion of a pipeline of the code.
+    ///
+    /// # Errors
+    /// `Conflict` (`managed-by-code`).
+    pub(super) fn refuse_deletion(&self, found: &StoredPipeline) -> Result<()> {
+        if self.is_closed(found) {
+            return Err(managed_by_code(found, "cannot delete it"));
+        }
+        Ok(())
+    }
+
+    fn is_closed(&self, found: &StoredPipeline) -> bool {
+        found.managed == Managed::Code && !self.code_policy.allows_edits
+    }
+}
+
+/// Adds the pipeline's id to the message of a refusal.
+fn with_pipeline_id(id: &str, error: Error) -> Error {
+    if error.kind() != ErrorKind::Invalid {
+        return error;
+    }
+    let details: Vec<_> = error
+        .issues()
+        .iter()
+        .map(|issue| issue.detail.as_str())
+        .collect();
+    let message = if details.is_empty() {
+        error.to_string()
+    } else {
+        details.join("; ")
+    };
+    let issues = error.issues().to_vec();
+    Error::new(error.problem(), format!("pipeline {id}: {message}"))
+        .with_issues(issues)
+        .with_source(error)
+}
+
+fn managed_by_code(found: &StoredPipeline, what: &str) -> Error {
+    let id = &found.id;
+    let message = format!("the host's code defines the pipeline {id}, so a request {what}");
+    Error::new(Problem::ManagedByCode, message)
+}
