@@ -28,9 +28,9 @@ use super::{Overlap, TenantId, seconds};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Pipeline {
-    /// The id. Has the format of a [`PipelineId`].
+    /// The id. Has the format of a [`PipelineId`](super::PipelineId).
     pub id: String,
-    /// The slug, in the format of a [`Slug`]. Derived from the name if `None`.
+    /// The slug, in the format of a [`Slug`](super::Slug). Derived from the name if `None`.
     ///
     /// JSON calls it `pipeline_id`.
     #[serde(rename = "pipeline_id", skip_serializing_if = "Option::is_none")]
@@ -71,7 +71,7 @@ pub struct Pipeline {
     #[serde(skip_serializing_if = "is_default")]
     pub overlap: Overlap,
     /// The tenant that a pipeline of the host's code belongs to. A save takes it out of the
-    /// definition: [`StoredPipeline::tenant`] has it.
+    /// definition: [`StoredPipeline::tenant`](super::StoredPipeline::tenant) has it.
     #[serde(skip)]
     pub tenant: Option<TenantId>,
     /// Fields that Floret does not know. It keeps them unchanged.
@@ -170,7 +170,8 @@ impl Pipeline {
         }
     }
 
-    /// Sets the slug, in the format of a [`Slug`]. Without it, the slug is derived from the name.
+    /// Sets the slug, in the format of a [`Slug`](super::Slug). Without it, the slug is derived
+    /// from the name.
     #[must_use]
     pub fn slug(mut self, slug: impl Into<String>) -> Self {
         self.slug = Some(slug.into());
