@@ -560,8 +560,7 @@ impl Builder {
             dropped: engine.dropped(),
         })
         .await?;
-        engine.remove_absent(&pipelines).await?;
-        engine.put_pipelines(pipelines).await?;
+        engine.set_pipelines(pipelines).await?;
         engine.start();
         scheduler::start(&engine);
         let delivery = delivery.start();

@@ -170,7 +170,7 @@ fn decide_by_code(
     if let Some(old) = old {
         keeps_edit = old.managed == Managed::Code
             && last.is_some_and(|last| {
-                is_same_but_enabled(last, &given) && !is_same_but_enabled(last, &old.definition)
+                last.is_same_but_enabled(&given) && !last.is_same_but_enabled(&old.definition)
             });
         if keeps_edit {
             definition = Pipeline::clone(&old.definition);
@@ -187,12 +187,6 @@ fn decide_by_code(
         keeps_edit,
         by_code: Some(given),
     }
-}
-
-fn is_same_but_enabled(one: &Pipeline, other: &Pipeline) -> bool {
-    let mut one = one.clone();
-    one.enabled = other.enabled;
-    one == *other
 }
 
 /// Returns whether a slug was derived from this base.

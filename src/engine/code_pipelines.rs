@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Engine, Shared};
-use crate::error::{Error, ErrorKind, Problem, Result, log};
+use crate::error::{Error, ErrorKind, Problem, Result, log, quote};
 use crate::graph::definition;
 use crate::model::{Managed, PageRequest, Pipeline, Scope, StoredPipeline, TenantId};
 use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SlugChoice};
@@ -25,24 +25,15 @@ pub(crate) struct CodePolicy {
 }
 
 impl Engine {
-    /// Checks a definition that the host built in code. Nothing is saved.
-    ///
-    /// # Errors
-    /// `Invalid` with every problem.
-    pub(crate) fn check_pipeline(&self, pipeline: &Pipeline) -> Result<()> {
-        let tenant = pipeline.tenant.as_ref();
-        definition::check(pipeline, self.limits())?;
-        self.0.refuse_unusable_types(pipeline, tenant)?;
-        self.0.refuse_configs(pipeline, tenant)
-    }
-
     /// Checks definitions that the host built in code. Nothing is saved.
     ///
     /// # Errors
     /// One error with every issue of all pipelines and the problem of the first.
     pub(crate) fn check_pipelines(&self, pipelines: &[Pipeline]) -> Result<()> {
         let refusal = |pipeline: &Pipeline| {
-            let refused = self.check_pipeline(pipeline).err()?;
+            let configs = || self.0.refuse_configs(pipeline, pipeline.tenant.as_ref());
+            let refused = self.0.check_definition(pipeline).and_then(|()| configs());
+            let refused = refused.err()?;
             Some(with_pipeline_id(&pipeline.id, refused))
         };
         let refused: Vec<_> = pipelines.iter().filter_map(refusal).collect();
@@ -55,59 +46,32 @@ impl Engine {
         Err(Error::new(first.problem(), messages.join("; ")).with_issues(issues))
     }
 
-    /// Saves checked definitions that the host built in code, and replaces stored ones.
+    /// Makes checked definitions the pipelines of the code: saves them, and leaves those that the
+    /// code no longer has to callers.
     ///
     /// # Errors
-    /// The same as [`Engine::put_pipeline`].
-    pub(crate) async fn put_pipelines(&self, pipelines: Vec<Pipeline>) -> Result<()> {
+    /// `Conflict` (`already-exists`), and any error of storage. A pipeline is left to callers only
+    /// after all are saved.
+    pub(crate) async fn set_pipelines(&self, pipelines: Vec<Pipeline>) -> Result<()> {
+        let key = |pipeline: &Pipeline| (pipeline.tenant.clone(), pipeline.id.clone());
+        let present = pipelines.iter().map(key).collect();
         for pipeline in pipelines {
             let id = pipeline.id.clone();
-            let saved = self.put_pipeline(pipeline).await;
-            saved.map_err(|error| with_pipeline_id(&id, error))?;
+            let saved = self.command(|shared| async move { shared.put_by_code(pipeline).await });
+            saved.await.map_err(|error| with_pipeline_id(&id, error))?;
         }
-        Ok(())
+        self.command(|shared| async move { shared.remove_absent(&present).await })
+            .await
     }
 
-    /// Saves a checked definition that the host built in code, and replaces a stored one.
+    /// Saves a definition that the host built in code, and replaces a stored one.
     ///
     /// # Errors
-    /// `Conflict` (`already-exists`), and any error of storage.
-    pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
+    /// `Invalid` with every problem, `Conflict` (`already-exists`), and any error of storage.
+    pub(crate) async fn add_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
         self.command(|shared| async move {
-            let tenant = pipeline.tenant.clone();
-            let (mut put, warnings) = shared.build_put(pipeline, tenant.as_ref())?;
-            for warning in warnings {
-                let tenant = tenant.as_ref().map(tracing::field::display);
-                log::warn!(pipeline_id = %put.id, tenant, detail = %warning.detail, "a definition is odd");
-            }
-            put.saved_by = SavedBy::Code;
-            put.scope = Scope::of(tenant.as_ref());
-            shared.put(put).await
-        })
-        .await
-    }
-
-    /// Leaves to callers every stored pipeline that the code manages and that is not among
-    /// `present`.
-    ///
-    /// # Errors
-    /// Any error of storage.
-    pub(crate) async fn remove_absent(&self, present: &[Pipeline]) -> Result<()> {
-        let key = |pipeline: &Pipeline| (pipeline.tenant.clone(), pipeline.id.clone());
-        let present: BTreeSet<_> = present.iter().map(key).collect();
-        self.command(|shared| async move {
-            let mut managed = shared.pipelines_of_code().await?;
-            managed.retain(|stored| {
-                let key = (stored.tenant.clone(), stored.id.as_str().to_owned());
-                !present.contains(&key)
-            });
-            for stored in managed {
-                let tenant = stored.tenant.as_ref().map(tracing::field::display);
-                let is_disabled = shared.code_policy.prunes_removed;
-                log::warn!(pipeline_id = %stored.id, tenant, is_disabled, "the code no longer has a pipeline");
-                shared.remove_from_code(stored, is_disabled).await?;
-            }
-            Ok(())
+            shared.check_definition(&pipeline)?;
+            shared.put_by_code(pipeline).await
         })
         .await
     }
@@ -126,7 +90,8 @@ impl Engine {
         self.command(|shared| async move {
             let found = shared.find_pipeline(&id, &scope).await?;
             if found.managed != Managed::Code || found.id.as_str() != id {
-                return Err(Error::pipeline_not_found(format_args!("{id} of the code")));
+                let message = format!("the host's code has no pipeline with the id {}", quote(&id));
+                return Err(Error::new(Problem::PipelineNotFound, message));
             }
             shared.remove_from_code(found, true).await
         })
@@ -135,6 +100,42 @@ impl Engine {
 }
 
 impl Shared {
+    /// Checks a definition except for the configs of its nodes, which [`Shared::build_put`] checks.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem.
+    fn check_definition(&self, pipeline: &Pipeline) -> Result<()> {
+        definition::check(pipeline, &self.limits)?;
+        self.refuse_unusable_types(pipeline, pipeline.tenant.as_ref())
+    }
+
+    async fn put_by_code(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
+        let tenant = pipeline.tenant.clone();
+        let (mut put, warnings) = self.build_put(pipeline, tenant.as_ref())?;
+        for warning in warnings {
+            let tenant = tenant.as_ref().map(tracing::field::display);
+            log::warn!(pipeline_id = %put.id, tenant, detail = %warning.detail, "a definition is odd");
+        }
+        put.saved_by = SavedBy::Code;
+        put.scope = Scope::of(tenant.as_ref());
+        self.put(put).await
+    }
+
+    /// Leaves to callers every stored pipeline that the code manages and that is not `present`.
+    async fn remove_absent(&self, present: &BTreeSet<(Option<TenantId>, String)>) -> Result<()> {
+        for stored in self.pipelines_of_code().await? {
+            let key = (stored.tenant.clone(), stored.id.as_str().to_owned());
+            if present.contains(&key) {
+                continue;
+            }
+            let tenant = stored.tenant.as_ref().map(tracing::field::display);
+            let is_disabled = self.code_policy.prunes_removed;
+            log::warn!(pipeline_id = %stored.id, tenant, is_disabled, "the code no longer has a pipeline");
+            self.remove_from_code(stored, is_disabled).await?;
+        }
+        Ok(())
+    }
+
     async fn pipelines_of_code(&self) -> Result<Vec<StoredPipeline>> {
         let mut found = Vec::new();
         let mut cursor = None;
@@ -174,11 +175,15 @@ impl Shared {
         self.put(put).await
     }
 
-    /// Refuses a caller's edit of a pipeline of the code, unless it changes only `enabled`.
+    /// Restricts a caller's save of a pipeline of the code to a change of `enabled`.
     ///
     /// # Errors
-    /// `Conflict` (`managed-by-code`).
-    pub(super) fn refuse_edit(&self, found: &StoredPipeline, put: &mut PutPipeline) -> Result<()> {
+    /// `Conflict` (`managed-by-code`) if the save would change more.
+    pub(super) fn restrict_edit(
+        &self,
+        found: &StoredPipeline,
+        put: &mut PutPipeline,
+    ) -> Result<()> {
         if !self.is_closed(found) {
             return Ok(());
         }

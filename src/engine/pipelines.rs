@@ -135,7 +135,7 @@ impl Engine {
             let version = precondition.check(&found)?;
             let (mut put, warnings) = shared.build_put(pipeline, found.tenant.as_ref())?;
             put.expect = version.map_or(Expect::Present, Expect::Version);
-            shared.refuse_edit(&found, &mut put)?;
+            shared.restrict_edit(&found, &mut put)?;
             put.scope = Scope::of(found.tenant.as_ref());
             let stored = shared.put(put).await?;
             Ok(SavedPipeline { stored, warnings })
@@ -206,7 +206,7 @@ impl Shared {
         self.refuse_configs(&pipeline, tenant)?;
         let id = PipelineId::new(&pipeline.id).map_err(|error| invalid_id("/id", &error))?;
         let slug = choose_slug(&pipeline)?;
-        strip_stored_fields(&mut pipeline);
+        normalize(&mut pipeline);
         let warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
         let put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
         Ok((put, warnings))
@@ -256,9 +256,9 @@ impl Shared {
     }
 }
 
-/// Removes the fields that are stored beside a definition. A definition that was read and sent back
-/// then changes nothing.
-fn strip_stored_fields(pipeline: &mut Pipeline) {
+/// Removes what a response adds to a definition, so that one that was read and sent back changes
+/// nothing: the fields that are stored beside it, and the zone of a schedule that names none.
+fn normalize(pipeline: &mut Pipeline) {
     const STORED_BESIDE: [&str; 6] = [
         "version",
         "created_at",
@@ -269,7 +269,6 @@ fn strip_stored_fields(pipeline: &mut Pipeline) {
     ];
     pipeline.slug = None;
     pipeline.tenant = None;
-    // A pipeline with a schedule is shown with its zone, also where it names none.
     if pipeline.schedule.is_some() && pipeline.schedule_timezone.as_deref() == Some("UTC") {
         pipeline.schedule_timezone = None;
     }

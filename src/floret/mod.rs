@@ -162,9 +162,7 @@ impl Floret {
     /// # }
     /// ```
     pub async fn add_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
-        let engine = self.0.engine();
-        engine.check_pipeline(&pipeline)?;
-        engine.put_pipeline(pipeline).await
+        self.0.engine().add_pipeline(pipeline).await
     }
 
     /// Removes a pipeline from those of the code: disables it and leaves it to callers.

@@ -370,8 +370,17 @@ impl Pipeline {
         self
     }
 
-    /// Returns whether two definitions differ at most in `enabled`.
-    pub(crate) fn is_same_but_enabled(&self, other: &Self) -> bool {
+    /// Returns whether two definitions differ at most in [`Pipeline::enabled`].
+    ///
+    /// ```
+    /// use floret::Pipeline;
+    ///
+    /// let daily = Pipeline::new("daily").node("load", "load");
+    /// assert!(daily.is_same_but_enabled(&daily.clone().disabled()));
+    /// assert!(!daily.is_same_but_enabled(&daily.clone().schedule("@daily")));
+    /// ```
+    #[must_use]
+    pub fn is_same_but_enabled(&self, other: &Self) -> bool {
         let same = Self {
             enabled: other.enabled,
             ..self.clone()

@@ -25,16 +25,18 @@ pub(crate) fn example(name: &str) -> PathBuf {
 
 /// Returns a library that the examples link, built from the sources as they are now.
 pub(crate) fn library(name: &str) -> PathBuf {
-    let path = built().libraries.get(name);
-    path.unwrap_or_else(|| panic!("no example links {name}"))
-        .clone()
+    match built().libraries.get(name).map(Vec::as_slice) {
+        Some([path]) => path.clone(),
+        // With several, nothing says which one the others link.
+        found => panic!("the examples link one library {name}, not {found:?}"),
+    }
 }
 
 /// The files that cargo built, by the names of their targets.
 #[derive(Default)]
 struct Built {
     executables: BTreeMap<String, PathBuf>,
-    libraries: BTreeMap<String, PathBuf>,
+    libraries: BTreeMap<String, Vec<PathBuf>>,
 }
 
 impl Built {
@@ -48,7 +50,7 @@ impl Built {
         if let Some(path) = message["executable"].as_str().filter(|_| kind == "example") {
             self.executables.insert(name, path.into());
         } else if let Some(path) = message["filenames"][0].as_str().filter(|_| kind == "lib") {
-            self.libraries.insert(name, path.into());
+            self.libraries.entry(name).or_default().push(path.into());
         }
     }
 }

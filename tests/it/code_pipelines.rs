@@ -7,7 +7,7 @@ use floret::{Access, Builder, Managed, Pipeline, Problem, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Host, Store, World, chain};
+use crate::harness::{Host, STEP, Store, World, chain};
 use crate::wire::{TestResponse, request, send};
 
 on_every_backend! {
@@ -17,6 +17,7 @@ on_every_backend! {
     a_pruned_pipeline_is_disabled_until_the_code_has_it_again,
     pipelines_come_and_go_while_the_host_runs,
     tenants_lose_only_their_own_pipelines,
+    a_start_that_fails_disables_nothing,
 }
 
 const DAILY: &str = "/api/pipelines/daily";
@@ -214,4 +215,24 @@ async fn tenants_lose_only_their_own_pipelines(store: Store) {
     assert_eq!(refused.unwrap_err().problem(), Problem::PipelineNotFound);
     let removed = host.floret.remove_pipeline("daily", Some(&ann)).await;
     assert_eq!(removed.unwrap().tenant, Some(ann));
+}
+
+async fn a_start_that_fails_disables_nothing(store: Store) {
+    let mut world = world(store);
+    let host = world.start().await;
+    let own = json!({"id": "own", "name": "Own", "nodes": [{"id": "a", "type": "step"}]});
+    let created = ask(&host, Method::POST, "/api/pipelines", Some(&own)).await;
+    assert_eq!(created.json()["pipeline_id"], "own");
+    let before = get(&host, DAILY).await;
+    host.stop().await;
+    let storage = world.store.open().await;
+    let refused = Builder::prune_removed(floret::Floret::builder(storage))
+        .executor(STEP, world.script.clone())
+        .pipeline(chain("other", &["a"]).slug("own"))
+        .start();
+    assert_eq!(refused.await.unwrap_err().problem(), Problem::AlreadyExists);
+    world.pipelines.clear();
+    let host = world.start().await;
+    let after = get(&host, DAILY).await;
+    assert_eq!(after["enabled"], before["enabled"]);
 }

@@ -120,21 +120,21 @@ impl PipelineTable {
         let tenant = rules::saved_tenant(put.expect, &put.scope, &put.id, live)?;
         let own = Qualified::new(put.id.clone(), tenant.clone());
         let before = self.live(&own).cloned();
-        let given_enabled = put.definition.enabled;
         let saved_by = put.saved_by;
         self.check_expectation(&put, &own, before.as_ref())?;
+        let enabled = self.enabled_after(&put, before.as_ref());
+        let code_before = self.rows.get(&own).and_then(|row| row.code_version);
+        let managed = rules::managed_after(put.saved_by, code_before);
         let kept = self.kept_edit(&put, before.as_ref());
-        let slug = match kept {
-            Some(kept) => kept.slug.clone(),
-            None => self.choose_slug(&put.slug, &own, before.as_ref())?,
+        let keeps_edit = kept.is_some();
+        let slug = match (&before, kept) {
+            (Some(before), Some(kept)) => {
+                put.definition = Arc::clone(&kept.definition);
+                version = kept;
+                before.slug.clone()
+            }
+            (before, _) => self.choose_slug(&put.slug, &own, before.as_ref())?,
         };
-        let is_kept = kept.is_some();
-        if let Some(kept) = kept {
-            put.definition = Arc::clone(&kept.definition);
-            version = Arc::new(Version::new(Arc::clone(&put.definition))?);
-        }
-        let enabled = self.enabled_after(&put, given_enabled, before.as_ref());
-        let managed = rules::managed_after(put.saved_by, before.as_ref().map(|it| it.managed));
         if put.definition.enabled != enabled.current {
             put.definition = rules::definition_with(enabled.current, &put.definition);
             version = Arc::new(Version::new(Arc::clone(&put.definition))?);
@@ -144,7 +144,7 @@ impl PipelineTable {
             && stored.definition == put.definition
             && stored.managed == managed
         {
-            self.note_code(&own, (saved_by, is_kept), enabled);
+            self.note_code(&own, (saved_by, keeps_edit), enabled);
             return Ok(stored.clone());
         }
         let number = self.rows.get(&own).map_or(0, |row| row.stored.version) + 1;
@@ -157,30 +157,26 @@ impl PipelineTable {
             ..StoredPipeline::new(put.id, slug, put.definition, put.now)
         };
         self.store(&own, stored.clone(), version);
-        self.note_code(&own, (saved_by, is_kept), enabled);
+        self.note_code(&own, (saved_by, keeps_edit), enabled);
         Ok(stored)
     }
 
-    /// Returns the stored pipeline if a caller has edited it since the latest save by code, which
-    /// this save repeats.
-    fn kept_edit<'a>(
+    /// Returns the current version of a pipeline if a caller has edited it since its latest save by
+    /// code, which `put` repeats.
+    fn kept_edit(
         &self,
         put: &PutPipeline,
-        before: Option<&'a StoredPipeline>,
-    ) -> Option<&'a StoredPipeline> {
+        before: Option<&StoredPipeline>,
+    ) -> Option<Arc<Version>> {
         let before = before.filter(|_| put.saved_by == SavedBy::Code)?;
         let row = self.rows.get(&before.qualified_id())?;
         let by_code = row.versions.get(&row.code_version?)?;
-        rules::keeps_edit(&put.definition, &by_code.definition, &before.definition)
-            .then_some(before)
+        let current = row.versions.get(&before.version)?;
+        rules::keeps_edit(&put.definition, &by_code.definition, &current.definition)
+            .then(|| Arc::clone(current))
     }
 
-    fn enabled_after(
-        &self,
-        put: &PutPipeline,
-        given: bool,
-        before: Option<&StoredPipeline>,
-    ) -> rules::Enabled {
+    fn enabled_after(&self, put: &PutPipeline, before: Option<&StoredPipeline>) -> rules::Enabled {
         let before = before.map(|stored| rules::Enabled {
             current: stored.definition.enabled,
             by_code: self
@@ -188,21 +184,21 @@ impl PipelineTable {
                 .get(&stored.qualified_id())
                 .and_then(|row| row.enabled_by_code),
         });
-        rules::Enabled::after_save(put.saved_by, given, before)
+        rules::Enabled::after_save(put.saved_by, put.definition.enabled, before)
     }
 
     /// Notes what the code has said of a saved pipeline.
     fn note_code(
         &mut self,
         pipeline: &Qualified<PipelineId>,
-        (saved_by, is_kept): (SavedBy, bool),
+        (saved_by, keeps_edit): (SavedBy, bool),
         enabled: rules::Enabled,
     ) {
         if let Some(row) = self.rows.get_mut(pipeline) {
             row.enabled_by_code = enabled.by_code;
             let version = row.stored.version;
             row.code_version =
-                rules::code_version_after(saved_by, version, row.code_version, is_kept);
+                rules::code_version_after(saved_by, version, row.code_version, keeps_edit);
         }
     }
 

@@ -5,26 +5,26 @@
 use crate::model::{Managed, Pipeline};
 use crate::storage::SavedBy;
 
-/// Returns who manages a pipeline after a save. `before` is `None` if there is no such pipeline.
-pub(in crate::storage) fn managed_after(saved_by: SavedBy, before: Option<Managed>) -> Managed {
-    match saved_by {
-        SavedBy::Caller => before.unwrap_or_default(),
-        SavedBy::Code => Managed::Code,
-        SavedBy::Removal => Managed::Api,
+/// Returns who manages a pipeline after a save. `before` is the version that the code saved last,
+/// if the code managed the pipeline before.
+pub(in crate::storage) const fn managed_after(saved_by: SavedBy, before: Option<u32>) -> Managed {
+    match (saved_by, before) {
+        (SavedBy::Code, _) | (SavedBy::Caller, Some(_)) => Managed::Code,
+        (SavedBy::Removal, _) | (SavedBy::Caller, None) => Managed::Api,
     }
 }
 
 /// Returns the version of a pipeline that the code saved last, after a save that leaves the
-/// pipeline at `version`. A save is `kept` if it repeats `before` and leaves a caller's edit.
+/// pipeline at `version`. `keeps_edit` says whether the save leaves the edit of a caller.
 pub(in crate::storage) const fn code_version_after(
     saved_by: SavedBy,
     version: u32,
     before: Option<u32>,
-    is_kept: bool,
+    keeps_edit: bool,
 ) -> Option<u32> {
     match saved_by {
         SavedBy::Caller => before,
-        SavedBy::Code if is_kept => before,
+        SavedBy::Code if keeps_edit => before,
         SavedBy::Code => Some(version),
         SavedBy::Removal => None,
     }

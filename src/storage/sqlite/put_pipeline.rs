@@ -44,12 +44,10 @@ impl Tx {
             put.definition.enabled,
             by_code.map(|it| it.enabled),
         );
-        let managed = before.as_ref().map(|before| before.managed);
-        let managed = rules::managed_after(put.saved_by, managed);
-        let code_version = |version| {
-            let before = by_code.and_then(|it| it.version);
-            rules::code_version_after(put.saved_by, version, before, kept.is_some())
-        };
+        let code_before = by_code.and_then(|it| it.version);
+        let managed = rules::managed_after(put.saved_by, code_before);
+        let code_version =
+            |version| rules::code_version_after(put.saved_by, version, code_before, kept.is_some());
         let definition = kept.as_ref().unwrap_or(definition);
         let changed = (definition.pipeline.enabled != enabled.current)
             .then(|| changed_definition(enabled, definition))

@@ -14,7 +14,8 @@ use crate::model::{
 use crate::storage::{
     Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections, CursorClaimKind,
     Deliveries, Expect, FinishedNode, ParkedEvent, PipelineFilter, Purge, PurgeMode, PutConnection,
-    PutDeliveries, PutVariable, RunFilter, Schedules, SearchText, VariableFilter, Variables,
+    PutDeliveries, PutVariable, RunFilter, SavedBy, Schedules, SearchText, VariableFilter,
+    Variables,
 };
 use crate::testing::contract::fixtures::{
     self, Driver, claim_one, figures_of_2024, finished_run, new_backfill, node_started, put,
@@ -31,6 +32,7 @@ pub(super) async fn write_history(storage: &SqliteStorage) {
     for id in ["daily", "spare"] {
         let mut scheduled = put(id);
         scheduled.definition = Arc::new(fixtures::definition(id).schedule("@daily"));
+        scheduled.saved_by = SavedBy::Code;
         storage.put_pipeline(scheduled).await.unwrap();
         put_settings(storage, id).await;
     }
@@ -223,7 +225,13 @@ async fn check(file: &Path) -> std::result::Result<(), String> {
         let mut put = put(id);
         put.expect = Expect::Any;
         put.definition = Arc::new(fixtures::definition(id).name("new"));
-        storage.put_pipeline(put).await.step("save")?;
+        let saved = storage.put_pipeline(put).await.step("save")?;
+        let scope = Scope::of(saved.tenant.as_ref());
+        let found = storage.find_pipeline(id, &scope).await.step("find")?;
+        ensure(
+            found == Some(saved),
+            "a saved pipeline reads back differently",
+        )?;
     }
     storage.close().await.step("close again")
 }
