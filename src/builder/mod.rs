@@ -1,6 +1,9 @@
-//! Composes a Floret from storage, node types, pipelines and settings.
+//! Describes a Floret: storage, node types, notifiers and settings.
 //!
-//! Nothing is spawned before [`Builder::start`]. `floret` is the handle that it returns.
+//! `pipelines` adds the pipelines of the code. `start` puts the parts together.
+
+mod pipelines;
+mod start;
 
 use std::error::Error as StdError;
 #[cfg(feature = "sqlite")]
@@ -10,25 +13,21 @@ use std::sync::Arc;
 use tower_service::Service;
 
 use crate::clock::Clock;
-use crate::compute::Compute;
-use crate::delivery::{self, Delivery};
-use crate::engine::{CodePolicy, Engine, EngineParts};
-use crate::error::{Error, Issue, Problem, Result};
-use crate::events::Events;
+use crate::engine::CodePolicy;
+#[cfg(feature = "sqlite")]
+use crate::error::Result;
 use crate::executor::{
     Effect, Executor, FunctionExecutor, IntoOutput, NodeArguments, NodeCall, NodeFunction,
     NodeResult, Readiness, Registry, ServiceExecutor, States,
 };
 use crate::floret::Floret;
 use crate::limits::Limits;
-use crate::model::{Pipeline, Retention, ScheduledPipelines, TenantId};
+use crate::model::{Pipeline, Retention, TenantId};
 use crate::notifier::{Notifier, Notifiers};
-use crate::scheduler;
 use crate::secret::Keyring;
 #[cfg(feature = "secrets")]
 use crate::secret::SecretKey;
 use crate::storage::Storage;
-use crate::views::Views;
 
 /// Configures a Floret. [`Floret::open`] and [`Floret::builder`] return one.
 ///
@@ -303,42 +302,6 @@ impl Builder {
         self
     }
 
-    /// Registers a notifier under a name.
-    ///
-    /// The name identifies the notifier's cursor, which is stored: after a restart, delivery
-    /// continues where it stopped. A new name starts with the events from then on. The cursor of a
-    /// name that is absent for 7 days ([`Limits::notifier_absent_max`]) is deleted, with a warning
-    /// in the log.
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use floret::{EventKind, Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
-    /// use floret::notifier::ChannelNotifier;
-    ///
-    /// async fn load(_: Ctx) -> Result<(), std::io::Error> {
-    ///     Ok(())
-    /// }
-    /// let (notifier, mut completed) = ChannelNotifier::of([EventKind::RunCompleted]);
-    /// let floret = Floret::builder(MemoryStorage::default())
-    ///     .node("load", load)
-    ///     .pipeline(Pipeline::new("daily").node("load", "load"))
-    ///     .notifier("completed", notifier)
-    ///     .start()
-    ///     .await?;
-    /// let run = floret.run("daily").start().await?;
-    /// let event = completed.next().await.expect("Floret is running");
-    /// assert_eq!(event.run_id, run.id());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn notifier(mut self, name: impl Into<String>, notifier: impl Notifier) -> Self {
-        let name = name.into();
-        if !self.notifiers.insert(name.clone(), Arc::new(notifier)) {
-            self.notifiers_twice.push(name);
-        }
-        self
-    }
-
     /// Opens the node type `kind` to pipelines of these tenants only. Pipelines without a tenant
     /// can always use it.
     ///
@@ -375,64 +338,39 @@ impl Builder {
         self
     }
 
-    /// Adds a pipeline, which may belong to a tenant ([`Pipeline::tenant`]). [`Builder::start`]
-    /// saves it and replaces the stored pipeline of the same tenant and id.
+    /// Registers a notifier under a name.
     ///
-    /// From then on the code manages it: callers can only disable and enable it, unless
-    /// [`Builder::allow_pipeline_edits`] says otherwise. A pipeline that an operator has disabled
-    /// or enabled stays so, until the code itself changes [`Pipeline::enabled`].
-    ///
-    /// A pipeline that a later start no longer adds stays, with its schedule, and callers can edit
-    /// and delete it. [`Builder::prune_removed`] also disables it.
+    /// The name identifies the notifier's cursor, which is stored: after a restart, delivery
+    /// continues where it stopped. A new name starts with the events from then on. The cursor of a
+    /// name that is absent for 7 days ([`Limits::notifier_absent_max`]) is deleted, with a warning
+    /// in the log.
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> floret::Result<()> {
-    /// # use floret::{executor::Ctx, testing::memory};
-    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
-    /// use floret::{Managed, Pipeline, Problem};
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::{EventKind, Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
+    /// use floret::notifier::ChannelNotifier;
     ///
-    /// let daily = Pipeline::new("daily").node("load", "load").schedule("@daily");
-    /// let floret = memory().node("load", load).pipeline(daily.clone()).start().await?;
-    /// assert_eq!(floret.pipelines().get("daily").await?.managed, Managed::Code);
-    ///
-    /// // An operator may pause it, and change nothing else.
-    /// floret.pipelines().put(daily.clone().disabled()).await?;
-    /// let refused = floret.pipelines().put(daily.schedule("@hourly")).await.unwrap_err();
-    /// assert_eq!(refused.problem(), Problem::ManagedByCode);
+    /// async fn load(_: Ctx) -> Result<(), std::io::Error> {
+    ///     Ok(())
+    /// }
+    /// let (notifier, mut completed) = ChannelNotifier::of([EventKind::RunCompleted]);
+    /// let floret = Floret::builder(MemoryStorage::default())
+    ///     .node("load", load)
+    ///     .pipeline(Pipeline::new("daily").node("load", "load"))
+    ///     .notifier("completed", notifier)
+    ///     .start()
+    ///     .await?;
+    /// let run = floret.run("daily").start().await?;
+    /// let event = completed.next().await.expect("Floret is running");
+    /// assert_eq!(event.run_id, run.id());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
-        self.pipelines.push(pipeline);
-        self
-    }
-
-    /// Lets callers edit and delete the pipelines of the code.
-    ///
-    /// The latest change wins: an edit stays until the code's definition itself changes. A deleted
-    /// pipeline is back after the next start.
-    pub const fn allow_pipeline_edits(mut self) -> Self {
-        self.code_policy.allows_edits = true;
-        self
-    }
-
-    /// Disables, at the start, the stored pipelines that earlier starts added and this one does
-    /// not.
-    ///
-    /// They and their runs stay, and callers can edit and delete them. One that the code adds again
-    /// is enabled again.
-    pub const fn prune_removed(mut self) -> Self {
-        self.code_policy.prunes_removed = true;
-        self
-    }
-
-    /// Lets only the schedules of the pipelines fire that the host's code adds.
-    ///
-    /// Any other stored pipeline, such as one that the code no longer has, stays stored. It can be
-    /// run by hand, and the status of the scheduler shows it as disabled. Use this where no
-    /// pipeline is created over HTTP.
-    pub const fn only_these_pipelines(mut self) -> Self {
-        self.only_these_pipelines = true;
+    pub fn notifier(mut self, name: impl Into<String>, notifier: impl Notifier) -> Self {
+        let name = name.into();
+        if !self.notifiers.insert(name.clone(), Arc::new(notifier)) {
+            self.notifiers_twice.push(name);
+        }
         self
     }
 
@@ -483,117 +421,6 @@ impl Builder {
         self.retention = Some(retention);
         self
     }
-
-    /// Saves the pipelines and starts to execute runs, beginning with those that a crash
-    /// interrupted.
-    ///
-    /// # Errors
-    /// - `Invalid` if a node type or a notifier is registered twice, if a state is missing or given
-    ///   twice, or if pipelines are invalid.
-    ///   The error has every problem, and no pipeline is saved.
-    /// - `Conflict` if a pipeline's id or slug is taken.
-    /// - `Unavailable`, and any other error of storage.
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use floret::{ErrorKind, Floret, Pipeline, storage::MemoryStorage};
-    ///
-    /// let started = Floret::builder(MemoryStorage::default())
-    ///     .pipeline(Pipeline::new("daily").node("load", "load"))
-    ///     .start()
-    ///     .await;
-    /// let error = started.expect_err("no executor is registered for the node type load");
-    /// assert_eq!(error.kind(), ErrorKind::Invalid);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn start(self) -> Result<Floret> {
-        self.refuse_registrations()?;
-        let scheduled = self.scheduled();
-        let Self {
-            storage,
-            registry,
-            keyring,
-            pipelines,
-            limits,
-            clock,
-            notifiers,
-            twice: _,
-            notifiers_twice: _,
-            states: _,
-            retention,
-            only_these_pipelines: _,
-            code_policy,
-        } = self;
-        if let Some(newest) = storage.newest_run().await? {
-            clock.seed(newest);
-        }
-        let events = Events::open(Arc::clone(&storage), &limits).await?;
-        let compute = Compute::new(limits.compute_max);
-        let views = Views::new(
-            Arc::clone(&storage),
-            registry.clone(),
-            scheduled,
-            compute.clone(),
-            &limits,
-        );
-        let engine = Engine::new(EngineParts {
-            storage: Arc::clone(&storage),
-            registry,
-            keyring,
-            limits,
-            clock,
-            events,
-            compute,
-            retention,
-            scheduled,
-            code_policy,
-        });
-        engine.check_pipelines(&pipelines)?;
-        // Opened first, so that notifiers do not miss the events that follow.
-        let delivery = Delivery::open(delivery::DeliveryParts {
-            storage: Arc::clone(&storage),
-            clock: engine.clock().clone(),
-            limits: engine.limits().clone(),
-            notifiers,
-            newest: engine.events().watch_newest(),
-            dropped: engine.dropped(),
-        })
-        .await?;
-        engine.set_pipelines(pipelines).await?;
-        engine.start();
-        scheduler::start(&engine);
-        let delivery = delivery.start();
-        Ok(Floret::new(engine, views, storage, delivery))
-    }
-
-    fn refuse_registrations(&self) -> Result<()> {
-        refuse(&self.twice, Problem::NodeTypeTwice, "node type")?;
-        refuse(&self.notifiers_twice, Problem::NotifierTwice, "notifier")?;
-        self.states.check()?;
-        self.registry.check_names()
-    }
-
-    const fn scheduled(&self) -> ScheduledPipelines {
-        if self.only_these_pipelines {
-            ScheduledPipelines::OfCode
-        } else {
-            ScheduledPipelines::All
-        }
-    }
-}
-
-/// Refuses names that were registered more than once.
-fn refuse(twice: &[String], problem: Problem, what: &str) -> Result<()> {
-    let issue = |name: &String| {
-        let detail = format!("the {what} {name} is registered twice");
-        Issue::parameter(name.clone(), detail)
-    };
-    let issues: Vec<_> = twice.iter().map(issue).collect();
-    if issues.is_empty() {
-        return Ok(());
-    }
-    Err(Error::invalid(problem, issues))
 }
 
 impl Floret {

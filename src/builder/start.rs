@@ -1,0 +1,120 @@
+//! Starts what a builder describes: checks it, puts the parts together and saves the pipelines.
+//!
+//! This is the only place that knows every part.
+
+use std::sync::Arc;
+
+use super::Builder;
+use crate::compute::Compute;
+use crate::delivery::{self, Delivery};
+use crate::engine::{Engine, EngineParts};
+use crate::error::{Error, Issue, Problem, Result};
+use crate::events::Events;
+use crate::floret::Floret;
+use crate::scheduler;
+use crate::views::Views;
+
+impl Builder {
+    /// Saves the pipelines and starts to execute runs, beginning with those that a crash
+    /// interrupted.
+    ///
+    /// # Errors
+    /// - `Invalid` if a node type or a notifier is registered twice, if a state is missing or given
+    ///   twice, or if pipelines are invalid.
+    ///   The error has every problem, and no pipeline is saved.
+    /// - `Conflict` if a pipeline's id or slug is taken.
+    /// - `Unavailable`, and any other error of storage.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::{ErrorKind, Floret, Pipeline, storage::MemoryStorage};
+    ///
+    /// let started = Floret::builder(MemoryStorage::default())
+    ///     .pipeline(Pipeline::new("daily").node("load", "load"))
+    ///     .start()
+    ///     .await;
+    /// let error = started.expect_err("no executor is registered for the node type load");
+    /// assert_eq!(error.kind(), ErrorKind::Invalid);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn start(self) -> Result<Floret> {
+        self.refuse_registrations()?;
+        let scheduled = self.scheduled();
+        let Self {
+            storage,
+            registry,
+            keyring,
+            pipelines,
+            limits,
+            clock,
+            notifiers,
+            twice: _,
+            notifiers_twice: _,
+            states: _,
+            retention,
+            only_these_pipelines: _,
+            code_policy,
+        } = self;
+        if let Some(newest) = storage.newest_run().await? {
+            clock.seed(newest);
+        }
+        let events = Events::open(Arc::clone(&storage), &limits).await?;
+        let compute = Compute::new(limits.compute_max);
+        let views = Views::new(
+            Arc::clone(&storage),
+            registry.clone(),
+            scheduled,
+            compute.clone(),
+            &limits,
+        );
+        let engine = Engine::new(EngineParts {
+            storage: Arc::clone(&storage),
+            registry,
+            keyring,
+            limits,
+            clock,
+            events,
+            compute,
+            retention,
+            scheduled,
+            code_policy,
+        });
+        engine.check_pipelines(&pipelines)?;
+        // Opened first, so that notifiers do not miss the events that follow.
+        let delivery = Delivery::open(delivery::DeliveryParts {
+            storage: Arc::clone(&storage),
+            clock: engine.clock().clone(),
+            limits: engine.limits().clone(),
+            notifiers,
+            newest: engine.events().watch_newest(),
+            dropped: engine.dropped(),
+        })
+        .await?;
+        engine.set_pipelines(pipelines).await?;
+        engine.start();
+        scheduler::start(&engine);
+        let delivery = delivery.start();
+        Ok(Floret::new(engine, views, storage, delivery))
+    }
+
+    fn refuse_registrations(&self) -> Result<()> {
+        refuse(&self.twice, Problem::NodeTypeTwice, "node type")?;
+        refuse(&self.notifiers_twice, Problem::NotifierTwice, "notifier")?;
+        self.states.check()?;
+        self.registry.check_names()
+    }
+}
+
+/// Refuses names that were registered more than once.
+fn refuse(twice: &[String], problem: Problem, what: &str) -> Result<()> {
+    let issue = |name: &String| {
+        let detail = format!("the {what} {name} is registered twice");
+        Issue::parameter(name.clone(), detail)
+    };
+    let issues: Vec<_> = twice.iter().map(issue).collect();
+    if issues.is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid(problem, issues))
+}
