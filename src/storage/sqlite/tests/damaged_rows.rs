@@ -8,8 +8,8 @@ use rusqlite::types::Value;
 
 use super::*;
 use crate::model::{
-    ConnectionFields, ConnectionId, NodeStatus, PageRequest, Preview, VariableFields, VariableKey,
-    VariableValue,
+    ConnectionFields, ConnectionId, Managed, NodeStatus, PageRequest, Preview, VariableFields,
+    VariableKey, VariableValue,
 };
 use crate::storage::{
     Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections, CursorClaimKind,
@@ -32,7 +32,6 @@ pub(super) async fn write_history(storage: &SqliteStorage) {
     for id in ["daily", "spare"] {
         let mut scheduled = put(id);
         scheduled.definition = Arc::new(fixtures::definition(id).schedule("@daily"));
-        scheduled.saved_by = SavedBy::Code;
         storage.put_pipeline(scheduled).await.unwrap();
         put_settings(storage, id).await;
     }
@@ -62,6 +61,17 @@ pub(super) async fn write_history(storage: &SqliteStorage) {
         }
     }
     put_parked(storage).await;
+}
+
+/// Makes the code manage the pipelines with a schedule.
+async fn save_by_code(storage: &SqliteStorage) {
+    for id in ["daily", "spare"] {
+        let mut put = put(id);
+        put.definition = Arc::new(fixtures::definition(id).schedule("@daily"));
+        put.saved_by = SavedBy::Code;
+        let saved = storage.put_pipeline(put).await.unwrap();
+        assert_eq!(saved.managed, Managed::Code);
+    }
 }
 
 async fn finish_spare(storage: &SqliteStorage) {
@@ -398,6 +408,7 @@ async fn one_damaged_value_costs_no_more_than_its_row() {
     let options = SqliteOptions::default().durability(Durability::Normal);
     let storage = SqliteStorage::open_with(&whole, options).await.unwrap();
     write_history(&storage).await;
+    save_by_code(&storage).await;
     storage.close().await.unwrap();
     let shell = Connection::open(&whole).unwrap();
     shell

@@ -3,8 +3,10 @@
 //! Other rows are left to `first_version`, the SQL of each version to `migrations/`.
 
 use super::*;
-use crate::storage::Schedules as _;
+use crate::model::Managed;
 use crate::storage::sqlite::schema::APPLICATION_ID;
+use crate::storage::{DeletePipeline, SavedBy, Schedules as _};
+use crate::testing::contract::fixtures::{definition, pipeline_id, put};
 
 const FIRST: &str = include_str!("../migrations/1.sql");
 
@@ -109,4 +111,51 @@ async fn the_journal_of_version_2_no_longer_refers_to_its_run() {
     assert_eq!(tables, [0, 0, 0]);
     let days = "SELECT group_concat(day) FROM daily WHERE pipeline = 1 AND day < 700002";
     assert_eq!(text(days), "700001", "a day without runs has no row");
+}
+
+/// Before version 8, a store knew of a save by code only the value of `enabled`.
+#[tokio::test]
+async fn the_code_manages_what_it_saved_before_version_8() {
+    let (dir, storage) = store().await;
+    for (id, saved_by) in [
+        ("code", SavedBy::Code),
+        ("paused", SavedBy::Code),
+        ("deleted", SavedBy::Code),
+        ("api", SavedBy::Caller),
+    ] {
+        let mut put = put(id);
+        put.saved_by = saved_by;
+        storage.put_pipeline(put).await.unwrap();
+    }
+    let mut pause = put("paused");
+    pause.definition = Arc::new(definition("paused").disabled());
+    storage.put_pipeline(pause).await.unwrap();
+    let delete = DeletePipeline::new(pipeline_id("deleted"), at(1));
+    storage.delete_pipeline(delete).await.unwrap();
+    storage.close().await.unwrap();
+    let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+    let to_version_7 = "ALTER TABLE pipelines DROP COLUMN code_version; PRAGMA user_version = 7;";
+    shell.execute_batch(to_version_7).unwrap();
+    drop(shell);
+
+    let storage = open(dir.path()).await;
+    for (id, expected) in [
+        ("code", Managed::Code),
+        ("paused", Managed::Code),
+        ("api", Managed::Api),
+    ] {
+        let found = storage.find_pipeline(id, &Scope::All).await.unwrap();
+        assert_eq!(found.unwrap().managed, expected, "{id}");
+    }
+    let deleted = storage.put_pipeline(put("deleted")).await.unwrap();
+    assert_eq!(deleted.managed, Managed::Api);
+    // The pause stays, and counts as no edit.
+    let mut changed = put("paused");
+    changed.definition = Arc::new(definition("paused").description("new"));
+    changed.saved_by = SavedBy::Code;
+    let changed = storage.put_pipeline(changed).await.unwrap();
+    assert_eq!(
+        *changed.definition,
+        definition("paused").description("new").disabled()
+    );
 }
