@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
-use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE};
+use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE, PIPELINE_ID, SLUG};
 use super::{Graph, params, rules, sizes, validate};
-use crate::error::{Problem, Result};
+use crate::error::{Problem, Result, quote};
 use crate::json;
 use crate::limits::Limits;
 use crate::model::engine_keys::TIMEOUT_RANGE;
@@ -34,9 +34,14 @@ pub(crate) fn parse(
             .map_or(0, Vec::len)
     };
     validate::check_counts(count("nodes"), count("edges"), limits.into())?;
+    let slug_field = if value.get(SLUG).is_some() {
+        SLUG
+    } else {
+        PIPELINE_ID
+    };
     let mut issues = Issues::default();
     let pipeline = read(value, default_id, &mut issues);
-    rules::check(&pipeline, &mut issues);
+    rules::check(&pipeline, slug_field, &mut issues);
     sizes::check(&pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(&pipeline, limits).map(|_| pipeline)
@@ -48,7 +53,7 @@ pub(crate) fn parse(
 /// The same as [`parse`].
 pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     let mut issues = Issues::default();
-    rules::check(pipeline, &mut issues);
+    rules::check(pipeline, SLUG, &mut issues);
     sizes::check(pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(pipeline, limits)
@@ -110,7 +115,7 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
     let params = params::read(given, &params_at, issues);
     Pipeline {
         id: fields.text("id").unwrap_or_else(default_id),
-        slug: fields.text("pipeline_id"),
+        slug: read_slug(&mut fields),
         name: fields.required("name"),
         description: fields.text("description").unwrap_or_default(),
         nodes: fields.objects("nodes", "a node", read_node),
@@ -137,6 +142,23 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
         tenant: None,
         extra: fields.rest(),
     }
+}
+
+/// Reads `slug` or its old name `pipeline_id`.
+fn read_slug(fields: &mut Fields<'_>) -> Option<String> {
+    let old = fields.text(PIPELINE_ID);
+    let expects = match &old {
+        Some(old) => format!(
+            "the same as {PIPELINE_ID} or left out, since that is {}",
+            quote(old)
+        ),
+        None => "a string".to_owned(),
+    };
+    let own = fields.take(SLUG, &expects, |value| {
+        let own = value.as_str().map(str::to_owned);
+        own.filter(|own| old.as_ref().is_none_or(|old| old == own))
+    });
+    own.or(old)
 }
 
 /// Reads `catch_up` or its alias `catchup`.
@@ -345,6 +367,7 @@ mod tests {
                 Some(json!("a".repeat(129))),
             ),
             ("pipeline_id", Some(json!("A.b")), Some(json!("a/b"))),
+            ("slug", Some(json!("A.b")), Some(json!("a/b"))),
             ("timeout", Some(json!(0.5)), Some(json!(0))),
             ("timeout", Some(json!(31_536_000)), Some(json!(31_536_001))),
             ("timeout", None, Some(json!("60"))),

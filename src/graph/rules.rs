@@ -19,6 +19,12 @@ const DESCRIPTION_CHARS_MAX: usize = 2_000;
 /// The most characters of a node type or a parameter name. 128, the same as for an id.
 const WORD_CHARS_MAX: usize = 128;
 
+/// The slug of a pipeline.
+pub(crate) const SLUG: &str = "slug";
+
+/// The old name of [`SLUG`].
+pub(crate) const PIPELINE_ID: &str = "pipeline_id";
+
 /// The alias of `catch_up`.
 pub(super) const CATCHUP: &str = "catchup";
 
@@ -26,9 +32,10 @@ pub(super) const CATCHUP: &str = "catchup";
 pub(super) const CONCURRENT_RUNS_RANGE: &str = "a whole number from 1 to 4294967295";
 
 /// The fields of a pipeline that Floret knows.
-pub(crate) const PIPELINE_FIELDS: [&str; 16] = [
+pub(crate) const PIPELINE_FIELDS: [&str; 17] = [
     "id",
-    "pipeline_id",
+    SLUG,
+    PIPELINE_ID,
     "name",
     "description",
     "nodes",
@@ -49,8 +56,8 @@ pub(crate) const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
 /// The fields of an edge that Floret knows.
 pub(crate) const EDGE_FIELDS: [&str; 2] = ["from", "to"];
 
-/// Adds an issue for every field that is out of its range.
-pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
+/// Adds an issue for every field that is out of its range. `slug_field` has the slug.
+pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) {
     let Pipeline {
         id,
         slug,
@@ -73,7 +80,8 @@ pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
     let mut rules = Rules { issues };
     rules.id("/id", "id", id, PipelineId::new(id).err());
     if let Some(slug) = slug {
-        rules.id("/pipeline_id", "pipeline_id", slug, Slug::new(slug).err());
+        let pointer = format!("/{slug_field}");
+        rules.id(&pointer, slug_field, slug, Slug::new(slug).err());
     }
     rules.word("/name", "name", name, NAME_CHARS_MAX);
     rules.length("/description", "description", description);
@@ -258,7 +266,8 @@ mod tests {
         };
         let listed = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
         let mut value = serde_json::to_value(&full).unwrap();
-        value["pipeline_id"] = Value::Null;
+        value[SLUG] = Value::Null;
+        value[PIPELINE_ID] = Value::Null;
         value[CATCHUP] = Value::Null;
         assert_eq!(written(&value), listed(&PIPELINE_FIELDS));
         assert_eq!(written(&value["nodes"][0]), listed(&NODE_FIELDS));

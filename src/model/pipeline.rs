@@ -32,7 +32,8 @@ pub struct Pipeline {
     pub id: String,
     /// The slug, in the format of a [`Slug`](super::Slug). Derived from the name if `None`.
     ///
-    /// JSON calls it `pipeline_id`.
+    /// The API calls it `slug`. This type serializes it under its old name, `pipeline_id`, which
+    /// the API reads as well.
     #[serde(rename = "pipeline_id", skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
     /// The display name, 1 to 255 characters.

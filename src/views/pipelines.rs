@@ -21,6 +21,7 @@ pub(crate) struct PipelineSummary(pub(super) StoredPipeline);
 #[derive(serde::Serialize)]
 struct SummaryFields<'a> {
     id: &'a PipelineId,
+    slug: &'a Slug,
     pipeline_id: &'a Slug,
     name: &'a str,
     description: &'a str,
@@ -132,6 +133,7 @@ impl Serialize for PipelineSummary {
         let definition = &*stored.definition;
         let fields = SummaryFields {
             id: &stored.id,
+            slug: &stored.slug,
             pipeline_id: &stored.slug,
             name: &definition.name,
             description: &definition.description,
@@ -174,6 +176,7 @@ impl Serialize for StoredPipeline {
         } = &*stored.definition;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &stored.id)?;
+        map.serialize_entry("slug", &stored.slug)?;
         map.serialize_entry("pipeline_id", &stored.slug)?;
         map.serialize_entry("name", name)?;
         map.serialize_entry("description", description)?;
@@ -203,7 +206,8 @@ impl Serialize for StoredPipeline {
         if schedule.is_some() || *overlap != Overlap::Queue {
             map.serialize_entry("overlap", overlap)?;
         }
-        for (key, value) in extra {
+        // A definition that was saved before the field existed may have one of its own.
+        for (key, value) in extra.iter().filter(|(key, _)| *key != "slug") {
             map.serialize_entry(key, value)?;
         }
         map.serialize_entry("version", &stored.version)?;

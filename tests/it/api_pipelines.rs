@@ -100,6 +100,50 @@ async fn writing_back_what_was_read_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_slug_is_set_under_either_of_its_names() {
+    const WEEKLY: &str = "/api/pipelines/weekly";
+    on_each_backend(async |host: &Host| {
+        let names = |slug: Value, pipeline_id: Value| {
+            let mut body = weekly();
+            body["id"] = json!("weekly");
+            (body["slug"], body["pipeline_id"]) = (slug, pipeline_id);
+            let fields = body.as_object_mut().unwrap();
+            fields.retain(|_, value| !value.is_null());
+            body
+        };
+        let both = names(json!("one"), json!("other"));
+        let refused = host.post("/api/pipelines", Some(&both)).await;
+        refused.assert_problem(422, "invalid-field");
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/slug");
+        let created = host
+            .post("/api/pipelines", Some(&names(json!("one"), Value::Null)))
+            .await;
+        assert_eq!(created.status, 201, "{created:?}");
+        // A client knows one of the names, changes it, and sends back all that it has read.
+        for (slug, pipeline_id, expected) in [
+            (json!("one"), json!("one"), "one"),
+            (json!("two"), json!("one"), "two"),
+            (json!("two"), json!("three"), "three"),
+            (Value::Null, json!("four"), "four"),
+            (json!("five"), Value::Null, "five"),
+            (json!("six"), json!("six"), "six"),
+        ] {
+            let body = names(slug, pipeline_id);
+            let replaced = host.send(request(Method::PUT, WEEKLY, Some(&body))).await;
+            assert_eq!(replaced.status, 200, "{body}: {replaced:?}");
+            let replaced = replaced.json();
+            let shown = (&replaced["slug"], &replaced["pipeline_id"]);
+            assert_eq!(shown, (&json!(expected), &json!(expected)), "{body}");
+        }
+        let both = names(json!("seven"), json!("eight"));
+        let refused = host.send(request(Method::PUT, WEEKLY, Some(&both))).await;
+        refused.assert_problem(422, "invalid-field");
+        assert_eq!(host.get(WEEKLY).await.json()["slug"], "six");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_runs_of_a_deleted_pipeline_stay_readable() {
     on_each_backend(async |host: &Host| {
         let id = host.finished_run().await;
@@ -144,6 +188,7 @@ async fn pipelines_are_listed_as_summaries_and_filtered() {
         let tagged = host.get("/api/pipelines?tag=report").await.json();
         let expected = json!([{
             "id": created["id"],
+            "slug": "weekly-report",
             "pipeline_id": "weekly-report",
             "name": "Weekly Report",
             "description": "sums the week",

@@ -56,6 +56,7 @@ async fn a_caller_can_only_pause_a_pipeline_of_the_code(store: Store) {
     for (field, value) in [
         ("schedule", json!("@hourly")),
         ("pipeline_id", json!("other")),
+        ("slug", json!("other")),
         ("owner", json!("ops")),
         ("params", json!({"region": "eu"})),
     ] {
