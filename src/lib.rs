@@ -88,9 +88,9 @@ pub mod query {
         Pipelines, PurgeBuilder, PutPipelineBuilder, Runs, Search, System, Variables,
     };
     pub use crate::views::{
-        CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, LineageEdge, LineageGraph,
-        LineageKind, LineageNode, LogLine, LogPage, LogReader, NodePreview, NodeProfile,
-        ScheduleStatus, SearchHit, SystemInfo, Trend,
+        AttemptStatus, CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, LineageEdge,
+        LineageGraph, LineageKind, LineageNode, LogLine, LogPage, LogReader, NodeAttempt,
+        NodePreview, NodeProfile, ScheduleStatus, SearchHit, SystemInfo, Trend,
     };
 }
 

@@ -96,6 +96,10 @@ fn already_finished(run: &Run) -> Error {
     Error::new(Problem::RunFinished, message)
 }
 
+fn unknown(entry: &Entry) -> Error {
+    Error::internal(format!("this backend does not know the entry {entry:?}"))
+}
+
 fn illegal(message: String) -> Error {
     Error::new(Problem::IllegalTransition, message)
 }
@@ -138,10 +142,7 @@ fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             at,
         } => {
             let node = transition(rows, run, node_index, NodeStatus::Running)?;
-            node.attempt = Some(attempt);
-            node.error = None;
-            node.queue_ms.get_or_insert(queue_ms);
-            node.started_at.get_or_insert(at);
+            start(node, attempt, queue_ms, at);
             let event = record_event(rows, run, Some(node_index), (EventKind::NodeStarted, at))?;
             event.attempt = Some(attempt);
         }
@@ -159,6 +160,16 @@ fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             event.duration_ms = Some(delay_ms);
             event.error = Some(error);
         }
+        Entry::NodeRecovered {
+            node_index,
+            attempt,
+            reason,
+            at,
+        } => {
+            let event = recover_node(rows, run, node_index, at)?;
+            event.attempt = Some(attempt);
+            event.error = Some(reason);
+        }
         Entry::NodeFinished(node) => finish_node(rows, run, *node)?,
         Entry::Profile {
             node_index,
@@ -174,10 +185,8 @@ fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             at,
         } => {
             let event = record_event(rows, run, node_index, (EventKind::Log, at))?;
-            event.status = None;
-            event.attempt = attempt;
-            event.level = Some(level);
-            event.message = Some(message);
+            (event.status, event.attempt) = (None, attempt);
+            (event.level, event.message) = (Some(level), Some(message));
         }
         Entry::RunFinished { status, error, at } => {
             let outcome = Outcome {
@@ -188,11 +197,7 @@ fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             };
             finish(rows, run, outcome)?;
         }
-        other => {
-            return Err(Error::internal(format!(
-                "this backend does not know the entry {other:?}"
-            )));
-        }
+        other => return Err(unknown(&other)),
     }
     Ok(())
 }
@@ -252,6 +257,32 @@ fn node_row(rows: &mut Rows, run: RunId, node_index: NodeIndex) -> Result<&mut N
         preview: None,
         profile: None,
     }))
+}
+
+/// Starts an attempt. The first one sets the start time and the wait of the node.
+fn start(node: &mut NodeRun, attempt: u32, queue_ms: u64, at: DateTime<Utc>) {
+    node.attempt = Some(attempt);
+    node.error = None;
+    node.queue_ms.get_or_insert(queue_ms);
+    node.started_at.get_or_insert(at);
+}
+
+/// Records that a node is recovered. Refuses one that is not pending.
+fn recover_node(
+    rows: &mut Rows,
+    run: RunId,
+    node_index: NodeIndex,
+    at: DateTime<Utc>,
+) -> Result<&mut Event> {
+    let node = &node_row(rows, run, node_index)?.node;
+    if node.status != NodeStatus::Pending {
+        let message = format!(
+            "node {} is {:?}, and only a pending one is recovered",
+            node.id, node.status
+        );
+        return Err(illegal(message));
+    }
+    record_event(rows, run, Some(node_index), (EventKind::NodeRecovered, at))
 }
 
 /// Changes the status of a node. Refuses an illegal transition.

@@ -11,8 +11,8 @@ use super::route::{Need, Route, Verb};
 use super::stream::websocket;
 use super::subject::Subject;
 use super::{
-    backfills, calendar, capabilities, connections, dashboard, dry_run, health, lineage, logs,
-    pipelines, preview, profile, runs, schedules, search, system, variables,
+    attempts, backfills, calendar, capabilities, connections, dashboard, dry_run, health, lineage,
+    logs, pipelines, preview, profile, runs, schedules, search, system, variables,
 };
 
 macro_rules! routes {
@@ -95,6 +95,7 @@ routes! {
     Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "exports the log of a run as a file", rust "Logs::stream", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
     Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "returns the first rows of a node's output", rust "RunHandle::preview";
     Get "/runs/{run_id}/nodes/{node_id}/profile" Node RunsView profile::find => "returns statistics about a node's output", rust "RunHandle::profile";
+    Get "/runs/{run_id}/nodes/{node_id}/attempts" Node RunsView attempts::list => "lists the attempts at a node", rust "RunHandle::attempts";
     Post "/pipelines/{id}/dry-run" Pipeline PipelinesRun dry_run::start => "executes a pipeline on a few rows without storing anything", rust "Client::dry_run", body Optional;
     Post "/pipelines/{id}/backfill" Pipeline PipelinesRun backfills::start => "starts a run for each date in a range", rust "Client::backfill", body Required;
     Get "/pipelines/{id}/backfills" Pipeline RunsView backfills::list => "lists the backfills of a pipeline", rust "Backfills::of", query [
@@ -189,6 +190,7 @@ mod tests {
             "GET, HEAD /runs/{run_id}/logs/export runs.view",
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/preview runs.view",
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/profile runs.view",
+            "GET, HEAD /runs/{run_id}/nodes/{node_id}/attempts runs.view",
             "POST /pipelines/{id}/dry-run pipelines.run",
             "POST /pipelines/{id}/backfill pipelines.run",
             "GET, HEAD /pipelines/{id}/backfills runs.view",

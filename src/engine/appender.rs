@@ -215,7 +215,7 @@ impl Urgency {
     const fn of_entry(entry: &Entry) -> Self {
         match entry {
             Entry::Log { .. } | Entry::Profile { .. } => Self::Log,
-            Entry::NodeStarted { .. } => Self::NodeStart,
+            Entry::NodeStarted { .. } | Entry::NodeRecovered { .. } => Self::NodeStart,
             Entry::NodeRetrying { .. } | Entry::NodeFinished(_) | Entry::RunFinished { .. } => {
                 Self::Immediate
             }

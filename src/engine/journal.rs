@@ -122,6 +122,7 @@ fn bytes_of(entry: &Entry) -> usize {
     let text = match entry {
         Entry::Log { message, .. } => message.len(),
         Entry::NodeRetrying { error, .. } => error.len(),
+        Entry::NodeRecovered { reason, .. } => reason.len(),
         Entry::NodeFinished(finished) => {
             let rows = finished
                 .preview

@@ -8,7 +8,7 @@ use super::Client;
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::{Dataset, NodeId, RunId};
 use crate::storage::RunDetail;
-use crate::views::{NodePreview, NodeProfile};
+use crate::views::{NodeAttempt, NodePreview, NodeProfile};
 
 /// A handle to a run, from [`RunBuilder::start`](crate::RunBuilder::start) or
 /// [`Client::run_by_id`].
@@ -104,6 +104,38 @@ impl RunHandle {
     pub async fn profile(&self, node: &str) -> Result<NodeProfile> {
         let (views, scope) = (self.client.views(), self.client.scope());
         views.profile(self.id, node_id(node)?, scope).await
+    }
+
+    /// Returns the attempts at a node, oldest first: the newest 1,000.
+    ///
+    /// An attempt that a crash or a shutdown interrupted is one of them, and so is the one that
+    /// repeats it. A node that has not started has none, and neither has one whose earlier output
+    /// the run reuses.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// use floret::query::AttemptStatus;
+    ///
+    /// let run = floret.run("daily").start().await?;
+    /// run.finished().await?;
+    /// let attempts = run.attempts("load").await?;
+    /// assert_eq!((attempts[0].attempt, attempts[0].status), (1, AttemptStatus::Success));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// - `NotFound` if the run does not exist or has no such node.
+    /// - `Unavailable`.
+    pub async fn attempts(&self, node: &str) -> Result<Vec<NodeAttempt>> {
+        let (views, scope) = (self.client.views(), self.client.scope());
+        let attempts = views.attempts(self.id, &node_id(node)?, scope).await?;
+        Ok(attempts.value)
     }
 
     /// Returns the output of a node as rows.

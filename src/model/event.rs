@@ -52,6 +52,10 @@ pub enum EventKind {
     /// An attempt of a node started.
     #[serde(rename = "node.started")]
     NodeStarted,
+    /// A node starts again, because its attempt was interrupted: its process crashed or was shut
+    /// down. The attempt that starts next has the same number.
+    #[serde(rename = "node.recovered")]
+    NodeRecovered,
     /// A node finished with success.
     #[serde(rename = "node.completed")]
     NodeCompleted,
@@ -150,7 +154,8 @@ pub struct Event {
     /// The number of the attempt of the node, from 1.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt: Option<u32>,
-    /// The error message of a failure.
+    /// The error message of a failure. For [`EventKind::NodeRecovered`], what interrupted the
+    /// attempt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
     /// The severity of a log line.

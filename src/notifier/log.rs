@@ -64,7 +64,9 @@ impl Notifier for LogNotifier {
     async fn notify(&self, event: &Event) -> Result<(), NotifierError> {
         match event.kind {
             EventKind::RunFailed | EventKind::NodeFailed => line!(error, event),
-            EventKind::RunCancelled | EventKind::NodeRetrying => line!(warn, event),
+            EventKind::RunCancelled | EventKind::NodeRetrying | EventKind::NodeRecovered => {
+                line!(warn, event)
+            }
             EventKind::RunCreated
             | EventKind::RunStarted
             | EventKind::RunCancelling

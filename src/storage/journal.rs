@@ -125,6 +125,18 @@ pub enum Entry {
         /// When the attempt failed.
         at: DateTime<Utc>,
     },
+    /// A node starts again after its attempt was interrupted: event `node.recovered`, whose error
+    /// is the reason. The node is `pending` and stays so.
+    NodeRecovered {
+        /// The node.
+        node_index: NodeIndex,
+        /// The interrupted attempt. The next start has the same number.
+        attempt: u32,
+        /// What interrupted the attempt.
+        reason: String,
+        /// When the node starts again.
+        at: DateTime<Utc>,
+    },
     /// A node finished: event `node.completed`, `node.failed`, `node.skipped` or `node.cancelled`.
     NodeFinished(Box<FinishedNode>),
     /// The profile of a finished node's output. It has no event.
@@ -229,8 +241,8 @@ pub trait Journal: Send + Sync + 'static {
     /// 4. Cancel: while a cancel is requested, the run MUST NOT finish with another status than
     ///    `cancelled`.
     /// 5. Transitions: [`NodeStatus::may_become`] and [`RunStatus::may_become`] MUST allow every
-    ///    change of a status. An entry after `RunFinished`, and a `NodeFinished` whose status is
-    ///    not terminal, are illegal.
+    ///    change of a status. An entry after `RunFinished`, a `NodeFinished` whose status is not
+    ///    terminal, and a `NodeRecovered` of a node that is not `pending` are illegal.
     ///
     /// A finished node:
     /// - A `success` or `failed` node MUST set the run's claim count to 1.

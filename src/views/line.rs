@@ -66,6 +66,14 @@ impl LogLine {
                     seconds(event.duration_ms.unwrap_or_default()),
                 ),
             ),
+            EventKind::NodeRecovered => (
+                Level::Warning,
+                format!(
+                    "The node starts again: its attempt {} was interrupted, because {}",
+                    event.attempt.unwrap_or_default(),
+                    event.error.unwrap_or_default(),
+                ),
+            ),
             EventKind::RunCreated
             | EventKind::RunStarted
             | EventKind::RunCancelling

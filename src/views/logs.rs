@@ -179,7 +179,7 @@ impl LogReader {
 fn event_filter(filter: &LogFilter) -> EventFilter {
     let mut kinds = vec![EventKind::Log, EventKind::NodeFailed];
     if filter.level <= Level::Warning {
-        kinds.push(EventKind::NodeRetrying);
+        kinds.extend([EventKind::NodeRetrying, EventKind::NodeRecovered]);
     }
     if filter.level <= Level::Info {
         kinds.extend([EventKind::NodeStarted, EventKind::NodeCompleted]);

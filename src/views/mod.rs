@@ -2,6 +2,7 @@
 //!
 //! `engine` carries out commands; `api` handles parameters, status codes and headers.
 
+mod attempts;
 mod backfills;
 mod calendar;
 mod connections;
@@ -45,6 +46,7 @@ pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{
     BackfillFilter, ConnectionFilter, PipelineFilter, RunFilter, VariableFilter,
 };
+pub use attempts::{AttemptStatus, NodeAttempt};
 pub use calendar::CalendarDay;
 pub(crate) use calendar::{CALENDAR_DAYS, CALENDAR_DAYS_MAX, CalendarFilter};
 pub(crate) use dashboard::DashboardFilter;

@@ -38,6 +38,53 @@ async fn a_preview_contains_the_first_rows_and_the_total_row_count() {
 }
 
 #[tokio::test]
+async fn the_attempts_of_a_node_tell_what_each_of_them_did() {
+    on_each_backend(async |host: &Host| {
+        let failing = Step::retryable("try later");
+        host.executor
+            .script("load", [failing, Step::rows([json!({"n": 1})])]);
+        let pipeline = json!({"id": "retried", "name": "retried",
+            "nodes": [{"id": "load", "type": "any", "config": {"max_retries": 1, "retry_delay": 0}},
+                {"id": "sum", "type": "any"}],
+            "edges": [{"from": "load", "to": "sum"}]});
+        let created = host.post("/api/pipelines", Some(&pipeline)).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        let run = host.post("/api/pipelines/retried/run", None).await;
+        assert_eq!(run.status, 202, "{run:?}");
+        let run = run.json();
+        let id = run["id"].as_str().unwrap();
+        host.wait_finished(id).await;
+        let attempts = format!("/api/runs/{id}/nodes/load/attempts");
+        let all = host.get(&attempts).await.json();
+        let [first, second] = all.as_array().unwrap().as_slice() else {
+            panic!("two attempts, got {all}");
+        };
+        assert_eq!(
+            (&first["attempt"], &first["status"], &first["error"]),
+            (&json!(1), &json!("failed"), &json!("try later"))
+        );
+        assert_eq!(
+            (&second["attempt"], &second["status"], second.get("error")),
+            (&json!(2), &json!("success"), None)
+        );
+        for attempt in [first, second] {
+            assert!(attempt["duration_ms"].is_u64(), "{attempt}");
+            assert!(attempt["finished_at"].is_string(), "{attempt}");
+        }
+        let missing = host
+            .get(&format!("/api/runs/{id}/nodes/none/attempts"))
+            .await;
+        missing.assert_problem(404, "node-not-found");
+        let run = "018d0c5e-7a00-7000-8000-000000000001";
+        let missing = host
+            .get(&format!("/api/runs/{run}/nodes/load/attempts"))
+            .await;
+        missing.assert_problem(404, "run-not-found");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_empty_output_has_an_empty_preview_and_a_node_without_output_has_none() {
     on_each_backend(async |host: &Host| {
         host.executor.script("load", [Step::rows([])]);

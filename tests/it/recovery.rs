@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use floret::query::AttemptStatus;
 use floret::testing::{Gate, Step};
 use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
 use serde_json::json;
@@ -32,6 +33,7 @@ async fn an_interrupted_node_is_executed_again_and_a_finished_one_is_not(store: 
     let host = world.start().await;
     let run = host.trigger("p").await.id();
     world.script.started("b").await;
+    host.wait_for_events(EventKind::NodeStarted, 2).await;
     host.crash().await;
     world.expire_leases();
     let host = world.start().await;
@@ -44,8 +46,10 @@ async fn an_interrupted_node_is_executed_again_and_a_finished_one_is_not(store: 
     assert_eq!(calls[0].attempt, 1);
     assert_eq!(world.calls()["a"], 1);
     let kinds = kinds(&host.events_of(run).await);
-    let started = kinds.iter().filter(|kind| **kind == EventKind::RunStarted);
-    assert_eq!(started.count(), 1);
+    let count = |kind| kinds.iter().filter(|own| **own == kind).count();
+    assert_eq!(count(EventKind::RunStarted), 1);
+    assert_eq!(count(EventKind::NodeRecovered), 1);
+    assert_eq!(count(EventKind::NodeStarted), 4);
 }
 
 async fn a_crash_uses_up_no_retry(store: Store) {
@@ -74,6 +78,19 @@ async fn a_crash_uses_up_no_retry(store: Store) {
         .map(|call| call.attempt)
         .collect();
     assert_eq!(attempts, [1, 2, 2]);
+    let attempts = host.floret.run_by_id(run).attempts("a").await.unwrap();
+    let statuses: Vec<_> = attempts
+        .iter()
+        .map(|attempt| (attempt.attempt, attempt.status))
+        .collect();
+    let expected = [
+        (1, AttemptStatus::Failed),
+        (2, AttemptStatus::Interrupted),
+        (2, AttemptStatus::Failed),
+    ];
+    assert_eq!(statuses, expected);
+    let crash = "its process ended without releasing the run, as in a crash";
+    assert_eq!(attempts[1].error.as_deref(), Some(crash));
 }
 
 async fn a_crash_between_attempts_continues_with_the_next_one(store: Store) {

@@ -26,6 +26,7 @@ const KINDS: &[(&str, EventKind)] = &[
     ("node.completed", EventKind::NodeCompleted),
     ("node.failed", EventKind::NodeFailed),
     ("node.retrying", EventKind::NodeRetrying),
+    ("node.recovered", EventKind::NodeRecovered),
     ("node.skipped", EventKind::NodeSkipped),
     ("node.cancelled", EventKind::NodeCancelled),
     ("log", EventKind::Log),
@@ -134,6 +135,6 @@ mod tests {
         for (name, kind) in KINDS {
             assert_eq!(serde_json::to_value(kind).unwrap(), *name);
         }
-        assert_eq!(KINDS.len(), 13);
+        assert_eq!(KINDS.len(), 14);
     }
 }

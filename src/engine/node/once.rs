@@ -16,7 +16,7 @@ use crate::engine::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::log;
 use crate::executor::{Executor, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
-use crate::model::{Level, Node};
+use crate::model::Node;
 use crate::storage::Entry;
 
 impl NodeTask {
@@ -47,22 +47,17 @@ impl NodeTask {
         Ok(next)
     }
 
-    /// Says in the run's log and in the host's log why the node starts again.
+    /// Records that the node starts again, and says why in the host's log.
     async fn record_interruption(&mut self) -> Result<(), LeaseLost> {
         let Some(reason) = self.interruption.take() else {
             return Ok(());
         };
         let attempt = self.attempt;
         log::info!(attempt, reason, "an interrupted node starts again");
-        let message = format!(
-            "The node starts again: its attempt {} was interrupted, because {reason}",
-            self.attempt
-        );
-        let entry = Entry::Log {
-            node_index: Some(self.node_index),
-            attempt: Some(self.attempt),
-            level: Level::Warning,
-            message,
+        let entry = Entry::NodeRecovered {
+            node_index: self.node_index,
+            attempt,
+            reason: reason.to_owned(),
             at: self.context.shared.clock.now(),
         };
         self.context.journal.send(entry).await

@@ -247,7 +247,7 @@ const STATUSES: [RunStatus; 5] = [
     RunStatus::Cancelled,
 ];
 
-const KINDS: [EventKind; 13] = [
+const KINDS: [EventKind; 14] = [
     EventKind::RunCreated,
     EventKind::RunStarted,
     EventKind::RunCancelling,
@@ -258,6 +258,7 @@ const KINDS: [EventKind; 13] = [
     EventKind::NodeCompleted,
     EventKind::NodeFailed,
     EventKind::NodeRetrying,
+    EventKind::NodeRecovered,
     EventKind::NodeSkipped,
     EventKind::NodeCancelled,
     EventKind::Log,

@@ -126,7 +126,7 @@ impl RunRow {
                 node_index,
                 profile,
             } => self.node_mut(node_index)?.profile = Some(*profile),
-            Entry::Log { .. } | Entry::RunFinished { .. } => {}
+            Entry::NodeRecovered { .. } | Entry::Log { .. } | Entry::RunFinished { .. } => {}
         }
         Ok(())
     }

@@ -60,6 +60,7 @@ impl<F: Fn(NodeIndex) -> Option<NodeStatus>> EntryCheck<'_, F> {
             Entry::NodeRetrying { node_index, .. } => {
                 self.change_node(*node_index, NodeStatus::Pending)
             }
+            Entry::NodeRecovered { node_index, .. } => self.check_pending(*node_index),
             Entry::NodeFinished(finished) if finished.status.is_terminal() => {
                 self.change_node(finished.node_index, finished.status)
             }
@@ -87,6 +88,18 @@ impl<F: Fn(NodeIndex) -> Option<NodeStatus>> EntryCheck<'_, F> {
         found.or_else(|| (self.node)(node_index)).ok_or_else(|| {
             illegal_transition(self.run.id, format_args!("no node has index {node_index}"))
         })
+    }
+
+    fn check_pending(&self, node_index: NodeIndex) -> Result<()> {
+        match self.node_status(node_index)? {
+            NodeStatus::Pending => Ok(()),
+            status => Err(illegal_transition(
+                self.run.id,
+                format_args!(
+                    "node {node_index} is {status:?}, and only a pending one is recovered"
+                ),
+            )),
+        }
     }
 
     fn change_node(&mut self, node_index: NodeIndex, next: NodeStatus) -> Result<()> {

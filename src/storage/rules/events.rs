@@ -31,10 +31,11 @@ pub(in crate::storage) fn entry_event<'a>(
     entry: &Entry,
     node: impl Fn(NodeIndex) -> Option<&'a NodeId>,
 ) -> Option<Event> {
-    let node_event = |node_index: NodeIndex, kind, status: Option<NodeStatus>, at| {
+    let node_event = |node_index: NodeIndex, kind, status: NodeStatus, attempt: u32, at| {
         let mut event = new_event(run, kind, at);
         event.node_id = node(node_index).cloned();
-        event.status = status.map(Into::into);
+        event.status = Some(status.into());
+        event.attempt = Some(attempt);
         event
     };
     match entry {
@@ -44,10 +45,8 @@ pub(in crate::storage) fn entry_event<'a>(
             at,
             ..
         } => {
-            let status = Some(NodeStatus::Running);
-            let mut event = node_event(*node_index, EventKind::NodeStarted, status, *at);
-            event.attempt = Some(*attempt);
-            Some(event)
+            let (kind, status) = (EventKind::NodeStarted, NodeStatus::Running);
+            Some(node_event(*node_index, kind, status, *attempt, *at))
         }
         Entry::NodeRetrying {
             node_index,
@@ -56,26 +55,25 @@ pub(in crate::storage) fn entry_event<'a>(
             delay_ms,
             at,
         } => {
-            let status = Some(NodeStatus::Pending);
-            let mut event = node_event(*node_index, EventKind::NodeRetrying, status, *at);
-            event.attempt = Some(*attempt);
+            let (kind, status) = (EventKind::NodeRetrying, NodeStatus::Pending);
+            let mut event = node_event(*node_index, kind, status, *attempt, *at);
             event.error = Some(error.clone());
             event.duration_ms = Some(*delay_ms);
             Some(event)
         }
-        Entry::NodeFinished(finished) => {
-            let kind = node_event_kind(finished)?;
-            let mut event = node_event(
-                finished.node_index,
-                kind,
-                Some(finished.status),
-                finished.at,
-            );
-            event.attempt = finished.attempt;
-            event.row_count = finished.row_count;
-            event.duration_ms = finished.duration_ms;
-            event.error.clone_from(&finished.error);
+        Entry::NodeRecovered {
+            node_index,
+            attempt,
+            reason,
+            at,
+        } => {
+            let (kind, status) = (EventKind::NodeRecovered, NodeStatus::Pending);
+            let mut event = node_event(*node_index, kind, status, *attempt, *at);
+            event.error = Some(reason.clone());
             Some(event)
+        }
+        Entry::NodeFinished(finished) => {
+            finished_event(run, finished, node(finished.node_index).cloned())
         }
         Entry::Profile { .. } => None,
         Entry::Log {
@@ -96,6 +94,18 @@ pub(in crate::storage) fn entry_event<'a>(
             run_event_kind(*status).map(|kind| run_event(run, kind, *at))
         }
     }
+}
+
+/// Returns the event of a finished node, or `None` if its status is not terminal.
+fn finished_event(run: &Run, finished: &FinishedNode, node: Option<NodeId>) -> Option<Event> {
+    let mut event = new_event(run, node_event_kind(finished)?, finished.at);
+    event.node_id = node;
+    event.status = Some(finished.status.into());
+    event.attempt = finished.attempt;
+    event.row_count = finished.row_count;
+    event.duration_ms = finished.duration_ms;
+    event.error.clone_from(&finished.error);
+    Some(event)
 }
 
 fn new_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {

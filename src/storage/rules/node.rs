@@ -27,7 +27,10 @@ pub(in crate::storage) fn apply_entry(node: &mut NodeRun, entry: &Entry) {
             node.error = Some(error.clone());
         }
         Entry::NodeFinished(finished) => apply_outcome(node, finished),
-        Entry::Profile { .. } | Entry::Log { .. } | Entry::RunFinished { .. } => {}
+        Entry::NodeRecovered { .. }
+        | Entry::Profile { .. }
+        | Entry::Log { .. }
+        | Entry::RunFinished { .. } => {}
     }
 }
 

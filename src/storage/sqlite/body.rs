@@ -118,6 +118,21 @@ impl<'a> Packed<'a> {
                     *at,
                 )
             }),
+            Entry::NodeRecovered {
+                node_index,
+                attempt,
+                reason,
+                at,
+            } => Some(Packed {
+                attempt: Some(*attempt),
+                error: Some(Cow::Borrowed(reason)),
+                ..Packed::of_node(
+                    EventKind::NodeRecovered,
+                    *node_index,
+                    NodeStatus::Pending,
+                    *at,
+                )
+            }),
             Entry::NodeFinished(finished) => Packed::of_finished_node(finished),
             Entry::Profile {
                 node_index: _,

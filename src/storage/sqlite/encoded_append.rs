@@ -43,6 +43,7 @@ impl EncodedAppend {
                 }
                 Entry::NodeStarted { .. }
                 | Entry::NodeRetrying { .. }
+                | Entry::NodeRecovered { .. }
                 | Entry::Log { .. }
                 | Entry::RunFinished { .. } => {}
             }

@@ -66,7 +66,7 @@ impl Tx {
                     )?;
                 }
             }
-            Entry::Log { .. } => {}
+            Entry::NodeRecovered { .. } | Entry::Log { .. } => {}
         }
         Ok(())
     }

@@ -88,6 +88,7 @@ macro_rules! execution_contract {
                 entries_write_their_events_in_order,
                 a_started_node_is_running,
                 a_retrying_node_is_pending,
+                a_recovered_node_stays_pending,
                 a_finished_node_keeps_its_outcome,
                 a_node_can_finish_without_a_start,
                 a_node_cancelled_between_attempts_keeps_its_last_attempt,

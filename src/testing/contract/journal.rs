@@ -3,10 +3,13 @@
 //! `fences` covers refused appends.
 
 use super::fixtures::{
-    at, events_of, log_line, node_finished, node_id, node_retrying, node_reused, node_started,
-    read_node, read_run, run_finished, run_id, started_run,
+    Driver, at, claim, claim_one, events_of, log_line, node_finished, node_id, node_retrying,
+    node_reused, node_started, read_node, read_run, run_finished, run_id, started_run,
 };
-use crate::model::{Event, EventKind, EventStatus, Level, NodeStatus, Profile, RunStatus};
+use crate::error::ErrorKind;
+use crate::model::{
+    Event, EventKind, EventStatus, Level, NodeIndex, NodeStatus, Profile, RunStatus,
+};
 use crate::storage::{Entry, FinishedNode, Storage};
 
 fn kinds(events: &[Event]) -> Vec<EventKind> {
@@ -15,6 +18,15 @@ fn kinds(events: &[Event]) -> Vec<EventKind> {
 
 async fn last_event(storage: &dyn Storage) -> Event {
     events_of(storage, run_id(1)).await.pop().unwrap()
+}
+
+fn node_recovered(node_index: NodeIndex, attempt: u32) -> Entry {
+    Entry::NodeRecovered {
+        node_index,
+        attempt,
+        reason: "its process ended".to_owned(),
+        at: at(35),
+    }
 }
 
 /// Entries MUST write their events in order, whether they come together or one by one.
@@ -93,6 +105,33 @@ pub async fn a_retrying_node_is_pending(storage: &dyn Storage) {
     assert_eq!(event.status, Some(EventStatus::Pending));
     assert_eq!((event.attempt, event.duration_ms), (Some(2), Some(1_500)));
     assert_eq!(event.error.as_deref(), Some("try later"));
+}
+
+/// A recovered node MUST stay as it is, and its event MUST name the attempt and the reason. A node
+/// that is not `pending` MUST NOT be recovered.
+pub async fn a_recovered_node_stays_pending(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    driver.append(storage, [node_started(0, 2)]).await;
+    let refused = driver.next_append([node_recovered(0, 2)]);
+    let refused = storage.append(refused).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::IllegalTransition);
+    let claimed = claim_one(storage, claim(2, 100), driver.run).await;
+    let mut driver = Driver::new(&claimed);
+    let before = read_node(storage, driver.run, 0).await;
+    assert_eq!(before.status, NodeStatus::Pending);
+    driver.append(storage, [node_recovered(0, 2)]).await;
+    assert_eq!(read_node(storage, driver.run, 0).await, before);
+    let event = last_event(storage).await;
+    assert_eq!(event.kind, EventKind::NodeRecovered);
+    assert_eq!(event.status, Some(EventStatus::Pending));
+    assert_eq!(
+        (event.attempt, event.node_id),
+        (Some(2), Some(node_id("load")))
+    );
+    assert_eq!(event.error.as_deref(), Some("its process ended"));
+    driver.append(storage, [node_started(0, 2)]).await;
+    let row = read_node(storage, driver.run, 0).await;
+    assert_eq!((row.status, row.attempt), (NodeStatus::Running, Some(2)));
 }
 
 /// The outcome of a node MUST be stored with everything that the entry carries.

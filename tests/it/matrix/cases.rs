@@ -105,6 +105,7 @@ pub(super) fn case(route: &Route) -> Case {
         | "GET /runs/{run_id}/logs"
         | "GET /runs/{run_id}/nodes/{node_id}/preview"
         | "GET /runs/{run_id}/nodes/{node_id}/profile"
+        | "GET /runs/{run_id}/nodes/{node_id}/attempts"
         | "GET /pipelines/{id}"
         | "GET /pipelines/{id}/validate"
         | "GET /pipelines/{id}/backfills"

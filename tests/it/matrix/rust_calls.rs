@@ -216,6 +216,7 @@ impl Call<'_> {
             "RunHandle::cancel" => Ok(json(&run.cancel().await?)),
             "RunHandle::resume" => Ok(finished(&run.resume().await?).await),
             "RunHandle::preview" => Ok(json(&run.preview(node).await?)),
+            "RunHandle::attempts" => Ok(json(&run.attempts(node).await?)),
             "RunHandle::profile" => Ok(json(&run.profile(node).await?)),
             "RunHandle::logs" => {
                 let mut page = run.logs().await?;

@@ -58,6 +58,7 @@ async fn assert_absent(client: &Client, run: RunId) {
         let node = format!("{}-node", tenant.name());
         assert_missing(run.preview(&node).await);
         assert_missing(run.profile(&node).await);
+        assert_missing(run.attempts(&node).await);
         assert_missing(run.dataset(&node).await);
     }
 }
