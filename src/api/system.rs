@@ -23,7 +23,7 @@ struct Deleted {
 pub(super) async fn info(call: Call) -> Result<Response<Body>> {
     call.query()?;
     let engine = EngineFacts {
-        runs_max: call.engine().limits().runs_max,
+        runs_max: call.engine().current_limits().runs_max,
         uptime: call.engine().uptime(),
     };
     let info = call.views().system_info(&call.scope, engine).await?;

@@ -111,7 +111,9 @@ impl Slots {
     fn try_acquire(shared: &Shared, run_slots: &Arc<Semaphore>) -> Option<Self> {
         Some(Self {
             _run: Arc::clone(run_slots).try_acquire_owned().ok()?,
-            _engine: Arc::clone(&shared.node_slots).try_acquire_owned().ok()?,
+            _engine: Arc::clone(shared.capacity.node_slots())
+                .try_acquire_owned()
+                .ok()?,
         })
     }
 
@@ -119,7 +121,10 @@ impl Slots {
     async fn acquire(shared: &Shared, run_slots: &Arc<Semaphore>) -> Option<Self> {
         Some(Self {
             _run: Arc::clone(run_slots).acquire_owned().await.ok()?,
-            _engine: Arc::clone(&shared.node_slots).acquire_owned().await.ok()?,
+            _engine: Arc::clone(shared.capacity.node_slots())
+                .acquire_owned()
+                .await
+                .ok()?,
         })
     }
 }

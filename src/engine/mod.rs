@@ -8,6 +8,7 @@ mod attempt;
 mod attempt_log;
 mod backfill;
 mod cancel;
+mod capacity;
 mod checkpoint;
 mod code_pipelines;
 mod command;
@@ -66,6 +67,7 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::capacity::Capacity;
 use crate::clock::Clock;
 use crate::compute::Compute;
 use crate::error::{Error, Problem, Result};
@@ -100,8 +102,7 @@ pub(crate) struct Shared {
     // The owner of every claim of this engine. It never changes: storage could not tell the
     // engine's own runs from orphans then.
     owner: OwnerId,
-    // A permit is a node that executes in any run.
-    node_slots: Arc<Semaphore>,
+    capacity: Capacity,
     // The datasets of all runs and dry runs.
     dataset_budget: dataset_budget::DatasetBudget,
     // A permit is a command in progress.
@@ -162,9 +163,6 @@ impl Engine {
             scheduled,
             code_policy,
         } = parts;
-        let node_slots = usize::try_from(limits.nodes_engine_max)
-            .unwrap_or(usize::MAX)
-            .clamp(1, Semaphore::MAX_PERMITS);
         let dry_runs = usize::try_from(limits.dry_runs_max)
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
@@ -187,12 +185,12 @@ impl Engine {
             registry,
             keyring,
             dataset_budget: dataset_budget::DatasetBudget::new(limits.datasets_bytes_max),
+            capacity: Capacity::new(&limits),
             limits,
             clock,
             compute,
             events,
             active: active::ActiveRuns::default(),
-            node_slots: Arc::new(Semaphore::new(node_slots)),
             commands: Arc::new(Semaphore::new(commands)),
             dry_runs: Arc::new(Semaphore::new(dry_runs)),
             wake: Notify::new(),
@@ -266,8 +264,22 @@ impl Engine {
         self.node_types(tenant).filter_map(schema)
     }
 
+    /// Returns the limits as they were at the start.
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// Returns the limits as they are now.
+    pub(crate) fn current_limits(&self) -> Limits {
+        self.0.current_limits()
+    }
+
+    /// Changes how much executes and waits at once.
+    ///
+    /// # Errors
+    /// `Invalid` if another limit differs from the one at the start. Nothing is changed then.
+    pub(crate) fn set_limits(&self, limits: &Limits) -> Result<()> {
+        self.0.set_limits(limits)
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -87,7 +87,8 @@ async fn claim(shared: &Arc<Shared>, may_claim_suspects: bool) -> Result<NextCla
     // orphan may go on beside an ending run, which executes nothing any more.
     let executing_count = held.len().saturating_sub(ending_count);
     let executing_count = u32::try_from(executing_count).unwrap_or(u32::MAX);
-    let free = shared.limits.runs_max.saturating_sub(executing_count);
+    let runs_max = shared.capacity.current().runs_max;
+    let free = runs_max.saturating_sub(executing_count);
     if free == 0 && broken_off.is_empty() || shared.drain.is_cancelled() {
         return Ok(NextClaim::WhenWoken);
     }
@@ -95,7 +96,7 @@ async fn claim(shared: &Arc<Shared>, may_claim_suspects: bool) -> Result<NextCla
     let mut claim = Claim::new(shared.owner, free, shared.clock.now());
     claim.held = held;
     claim.broken_off.clone_from(&broken_off);
-    claim.runs_max = shared.limits.runs_max;
+    claim.runs_max = runs_max;
     claim.crashes_max = shared.limits.crashes_max;
     claim.lease = shared.limits.lease;
     claim.suspects = may_claim_suspects;

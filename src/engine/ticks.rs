@@ -94,8 +94,9 @@ impl SchedulerHandle {
         new.fire_at = Some(fire_at);
         let mut advance = Advance::new(schedule, fire_at);
         advance.run = Some(new);
-        advance.queued_pipeline_max = shared.limits.queued_pipeline_max;
-        advance.queued_max = shared.limits.queued_max;
+        let capacity = shared.capacity.current();
+        advance.queued_pipeline_max = capacity.queued_pipeline_max;
+        advance.queued_max = capacity.queued_max;
         self.advance(advance).await
     }
 

@@ -190,8 +190,9 @@ impl Shared {
 
     /// Creates runs within the limits of the queue and wakes it.
     pub(super) async fn create_runs(&self, mut create: CreateRuns) -> Result<CreatedRuns> {
-        create.queued_pipeline_max = self.limits.queued_pipeline_max;
-        create.queued_max = self.limits.queued_max;
+        let capacity = self.capacity.current();
+        create.queued_pipeline_max = capacity.queued_pipeline_max;
+        create.queued_max = capacity.queued_max;
         let _wake = WakeOnDrop(&self.wake);
         // The queue runs once this task waits for the commit, which can then hold a claim, too.
         self.wake.notify_one();

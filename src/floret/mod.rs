@@ -49,6 +49,7 @@ use crate::api::{Access, RunsService};
 use crate::delivery::Delivery;
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::limits::Limits;
 use crate::model::{Pipeline, Scope, StoredPipeline, TenantId};
 use crate::storage::Storage;
 use crate::views::Views;
@@ -180,6 +181,37 @@ impl Floret {
         tenant: Option<&TenantId>,
     ) -> Result<StoredPipeline> {
         self.0.engine().remove_pipeline(id, tenant).await
+    }
+
+    /// Returns the limits as they are now.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.engine().current_limits()
+    }
+
+    /// Changes how much executes and waits at once: `runs_max`, `nodes_engine_max`,
+    /// `nodes_run_max`, `queued_pipeline_max` and `queued_max`. Nothing is stored: a start has the
+    /// limits of its builder.
+    ///
+    /// A larger limit takes effect at once. A smaller one stops nothing: no run, node or trigger is
+    /// admitted until there is room. `nodes_run_max` takes effect for runs that start afterwards.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let floret = floret::testing::memory().start().await?;
+    /// let mut limits = floret.limits();
+    /// limits.runs_max = 20;
+    /// floret.set_limits(&limits)?;
+    /// assert_eq!(floret.system().info().await?.max_concurrent_runs, 20);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` if another limit differs from the one at the start. Nothing is changed then.
+    pub fn set_limits(&self, limits: &Limits) -> Result<()> {
+        self.0.engine().set_limits(limits)
     }
 
     /// Returns the Runs API over HTTP, as a tower service that any server can mount.

@@ -58,7 +58,7 @@ impl System {
     pub async fn info(&self) -> Result<SystemInfo> {
         let client = &self.client;
         let engine = EngineFacts {
-            runs_max: client.engine().limits().runs_max,
+            runs_max: client.engine().current_limits().runs_max,
             uptime: client.engine().uptime(),
         };
         client.views().system_info(client.scope(), engine).await

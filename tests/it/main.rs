@@ -51,6 +51,7 @@ mod built_examples;
 mod byte_bounds;
 mod canaries;
 mod cancels;
+mod capacity;
 mod code_pipelines;
 mod compile_fail;
 mod crash;

@@ -110,7 +110,6 @@ impl DryRunExecution {
         let definition = Arc::clone(&pipeline.definition);
         let graph = Arc::new(Graph::new(&definition)?);
         let (frontier, _none) = Frontier::new(Arc::clone(&graph), Vec::new());
-        let slots = usize::try_from(shared.limits.nodes_run_max).unwrap_or(usize::MAX);
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
@@ -122,7 +121,7 @@ impl DryRunExecution {
             datasets: vec![None; graph.len()],
             results: vec![None; graph.len()],
             tasks: JoinSet::new(),
-            slots: Arc::new(Semaphore::new(slots.clamp(1, Semaphore::MAX_PERMITS))),
+            slots: shared.capacity.current().run_slots(),
             stop_signal: watch::Sender::new(StopSignal::None),
             _stop_when_dropped: stop.clone().drop_guard(),
             stop,

@@ -76,9 +76,6 @@ pub(super) async fn prepare_run(
         cancel_request,
         stop_signal,
     } = signals;
-    let slots = usize::try_from(shared.limits.nodes_run_max)
-        .unwrap_or(usize::MAX)
-        .max(1);
     let context = Arc::new(RunContext {
         shared: Arc::clone(shared),
         secrets: SecretResolver::new(shared, &claimed.run),
@@ -87,7 +84,7 @@ pub(super) async fn prepare_run(
         definition: claimed.definition,
         graph: Arc::clone(&graph),
         journal,
-        node_slots: Arc::new(tokio::sync::Semaphore::new(slots)),
+        node_slots: shared.capacity.current().run_slots(),
         stop_signal,
     });
     let preparation = Preparation {
