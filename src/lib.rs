@@ -69,8 +69,8 @@ pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
     BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, DryRun, DryRunNode,
     Edge, Event, EventKind, EventStatus, IdError, Level, Managed, Node, NodeId, NodeRun,
-    NodeStatus, Overlap, Page, PageRequest, Params, Pipeline, PipelineId, Preview, Profile,
-    Retention, Run, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger,
+    NodeStatus, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pipeline, PipelineId,
+    Preview, Profile, Retention, Run, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

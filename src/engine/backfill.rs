@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use super::run_date::{pipeline_timezone, set_params};
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
-use crate::graph::sizes;
+use crate::graph::{param_defs, sizes};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, CallerName, Cancel, DATE_PARAM, Params,
     Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
@@ -58,8 +58,8 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`,
-    /// `params-too-large`, `node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any
-    /// error of storage.
+    /// `params-too-large`, `param-invalid`, `node-type-unknown`, `idempotency-key-reused`),
+    /// `QueueFull`, and any error of storage.
     pub(crate) async fn backfill(&self, request: BackfillRequest) -> Result<StartedBackfill> {
         self.command(|shared| async move { shared.backfill(request).await })
             .await
@@ -148,12 +148,19 @@ impl Shared {
                 Issue::pointer("/params/date", detail),
             ));
         }
-        let mut all = pipeline.definition.params.clone();
-        all.extend(request.params.clone());
+        let mut all = param_defs::resolve(&pipeline.definition, request.params.clone());
         if let Err(error) = sizes::check_params(&all, &self.limits) {
             let issues = error.issues().iter().cloned();
             problems.extend(issues.map(|issue| (Problem::ParamsTooLarge, issue)));
         }
+        // Each run gets its own.
+        all.remove(DATE_PARAM);
+        let unfit = self.param_issues(&pipeline.definition, &all).into_vec();
+        problems.extend(
+            unfit
+                .into_iter()
+                .map(|issue| (Problem::ParamInvalid, issue)),
+        );
         let max = self.limits.backfill_dates_max;
         let bounded = [
             ("max_parallel", Some(request.max_parallel)),
@@ -223,10 +230,8 @@ impl Shared {
         let mut backfill = Backfill::new(id, pipeline.id.clone(), range, now);
         (backfill.order, backfill.max_parallel) = (order, max_parallel);
         backfill.max_failures = max_failures;
-        let mut all = pipeline.definition.params.clone();
-        all.extend(params);
         // Shared by all runs.
-        let all = Params::from(all);
+        let all = Params::from(param_defs::resolve(&pipeline.definition, params));
         let run_of = |date: NaiveDate| {
             let (run, trigger) = (self.clock.new_run_id(), Trigger::Backfill);
             let mut run = Run::new(

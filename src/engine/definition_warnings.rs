@@ -206,11 +206,12 @@ fn alias<'a>(word: &str, aliases: &[(&str, &'a str)]) -> Option<&'a str> {
     found.map(|(_, meant)| *meant)
 }
 
-/// Warns of each parameter that a config names and the pipeline does not declare.
+/// Warns of each parameter that a config names and the pipeline neither declares nor defines.
 fn undeclared_params(pipeline: &Pipeline, issues: &mut Issues) {
     for (index, node) in pipeline.nodes.iter().enumerate() {
         for (pointer, name) in template::parameters_with_pointers(&node.config) {
-            if name == DATE_PARAM || pipeline.params.contains_key(&name) {
+            let is_defined = pipeline.param_defs.iter().any(|def| def.name == name);
+            if name == DATE_PARAM || is_defined || pipeline.params.contains_key(&name) {
                 continue;
             }
             issues.push(&format!("/nodes/{index}/config{pointer}"), || {
@@ -219,18 +220,24 @@ fn undeclared_params(pipeline: &Pipeline, issues: &mut Issues) {
                     .params
                     .keys()
                     .map(String::as_str)
+                    .chain(pipeline.param_defs.iter().map(|def| def.name.as_str()))
                     .chain([DATE_PARAM]);
                 let question = nearest(&name, known).map(did_you_mean).unwrap_or_default();
                 let name = quote(&name);
-                format!(
-                    "the pipeline has no parameter {name}, so each run must be given it{question}"
-                )
+                if pipeline.param_defs.is_empty() {
+                    format!(
+                        "the pipeline has no parameter {name}, so each run must be given it{question}"
+                    )
+                } else {
+                    format!("the pipeline defines no parameter {name}, so no run has it{question}")
+                }
             });
         }
     }
 }
 
-/// Warns of each parameter that no config names. Most of them are typing errors.
+/// Warns of each parameter that no config names. Most of them are typing errors. A parameter with a
+/// definition is none, and a function may read it.
 fn unused_params(pipeline: &Pipeline, issues: &mut Issues) {
     let configs = pipeline.nodes.iter().map(|node| &node.config);
     let named: BTreeSet<_> = configs.clone().flat_map(template::parameters).collect();
@@ -243,8 +250,13 @@ fn unused_params(pipeline: &Pipeline, issues: &mut Issues) {
     // A program reads a parameter as a variable of its environment.
     let is_in_environment =
         |name: &str| texts.contains(&format!("FLORET_PARAM_{}", name.to_ascii_uppercase()));
+    let defined: BTreeSet<_> = pipeline.param_defs.iter().map(|def| &def.name).collect();
     for name in pipeline.params.keys() {
-        if name == DATE_PARAM || named.contains(name) || is_in_environment(name) {
+        if name == DATE_PARAM
+            || defined.contains(name)
+            || named.contains(name)
+            || is_in_environment(name)
+        {
             continue;
         }
         issues.push(&format!("/params/{}", reference_token(name)), || {

@@ -24,6 +24,7 @@ mod input_warnings;
 mod journal;
 mod node;
 mod node_types;
+mod param_check;
 mod pipelines;
 mod prepare;
 mod profile;
@@ -73,6 +74,7 @@ use crate::compute::Compute;
 use crate::error::{Error, Problem, Result};
 use crate::events::Events;
 use crate::executor::{Registry, config_schema};
+use crate::graph::param_defs::Patterns;
 use crate::limits::Limits;
 use crate::model::{OwnerId, Retention, ScheduledPipelines, TenantId};
 use crate::secret::Keyring;
@@ -103,6 +105,8 @@ pub(crate) struct Shared {
     // engine's own runs from orphans then.
     owner: OwnerId,
     capacity: Capacity,
+    // The patterns of parameters that were used lately.
+    patterns: Patterns,
     // The datasets of all runs and dry runs.
     dataset_budget: dataset_budget::DatasetBudget,
     // A permit is a command in progress.
@@ -186,6 +190,7 @@ impl Engine {
             keyring,
             dataset_budget: dataset_budget::DatasetBudget::new(limits.datasets_bytes_max),
             capacity: Capacity::new(&limits),
+            patterns: Patterns::default(),
             limits,
             clock,
             compute,

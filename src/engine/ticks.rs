@@ -3,6 +3,7 @@
 //! The scheduler (`src/scheduler/`) decides when a tick fires; storage decides whether its run
 //! may be created.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,6 +13,7 @@ use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::graph::param_defs;
 use crate::limits::Limits;
 use crate::loops;
 use crate::model::{Run, Scope, Trigger};
@@ -89,7 +91,8 @@ impl SchedulerHandle {
             date,
             shared.clock.now(),
         );
-        set_params(&mut run, pipeline.definition.params.clone());
+        let params = param_defs::resolve(&pipeline.definition, BTreeMap::new());
+        set_params(&mut run, params);
         let mut new = NewRun::new(run);
         new.fire_at = Some(fire_at);
         let mut advance = Advance::new(schedule, fire_at);

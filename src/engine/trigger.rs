@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::run_date::{run_date, set_params};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
-use crate::graph::sizes;
+use crate::graph::{param_defs, sizes};
 use crate::model::{CallerName, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
@@ -79,8 +79,8 @@ impl Engine {
     /// Creates a run of a pipeline.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`, `params-too-large`, `idempotency-key-reused`),
-    /// `QueueFull`, and any error of storage.
+    /// `NotFound`, `Invalid` (`node-type-unknown`, `params-too-large`, `param-invalid`,
+    /// `idempotency-key-reused`), `QueueFull`, and any error of storage.
     pub(crate) async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
         self.command(|shared| async move { shared.trigger(start).await })
             .await
@@ -138,7 +138,7 @@ impl Shared {
     /// Builds a run of a pipeline that a caller starts.
     ///
     /// # Errors
-    /// `Invalid` (`node-type-unknown`, `params-too-large`, `invalid-field`).
+    /// `Invalid` (`node-type-unknown`, `params-too-large`, `param-invalid`, `invalid-field`).
     pub(super) fn new_manual_run(
         &self,
         pipeline: &StoredPipeline,
@@ -146,9 +146,9 @@ impl Shared {
     ) -> Result<Run> {
         self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
         let now = self.clock.now();
-        let mut params = pipeline.definition.params.clone();
-        params.extend(given);
+        let params = param_defs::resolve(&pipeline.definition, given);
         sizes::check_params(&params, &self.limits)?;
+        self.refuse_unfit_params(&pipeline.definition, &params)?;
         let date = run_date(&params, &pipeline.definition, now)?;
         let mut run = Run::new(
             self.clock.new_run_id(),

@@ -158,6 +158,8 @@ problems! {
         DefinitionTooLarge: 422 "definition-too-large" "Definition too large" Invalid,
         /// The parameters of a run are too many or too large.
         ParamsTooLarge: 422 "params-too-large" "Params too large" Invalid,
+        /// A parameter is not defined by its pipeline, does not fit its definition, or is missing.
+        ParamInvalid: 422 "param-invalid" "Param invalid" Invalid,
         /// No executor is registered for a node's type.
         NodeTypeUnknown: 422 "node-type-unknown" "Node type unknown" Invalid,
         /// The host has closed a node's type to the tenant of the pipeline.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
 use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE, PIPELINE_ID, SLUG};
-use super::{Graph, params, rules, sizes, validate};
+use super::{Graph, param_defs, params, rules, sizes, validate};
 use crate::error::{Problem, Result, quote};
 use crate::json;
 use crate::limits::Limits;
@@ -43,6 +43,7 @@ pub(crate) fn parse(
     let pipeline = read(value, default_id, &mut issues);
     rules::check(&pipeline, slug_field, &mut issues);
     sizes::check(&pipeline, limits, &mut issues);
+    param_defs::check_definitions(&pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(&pipeline, limits).map(|_| pipeline)
 }
@@ -55,6 +56,7 @@ pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     let mut issues = Issues::default();
     rules::check(pipeline, SLUG, &mut issues);
     sizes::check(pipeline, limits, &mut issues);
+    param_defs::check_definitions(pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(pipeline, limits)
 }
@@ -121,6 +123,11 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
         nodes: fields.objects("nodes", "a node", read_node),
         edges: fields.objects("edges", "an edge", read_edge),
         params,
+        param_defs: fields.objects(
+            "param_defs",
+            "the definition of a parameter",
+            param_defs::read,
+        ),
         tags: fields.texts("tags", "a tag"),
         enabled: fields
             .take("enabled", "true or false", Value::as_bool)

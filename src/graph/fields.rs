@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::issues::Issues;
-use crate::error::{quote, reference_token, truncate};
+use crate::error::{Problem, quote, reference_token, truncate};
+use crate::suggestion::{did_you_mean, nearest};
 
 /// The number of bytes of a received number that an issue shows. With `arbitrary_precision`, which
 /// a host may enable, a number can have megabytes.
@@ -142,6 +143,21 @@ impl<'a> Fields<'a> {
             }
         };
         items.into_iter().enumerate().map(&mut read_one).collect()
+    }
+
+    /// Adds an issue for each field that was not taken. `known` has the names of those that may be.
+    pub(crate) fn refuse_rest(self, known: &[&str]) {
+        for key in self.rest.keys() {
+            let hint = nearest(key, known.iter().copied())
+                .map_or_else(|| format!("; known are {}", known.join(", ")), did_you_mean);
+            let detail = format!("the field {} is not known here{hint}", quote(key));
+            let at = self.pointer(key);
+            self.issues
+                .push_with_problem(Problem::UnknownField, &at, detail);
+            if self.issues.is_full() {
+                return;
+            }
+        }
     }
 
     /// Returns the fields that were not taken.

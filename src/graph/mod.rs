@@ -9,6 +9,7 @@ pub(crate) mod fields;
 pub(crate) mod frontier;
 pub(crate) mod issues;
 mod order;
+pub(crate) mod param_defs;
 pub(crate) mod params;
 pub(crate) mod plan;
 pub(crate) mod policy;

@@ -11,7 +11,7 @@ use crate::cron::{self, Schedule};
 use crate::error::{quote, reference_token};
 use crate::json;
 use crate::model::engine_keys::TIMEOUT_RANGE;
-use crate::model::{DATE_PARAM, Edge, Node, NodeId, Pipeline, PipelineId, Slug};
+use crate::model::{DATE_PARAM, Edge, Node, NodeId, ParamDef, Pipeline, PipelineId, Slug};
 
 const NAME_CHARS_MAX: usize = 255;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
@@ -32,7 +32,7 @@ pub(super) const CATCHUP: &str = "catchup";
 pub(super) const CONCURRENT_RUNS_RANGE: &str = "a whole number from 1 to 4294967295";
 
 /// The fields of a pipeline that Floret knows.
-pub(crate) const PIPELINE_FIELDS: [&str; 17] = [
+pub(crate) const PIPELINE_FIELDS: [&str; 18] = [
     "id",
     SLUG,
     PIPELINE_ID,
@@ -41,6 +41,7 @@ pub(crate) const PIPELINE_FIELDS: [&str; 17] = [
     "nodes",
     "edges",
     "params",
+    "param_defs",
     "tags",
     "enabled",
     "timeout",
@@ -66,6 +67,7 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
         nodes,
         edges,
         params,
+        param_defs,
         tags,
         enabled: _,
         timeout,
@@ -89,6 +91,9 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
     edges.iter().enumerate().for_each(|edge| rules.edge(edge));
     for (name, value) in params {
         rules.param(name, value);
+    }
+    for (index, def) in param_defs.iter().enumerate() {
+        rules.param_def(index, def);
     }
     for (index, tag) in tags.iter().enumerate() {
         rules.tag(&format!("/tags/{index}"), tag);
@@ -160,15 +165,32 @@ impl Rules<'_> {
         }
     }
 
-    fn param(&mut self, name: &str, value: &str) {
-        let at = format!("/params/{}", reference_token(name));
-        self.word(&at, "the name of a parameter", name, WORD_CHARS_MAX);
+    /// Checks the texts of a definition. `param_defs` checks what it expects of values.
+    fn param_def(&mut self, index: usize, def: &ParamDef) {
+        // A field of a Rust type without a definition has an issue of its own.
+        if def.fault.is_some() || self.issues.is_full() {
+            return;
+        }
+        self.param_name(&format!("/param_defs/{index}/name"), &def.name);
+        if let Some(description) = &def.description {
+            let at = format!("/param_defs/{index}/description");
+            self.length(&at, "description", description);
+        }
+    }
+
+    fn param_name(&mut self, at: &str, name: &str) {
+        self.word(at, "the name of a parameter", name, WORD_CHARS_MAX);
         if name.contains('}') {
-            self.issues.push(&at, || {
+            self.issues.push(at, || {
                 let name = quote(name);
                 format!("the name of a parameter must not contain }}, received {name}")
             });
         }
+    }
+
+    fn param(&mut self, name: &str, value: &str) {
+        let at = format!("/params/{}", reference_token(name));
+        self.param_name(&at, name);
         if name == DATE_PARAM && !value.is_empty() && parse_date(value).is_none() {
             self.issues.push(&at, || {
                 let value = quote(value);
@@ -255,6 +277,7 @@ mod tests {
         let full = Pipeline::new("p")
             .node("a", "x")
             .edge("a", "b")
+            .param_def(ParamDef::string("region"))
             .timeout(TIMEOUT_MAX)
             .max_concurrent_runs(1)
             .schedule("@daily")

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::issues::Issues;
+use super::param_defs::resolve;
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::limits::{Limits, json_size};
 use crate::model::Pipeline;
@@ -14,6 +15,10 @@ pub(super) fn check(pipeline: &Pipeline, limits: &Limits, issues: &mut Issues) {
     check_tags(&pipeline.tags, limits, issues);
     if let Some(detail) = params_excess(&pipeline.params, limits) {
         issues.push_with_problem(Problem::ParamsTooLarge, "/params", detail);
+    } else if !pipeline.param_defs.is_empty()
+        && let Some(detail) = params_excess(&resolve(pipeline, BTreeMap::new()), limits)
+    {
+        issues.push_with_problem(Problem::ParamsTooLarge, "/param_defs", detail);
     }
     // The size of a definition that is nested too deeply is not computed.
     if !issues.is_empty() {

@@ -4,11 +4,15 @@
 
 mod dataset;
 mod defaults;
+mod pattern;
 mod size;
 
 use std::time::Duration;
 
 pub use dataset::DatasetLimits;
+pub(crate) use pattern::{
+    PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, PATTERN_NESTING_MAX, PATTERN_VALUE_BYTES_MAX,
+};
 pub(crate) use size::{BRACKETS, Room, json_size};
 
 const KIB: usize = 1024;

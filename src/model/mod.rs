@@ -13,6 +13,7 @@ mod event;
 mod id;
 mod node;
 mod page;
+mod param_def;
 mod params;
 mod percent;
 mod pipeline;
@@ -52,6 +53,8 @@ pub use id::{
 };
 pub use node::{NodeIndex, NodeRun, NodeStatus, UnstoredOutput};
 pub use page::{Page, PageRequest};
+pub(crate) use param_def::scalar_text;
+pub use param_def::{ParamDef, ParamKind};
 pub(crate) use params::DATE_PARAM;
 pub use params::Params;
 pub(crate) use percent::percent;

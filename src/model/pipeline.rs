@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Overlap, TenantId, seconds};
+use super::{Overlap, ParamDef, TenantId, seconds};
 
 /// The definition of a pipeline.
 ///
@@ -46,6 +46,10 @@ pub struct Pipeline {
     pub edges: Vec<Edge>,
     /// The parameters with their defaults. A trigger can override the values.
     pub params: BTreeMap<String, String>,
+    /// The definitions of the parameters, at most 256 (`Limits::params_max`). Without any, a run
+    /// takes parameters of every name and value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub param_defs: Vec<ParamDef>,
     /// Tags for searching, 1 to 128 characters each.
     pub tags: Vec<String>,
     /// Whether the schedule starts runs. A caller can always start one.
@@ -145,6 +149,7 @@ impl Default for Pipeline {
             nodes: Vec::new(),
             edges: Vec::new(),
             params: BTreeMap::new(),
+            param_defs: Vec::new(),
             tags: Vec::new(),
             enabled: true,
             timeout: None,
@@ -320,6 +325,38 @@ impl Pipeline {
         self
     }
 
+    /// Defines a parameter. A pipeline with definitions refuses parameters that are not defined,
+    /// and values that do not fit.
+    ///
+    /// `date`, which Floret sets in each run, needs no definition.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// use floret::executor::{Ctx, ExecutorError};
+    /// use floret::{ParamDef, Pipeline, testing::memory};
+    ///
+    /// async fn load(_: Ctx) -> Result<(), ExecutorError> { Ok(()) }
+    /// let daily = Pipeline::new("daily")
+    ///     .node("load", "load")
+    ///     .param_def(ParamDef::integer("rows").min(1).max(100).default(10));
+    /// let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let run = floret.run("daily").await?.finished().await?.run;
+    /// assert_eq!(run.params["rows"], "10");
+    ///
+    /// let refused = floret.run("daily").param("rows", "1000").await.unwrap_err();
+    /// assert_eq!(refused.slug(), "param-invalid");
+    /// let refused = floret.run("daily").param("row", "5").await.unwrap_err();
+    /// assert!(refused.to_string().contains("did you mean \"rows\"?"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn param_def(mut self, def: ParamDef) -> Self {
+        self.param_defs.push(def);
+        self
+    }
+
     /// Sets the timeout of a run, counted from its start. It is rounded to milliseconds.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
@@ -463,6 +500,7 @@ mod tests {
             .with(Node::new("a", "x").name("A").config("k", 1).extra("y", 1))
             .with_edge(Edge::new("a", "b").extra("label", "rows"))
             .param("limit", "10")
+            .param_def(ParamDef::integer("limit"))
             .tag("etl")
             .disabled()
             .timeout(Duration::from_secs(5))
@@ -490,6 +528,7 @@ mod tests {
             nodes,
             edges,
             params,
+            param_defs,
             tags,
             enabled,
             timeout,
@@ -502,7 +541,8 @@ mod tests {
             extra,
         } = full();
         assert!(differs(&id) && differs(&slug) && differs(&name) && differs(&description));
-        assert!(differs(&params) && differs(&tags) && !enabled && differs(&timeout));
+        assert!(differs(&params) && differs(&param_defs) && differs(&tags) && !enabled);
+        assert!(differs(&timeout));
         assert!(differs(&max_concurrent_runs) && differs(&schedule) && differs(&schedule_timezone));
         assert!(differs(&catch_up) && differs(&overlap) && differs(&tenant) && differs(&extra));
         for node in nodes {
@@ -531,7 +571,8 @@ mod tests {
             "id": "p", "pipeline_id": "daily", "name": "Daily", "description": "loads",
             "nodes": [{"id": "a", "type": "x", "name": "A", "config": {"k": 1}, "y": 1}],
             "edges": [{"from": "a", "to": "b", "label": "rows"}],
-            "params": {"limit": "10"}, "tags": ["etl"], "enabled": false, "timeout": 5,
+            "params": {"limit": "10"}, "param_defs": [{"name": "limit", "type": "integer"}],
+            "tags": ["etl"], "enabled": false, "timeout": 5,
             "max_concurrent_runs": 2, "schedule": "@daily", "schedule_timezone": "Europe/Berlin",
             "catch_up": true, "overlap": "skip", "owner": "data"
         }"#;

@@ -163,6 +163,7 @@ impl Serialize for StoredPipeline {
             nodes,
             edges,
             params,
+            param_defs,
             tags,
             enabled,
             timeout,
@@ -183,6 +184,9 @@ impl Serialize for StoredPipeline {
         map.serialize_entry("nodes", nodes)?;
         map.serialize_entry("edges", edges)?;
         map.serialize_entry("params", params)?;
+        if !param_defs.is_empty() {
+            map.serialize_entry("param_defs", param_defs)?;
+        }
         map.serialize_entry("tags", tags)?;
         map.serialize_entry("enabled", enabled)?;
         if timeout.is_some() {

@@ -93,6 +93,7 @@ mod outages;
 mod output_shapes;
 mod outputs;
 mod panics;
+mod param_defs;
 mod pauses;
 mod programs;
 mod prose;

@@ -44,7 +44,7 @@ impl Engine {
     ///
     /// # Errors
     /// - `NotFound`.
-    /// - `Invalid` (`node-type-unknown`, `params-too-large`).
+    /// - `Invalid` (`node-type-unknown`, `params-too-large`, `param-invalid`).
     /// - `too-many-requests` while the maximum number of dry runs is executing.
     /// - `ShuttingDown`, also when the shutdown begins during the dry run.
     pub(crate) async fn dry_run(&self, request: DryRunRequest) -> Result<DryRun> {

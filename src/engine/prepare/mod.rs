@@ -48,7 +48,7 @@ pub(super) struct PreparedRun {
 pub(super) enum PrepareError {
     /// The lease was lost meanwhile.
     LeaseLost,
-    /// The stored definition is not a valid graph.
+    /// The stored definition is not a valid graph, or does not take the parameters of its run.
     Invalid(Error),
 }
 
@@ -69,6 +69,8 @@ pub(super) async fn prepare_run(
     signals: RunSignals,
 ) -> Result<PreparedRun, PrepareError> {
     let graph = claimed.graph().map_err(PrepareError::Invalid)?;
+    let checked = shared.refuse_unfit_tick(&claimed.definition, &claimed.run);
+    checked.map_err(PrepareError::Invalid)?;
     let histories = node_histories(&graph, &claimed);
     let is_suspect = claimed.claim_count > 1;
     let interruption = claimed.interruption();

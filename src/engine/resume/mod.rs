@@ -88,6 +88,8 @@ impl Shared {
         run.created_by = resume.by;
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
+            let params = self.params_on(definition, &old.run.params)?;
+            set_params(&mut run, params);
         }
         let chain = self.storage.find_chain(run.first_run, scope).await?;
         if let Err(refused) = refuse_blocked_chain(&old.run, &chain) {

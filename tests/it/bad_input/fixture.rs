@@ -12,7 +12,7 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::row::{BACKFILL, Coverage, RUN, Row, TestRequest, get, post};
+use super::row::{BACKFILL, Coverage, RUN, Row, TestRequest, get, post, put};
 use crate::wire::{Backend, Host, TestResponse, send};
 
 /// The host name that the service accepts.
@@ -94,7 +94,8 @@ impl Fixture {
     }
 
     /// Creates `{finished}`, `{failed}`, objects named `taken`, the pipeline `weekly` with the slug
-    /// `each-week`, and the pipeline `odd` with a node type that no executor has.
+    /// `each-week`, the pipeline `odd` with a node type that no executor has, the pipeline `typed`
+    /// with definitions of its parameters, and `{untyped}`, a failed run of it without them.
     async fn fill(&mut self) {
         self.objects("taken", |bad| bad).await;
         let weekly = format!(r#"{{"id":"weekly","pipeline_id":"each-week","name":"w",{NODES}}}"#);
@@ -102,8 +103,16 @@ impl Fixture {
         let odd = r#"{"id":"odd","name":"odd","nodes":[{"id":"a","type":"teleport"}]}"#;
         self.send_valid(&post("/api/pipelines", odd)).await;
         self.run("{finished}", post(RUN, "")).await;
-        self.host.executor.script("load", [Step::permanent("no")]);
+        let broken = || Step::permanent("no");
+        self.host.executor.script("load", [broken(), broken()]);
         self.run("{failed}", post(RUN, "")).await;
+        let untyped = format!(r#"{{"id":"typed","name":"t",{NODES}}}"#);
+        self.send_valid(&post("/api/pipelines", untyped)).await;
+        let run = post("/api/pipelines/typed/run", r#"{"params":{"rows":"many"}}"#);
+        self.run("{untyped}", run).await;
+        let defs = r#"[{"name":"rows","type":"integer","max":9,"default":1},{"name":"region","type":"enum","values":["north","south"]},{"name":"table","type":"string","required":true,"pattern":"[a-z]+"}]"#;
+        let typed = format!(r#"{{"name":"t",{NODES},"param_defs":{defs}}}"#);
+        self.send_valid(&put("/api/pipelines/typed", typed)).await;
     }
 
     /// Creates a pipeline, a connection and a variable of one name.

@@ -11,6 +11,7 @@ mod definitions;
 mod fixture;
 mod idempotency;
 mod limits;
+mod param_defs;
 mod parameters;
 mod ranges;
 mod row;
@@ -80,6 +81,7 @@ async fn check_rows(backend: Backend, coverage: &mut Coverage) {
         conflicts::rows(),
         definitions::rows(),
         idempotency::rows(),
+        param_defs::rows(),
         parameters::rows(),
         ranges::rows(),
         schedules::rows(),

@@ -1,0 +1,82 @@
+//! Checks the parameters of new runs against the definitions of their pipelines.
+//!
+//! `graph/param_defs` has the rules. `trigger`, `dry_run`, `backfill` and `resume` ask before they
+//! create a run. A tick cannot be refused: `prepare` asks before its run starts.
+
+use std::collections::BTreeMap;
+
+use super::Shared;
+use crate::error::{Error, Issue, Problem, Result};
+use crate::graph::issues::Issues;
+use crate::graph::param_defs;
+use crate::model::{Params, Pipeline, Run, Trigger};
+
+impl Shared {
+    /// Returns what is wrong with the parameters of a run.
+    pub(super) fn param_issues(
+        &self,
+        pipeline: &Pipeline,
+        params: &BTreeMap<String, String>,
+    ) -> Issues {
+        let mut issues = Issues::default();
+        param_defs::check(&pipeline.param_defs, params, &self.patterns, &mut issues);
+        issues
+    }
+
+    /// Refuses a run whose parameters do not fit the definitions of its pipeline.
+    ///
+    /// # Errors
+    /// `Invalid` (`param-invalid`) with every such parameter.
+    pub(super) fn refuse_unfit_params(
+        &self,
+        pipeline: &Pipeline,
+        params: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        self.param_issues(pipeline, params)
+            .into_result(Problem::ParamInvalid)
+    }
+
+    /// Returns the parameters of a run that resumes an earlier one on another definition: those of
+    /// the earlier run, and the defaults of parameters that it does not have.
+    ///
+    /// # Errors
+    /// `Invalid` (`param-invalid`) if the definition does not take the parameters of the run.
+    pub(super) fn params_on(&self, pipeline: &Pipeline, old: &Params) -> Result<Params> {
+        if pipeline.param_defs.is_empty() {
+            return Ok(old.clone());
+        }
+        let old = old
+            .iter()
+            .map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let params = param_defs::resolve(pipeline, old.collect());
+        let issues = self.param_issues(pipeline, &params).into_vec();
+        if issues.is_empty() {
+            return Ok(params.into());
+        }
+        let details: Vec<_> = issues.iter().map(|issue| issue.detail.as_str()).collect();
+        let detail = format!(
+            "the current definition does not take the parameters of the run: {}",
+            details.join("; ")
+        );
+        Err(Error::invalid(
+            Problem::ParamInvalid,
+            vec![Issue::pointer("/definition", detail)],
+        ))
+    }
+
+    /// Refuses to start a run of a tick whose parameters do not fit.
+    ///
+    /// A save makes sure that they do, unless storage has a definition that no save has checked.
+    ///
+    /// # Errors
+    /// `Invalid` (`param-invalid`).
+    pub(super) fn refuse_unfit_tick(&self, pipeline: &Pipeline, run: &Run) -> Result<()> {
+        let is_tick = matches!(run.trigger, Trigger::Schedule | Trigger::Catchup);
+        if !is_tick || pipeline.param_defs.is_empty() {
+            return Ok(());
+        }
+        let params = run.params.iter();
+        let params = params.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        self.refuse_unfit_params(pipeline, &params.collect())
+    }
+}
