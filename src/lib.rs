@@ -21,6 +21,10 @@
     )
 )]
 
+#[cfg(test)]
+#[macro_use]
+mod schema_macros;
+
 mod api;
 mod builder;
 mod clock;

@@ -21,6 +21,7 @@ const IR_VERSIONS: &[&str] = &["1.0", "2.0"];
 
 /// What a server can execute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Capabilities {
     /// The version of Floret.

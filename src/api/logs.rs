@@ -23,7 +23,12 @@ const LEVELS: &[(&str, Level)] = &[
 ];
 
 #[derive(Serialize)]
-struct LogPage<'a> {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(description = "A part of a log.")
+)]
+pub(super) struct LogPage<'a> {
     items: &'a [LogLine],
     has_next: bool,
     cursor: String,

@@ -23,8 +23,13 @@ const PER_PAGE: u64 = 20;
 const PAGE_MAX: u64 = PageRequest::SIZE_MAX as u64;
 
 #[derive(Serialize)]
-struct NumberedPage<'a> {
-    items: &'a [Box<RawValue>],
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "{T}Page", description = "A numbered page of a list.")
+)]
+pub(super) struct NumberedPage<'a, T> {
+    items: &'a [T],
     total: u64,
     page: u32,
     per_page: u32,
@@ -32,8 +37,16 @@ struct NumberedPage<'a> {
 }
 
 #[derive(Serialize)]
-struct CursorPage<'a> {
-    items: &'a [Box<RawValue>],
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "{T}CursorPage",
+        description = "A part of a list after a cursor."
+    )
+)]
+pub(super) struct CursorPage<'a, T> {
+    items: &'a [T],
     has_next: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<&'a str>,

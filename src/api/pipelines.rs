@@ -16,14 +16,30 @@ use crate::model::{Managed, StoredPipeline};
 use crate::views::PipelineFilter;
 
 #[derive(Serialize)]
-struct Checked<'a> {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "Validation",
+        description = "What a check of a pipeline has found."
+    )
+)]
+pub(super) struct Checked<'a> {
     valid: bool,
     errors: Vec<IssueBody<'a>>,
     warnings: Vec<IssueBody<'a>>,
 }
 
 #[derive(Serialize)]
-struct Saved<'a> {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "SavedPipeline",
+        description = "A pipeline as it was saved, with warnings about it."
+    )
+)]
+pub(super) struct Saved<'a> {
     #[serde(flatten)]
     pipeline: StoredPipeline,
     #[serde(skip_serializing_if = "Vec::is_empty")]

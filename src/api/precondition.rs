@@ -2,10 +2,12 @@
 //!
 //! The engine and storage check the expected version in one step with the change.
 
+use bytes::Bytes;
 use http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::body::Body;
+use super::document::Document;
 use crate::engine::{Precondition, Revision};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::StoredPipeline;
@@ -41,9 +43,17 @@ impl EntityTag {
 
     /// Returns the tag of a run, which changes with its bytes.
     pub(super) fn of_run(document: &RunDocument) -> Result<Self> {
-        let tag = HeaderValue::from_maybe_shared(document.tag.clone());
-        let tag = tag.map_err(|error| {
-            Error::internal("the tag of a run is no entity tag").with_source(error)
+        Self::of_content(document.tag.clone())
+    }
+
+    /// Returns the tag of the OpenAPI document, which changes with its bytes.
+    pub(super) fn of_document(document: &Document) -> Result<Self> {
+        Self::of_content(document.tag.clone())
+    }
+
+    fn of_content(tag: Bytes) -> Result<Self> {
+        let tag = HeaderValue::from_maybe_shared(tag).map_err(|error| {
+            Error::internal("the tag of a content is no entity tag").with_source(error)
         })?;
         Ok(Self(tag))
     }

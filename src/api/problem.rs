@@ -16,7 +16,12 @@ use crate::error::{Error, ErrorKind, Issue, IssueLocation, Problem, causes, log}
 const ISSUES_MAX: usize = 20;
 
 #[derive(Serialize)]
-struct ProblemBody<'a> {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "Problem", description = "An error (RFC 9457).")
+)]
+pub(super) struct ProblemBody<'a> {
     #[serde(rename = "type")]
     uri: String,
     title: &'static str,
@@ -33,6 +38,14 @@ struct ProblemBody<'a> {
 
 /// One issue of an input, in its form on the wire.
 #[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "Issue",
+        description = "One issue of an input: where it is and what is wrong."
+    )
+)]
 pub(super) struct IssueBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pointer: Option<&'a str>,

@@ -22,7 +22,7 @@ pub(super) enum Parameter {
 }
 
 impl Parameter {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Single(name) | Self::Repeatable(name) => name,
         }

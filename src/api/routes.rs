@@ -12,7 +12,7 @@ use super::stream::websocket;
 use super::subject::Subject;
 use super::{
     attempts, backfills, calendar, capabilities, connections, dashboard, dry_run, health, lineage,
-    logs, pipelines, preview, profile, runs, schedules, search, system, variables,
+    logs, openapi, pipelines, preview, profile, runs, schedules, search, system, variables,
 };
 
 macro_rules! routes {
@@ -64,6 +64,7 @@ macro_rules! needs {
 routes! {
     Get "/health" - nothing health::health => "reports whether the service works", rust "System::health";
     Get "/capabilities" - caller capabilities::find => "lists what the server can execute", rust "System::capabilities";
+    Get "/openapi.json" - caller openapi::show => "describes the API as an OpenAPI document", rust "System::openapi";
     Get "/connections" - ConnectionsView connections::list => "lists connections", rust "Client::connections", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
@@ -169,6 +170,7 @@ mod tests {
         let expected = [
             "GET, HEAD /health -",
             "GET, HEAD /capabilities caller",
+            "GET, HEAD /openapi.json caller",
             "GET, HEAD /connections connections.view",
             "POST /connections connections.create",
             "GET, HEAD /connections/{conn_id} connections.view",

@@ -44,7 +44,12 @@ const DEFINITIONS: &[(&str, ResumeDefinition)] = &[
 /// It shows the run at its creation, so that a repeated request with the same key gets the same
 /// response.
 #[derive(Serialize)]
-struct Accepted<'a> {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "AcceptedRun", description = "A run at its creation.")
+)]
+pub(super) struct Accepted<'a> {
     id: RunId,
     pipeline_id: &'a PipelineId,
     status: RunStatus,
@@ -56,7 +61,8 @@ struct Accepted<'a> {
 
 /// The state of a run after a cancel request.
 #[derive(Serialize)]
-struct CancelState {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct CancelState {
     id: RunId,
     status: RunStatus,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -71,6 +71,7 @@ impl RunsService {
             mount: None,
             origins: Vec::new(),
             hosts: Vec::new(),
+            document: OnceLock::new(),
         }))
     }
 
@@ -79,7 +80,10 @@ impl RunsService {
     /// An empty prefix or `/` stands for the root.
     #[must_use]
     pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
-        self.with(|shared| shared.prefix = path::prefix(prefix.as_ref()))
+        self.with(|shared| {
+            shared.prefix = path::prefix(prefix.as_ref());
+            shared.document = OnceLock::new();
+        })
     }
 
     /// Allows pages of this origin (`https://app.example.com`) to send requests that change

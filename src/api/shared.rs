@@ -2,12 +2,16 @@
 //!
 //! `service` checks the requests.
 
+use std::sync::OnceLock;
+
 use http::request::Parts;
 
 use super::access::Access;
+use super::document::Document;
 use super::path;
 use super::permission::Permission;
 use crate::engine::Engine;
+use crate::error::Result;
 use crate::model::Scope;
 use crate::views::Views;
 
@@ -22,6 +26,8 @@ pub(super) struct Shared {
     pub(super) mount: Option<String>,
     pub(super) origins: Vec<String>,
     pub(super) hosts: Vec<String>,
+    // The document for the prefix, once a caller has asked for it.
+    pub(super) document: OnceLock<Document>,
 }
 
 impl Shared {
@@ -32,6 +38,18 @@ impl Shared {
             Some(mount) if below.len() == path.len() => path::below(mount, path),
             Some(_) | None => below,
         }
+    }
+
+    /// Returns the OpenAPI document for the prefix.
+    ///
+    /// # Errors
+    /// `Internal`. A test checks that it does not happen.
+    pub(super) fn document(&self) -> Result<&Document> {
+        if let Some(document) = self.document.get() {
+            return Ok(document);
+        }
+        let document = Document::below(&self.prefix)?;
+        Ok(self.document.get_or_init(|| document))
     }
 
     /// Returns the scope of a caller that has this permission.

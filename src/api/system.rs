@@ -14,7 +14,15 @@ use crate::error::Result;
 use crate::views::EngineFacts;
 
 #[derive(Serialize)]
-struct Deleted {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "Purge",
+        description = "What a purge has deleted, or would delete."
+    )
+)]
+pub(super) struct Deleted {
     deleted: u64,
     days: u32,
 }

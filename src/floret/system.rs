@@ -3,10 +3,11 @@
 //! `engine/purge` carries the purges out.
 
 use futures_core::future::BoxFuture;
+use serde_json::Value;
 
 use super::Client;
 use super::paging::within;
-use crate::api::Capabilities;
+use crate::api::{Capabilities, Document};
 use crate::engine::{PURGE_DAYS, PURGE_DAYS_MAX, PurgeMode, PurgeRequest};
 use crate::error::Result;
 use crate::views::{EngineFacts, SystemInfo};
@@ -68,6 +69,25 @@ impl System {
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
         Capabilities::of(self.client.engine(), self.client.scope())
+    }
+
+    /// Returns the OpenAPI 3.1 document of the service that a host mounts at this prefix.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let floret = floret::testing::memory().start().await?;
+    /// let document = floret.system().openapi("/api")?;
+    /// let run = &document["paths"]["/pipelines/{id}/run"]["post"];
+    /// assert_eq!(run["x-permission"], "pipelines.run");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Internal` if the document that is part of this crate cannot be read.
+    pub fn openapi(&self, prefix: &str) -> Result<Value> {
+        Document::value(prefix)
     }
 
     /// Prepares a purge of the runs that finished at least 30 days ago. Awaiting the result

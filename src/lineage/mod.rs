@@ -37,6 +37,7 @@ use crate::model::{Node, PipelineId, StoredPipeline, TenantId};
 
 /// The kind of a node in the lineage graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum LineageKind {
@@ -58,6 +59,7 @@ pub enum LineageKind {
 
 /// A node of the graph. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LineageNode {
     /// The id, unique within the graph.
@@ -77,6 +79,7 @@ pub struct LineageNode {
 
 /// An edge and the pipeline that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LineageEdge {
     /// The id of the node that the data comes from.
@@ -126,6 +129,7 @@ const FRAME_BYTES: usize = r#"{"nodes":[],"edges":[]}"#.len();
 
 /// What pipelines read and write, as one graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LineageGraph {
     /// The nodes, by id.

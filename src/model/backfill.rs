@@ -32,6 +32,7 @@ use super::{BackfillId, Cancel, PipelineId, RunId, RunStatus, TenantId};
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum BackfillStatus {
@@ -67,6 +68,7 @@ pub enum BackfillStatus {
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum BackfillOrder {
     /// Oldest date first, the default.
@@ -97,6 +99,7 @@ pub enum BackfillOrder {
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct BackfillCounts {
     /// Runs that are pending.
@@ -254,6 +257,7 @@ impl BackfillRun {
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct BackfillPreview {
     /// The dates that would have a run.

@@ -18,6 +18,7 @@ const CHARS_MAX: usize = 255;
 /// assert_eq!(CallerName::new("alice").as_str(), "alice");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
 #[serde(transparent)]
 pub struct CallerName(Arc<str>);
 

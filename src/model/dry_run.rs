@@ -57,6 +57,7 @@ pub struct DryRun {
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DryRunNode {
     /// The id of the node.
@@ -101,6 +102,9 @@ impl Serialize for DryRun {
         map.end()
     }
 }
+
+#[cfg(test)]
+schema_of! { DryRun => std::collections::BTreeMap<String, DryRunNode> }
 
 impl DryRunNode {
     /// Creates a result without columns and rows.

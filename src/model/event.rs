@@ -29,6 +29,7 @@ use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus, TenantId, rfc3339}
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum EventKind {
     /// A run was created and is pending.
@@ -98,6 +99,7 @@ impl EventKind {
 /// assert_eq!(important, [&(Level::Warning, "a row is empty")]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Level {
@@ -126,6 +128,7 @@ pub enum Level {
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Event {
     /// The sequence number in the order of all events. It grows with each event and is never
@@ -191,6 +194,7 @@ pub struct Event {
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum EventStatus {

@@ -54,6 +54,16 @@ const WORD: First = First {
     is_allowed: |byte| byte.is_ascii_alphanumeric() || byte == b'_',
 };
 
+#[cfg(test)]
+impl First {
+    /// Returns the regular expression of the identifiers that start with one of these characters.
+    fn pattern(&self) -> String {
+        let underscore = if (self.is_allowed)(b'_') { "_" } else { "" };
+        let more = ID_MAX - 1;
+        format!("^[A-Za-z0-9{underscore}][A-Za-z0-9._-]{{0,{more}}}$")
+    }
+}
+
 fn check(text: &str, first: &First) -> Result<(), IdError> {
     let starts_well = text.bytes().next().is_some_and(first.is_allowed);
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -98,6 +108,11 @@ macro_rules! text_id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+        }
+
+        #[cfg(test)]
+        inline_schema! {
+            $name => schemars::json_schema!({"type": "string", "pattern": $first.pattern()})
         }
 
         impl fmt::Display for $name {
@@ -240,6 +255,11 @@ macro_rules! uuid_id {
             pub const fn as_uuid(&self) -> &Uuid {
                 &self.0
             }
+        }
+
+        #[cfg(test)]
+        inline_schema! {
+            $name => schemars::json_schema!({"type": "string", "format": "uuid"})
         }
 
         impl fmt::Display for $name {

@@ -25,6 +25,7 @@ pub type NodeIndex = u16;
 /// assert!(!NodeStatus::Success.may_become(NodeStatus::Running));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum NodeStatus {
@@ -115,6 +116,7 @@ pub enum UnstoredOutput {
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NodeRun {
     /// The id `<run id>.<node_index>`.

@@ -178,6 +178,9 @@ impl Serialize for Params {
 }
 
 #[cfg(test)]
+schema_of! { Params => BTreeMap<String, String> }
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

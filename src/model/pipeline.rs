@@ -96,6 +96,7 @@ pub struct Pipeline {
 /// assert_eq!(daily.nodes[0].kind, "http_get");
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Node {
@@ -125,6 +126,7 @@ pub struct Node {
 /// assert_eq!(daily.edges, [Edge::new("load", "sum")]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Edge {

@@ -24,6 +24,7 @@ use crate::limits::{Room, json_size};
 /// # Ok::<(), floret::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Preview {
     /// The column names, in order.

@@ -20,6 +20,7 @@ use crate::limits::{Room, json_size};
 /// # Ok::<(), floret::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Profile {
     /// The number of rows.
@@ -77,12 +78,14 @@ impl Profile {
 /// # Ok::<(), floret::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ColumnProfile {
     /// The name of the column.
     pub name: String,
     /// The type of the values: `integer`, `float`, `boolean`, `string`, `json` or `null`. A column
     /// of mixed or nested values has the type `json`, a column without values `null`.
+    #[cfg_attr(test, schemars(extend("enum" = ["integer", "float", "boolean", "string", "json", "null"])))]
     #[serde(rename = "type")]
     pub kind: String,
     /// The number of rows in which the column is null or missing.

@@ -11,6 +11,7 @@ use super::{FoldedTexts, Pipeline, PipelineId, Qualified, Slug, TenantId};
 
 /// Who decides what a pipeline is. JSON calls it `managed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Managed {

@@ -37,6 +37,7 @@ const KINDS: [EventKind; 9] = [
 ///
 /// On the wire it is the name in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AttemptStatus {
@@ -57,6 +58,7 @@ pub enum AttemptStatus {
 ///
 /// In JSON, fields without a value are absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NodeAttempt {
     /// The number of the attempt, from 1.

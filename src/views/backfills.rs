@@ -71,6 +71,14 @@ impl Views {
 
 /// The fields of a backfill, in the order of the wire contract.
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "Backfill",
+        description = "A backfill: a run for each date in a range."
+    )
+)]
 struct BackfillBody<'a> {
     id: BackfillId,
     pipeline_id: &'a PipelineId,
@@ -131,3 +139,6 @@ impl Serialize for BackfillDetail {
         body.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+schema_of! { BackfillDetail => BackfillBody<'static> }

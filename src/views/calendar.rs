@@ -30,6 +30,7 @@ pub(crate) struct CalendarFilter {
 
 /// The runs of a day. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CalendarDay {
     /// The day, in UTC, on which the runs were created.

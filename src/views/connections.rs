@@ -47,6 +47,14 @@ impl Views {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "Connection",
+        description = "A connection. Its secrets are masked."
+    )
+)]
 struct ConnectionBody<'a> {
     conn_id: &'a ConnectionId,
     r#type: &'a str,
@@ -99,3 +107,6 @@ impl Serialize for StoredConnection {
         shown.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+schema_of! { StoredConnection => ConnectionBody<'static> }

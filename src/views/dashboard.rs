@@ -41,6 +41,7 @@ pub(crate) struct DashboardFilter {
 
 /// The whole dashboard. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Dashboard<P = StoredPipeline> {
     /// The newest pipelines, at most [`Limits::dashboard_pipelines_max`].
@@ -72,6 +73,7 @@ pub struct Dashboard<P = StoredPipeline> {
 
 /// The runs of a day, by the time of their creation in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Trend {
     /// The day.
@@ -86,6 +88,7 @@ pub struct Trend {
 
 /// A pipeline and its failed runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct FailingPipeline {
     /// The id of the pipeline.

@@ -11,11 +11,13 @@ const NULL_POINTS_MIN: f64 = 10.0;
 
 /// A difference in one column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Drift {
     /// The name of the column.
     pub column: String,
     /// `added`, `removed`, `type_changed` or `null_pct`.
+    #[cfg_attr(test, schemars(extend("enum" = ["added", "removed", "type_changed", "null_pct"])))]
     pub kind: &'static str,
     /// The value of the previous run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,6 +29,7 @@ pub struct Drift {
 
 /// The compared value of a column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum DriftValue {

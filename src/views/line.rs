@@ -12,6 +12,7 @@ use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId, rfc3339};
 
 /// A line of a log. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LogLine {
     /// The run.

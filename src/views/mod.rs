@@ -60,6 +60,8 @@ pub(crate) use lineage::LineageFilter;
 pub(crate) use logs::LogFilter;
 pub use logs::{LogPage, LogReader};
 pub(crate) use pages::{Cut, Listed, to_json};
+#[cfg(test)]
+pub(crate) use pipelines::PipelineSummary;
 pub use preview::NodePreview;
 pub use profile::NodeProfile;
 pub(crate) use run_document::RunDocument;

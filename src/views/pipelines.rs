@@ -19,6 +19,14 @@ pub(crate) struct PipelineSummary(pub(super) StoredPipeline);
 
 /// The fields of a pipeline in a list, in the order of the wire contract.
 #[derive(serde::Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "PipelineSummary",
+        description = "A pipeline in a list, without its definition."
+    )
+)]
 struct SummaryFields<'a> {
     id: &'a PipelineId,
     slug: &'a Slug,
@@ -150,6 +158,9 @@ impl Serialize for PipelineSummary {
         fields.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+schema_of! { PipelineSummary => SummaryFields<'static> }
 
 impl Serialize for StoredPipeline {
     /// Writes the pipeline as the API shows it, with its whole definition.

@@ -10,6 +10,7 @@ use crate::model::{NodeId, Preview, RunId, Scope};
 
 /// The first rows of a node's output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NodePreview {
     /// The node.

@@ -3,7 +3,7 @@
 //! The engine computes a profile after its node has succeeded. `drift` compares it with the
 //! previous one.
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer};
 
 use super::Views;
 use super::drift::{self, Drift};
@@ -22,14 +22,46 @@ pub struct NodeProfile {
     pub drift: Option<Vec<Drift>>,
 }
 
+/// The fields of a profile, in the order of the wire contract.
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "NodeProfile",
+        description = "Statistics about the output of a node."
+    )
+)]
+struct ProfileFields<'a> {
+    node_id: &'a NodeId,
+    profile: &'a Profile,
+    schema: Schema<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<&'a [Drift]>,
+}
+
+#[cfg(test)]
+schema_of! { NodeProfile => ProfileFields<'static> }
+
+#[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "OutputSchema", description = "The columns of an output.")
+)]
 struct Schema<'a> {
     columns: Vec<SchemaColumn<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "OutputColumn", description = "A column of an output.")
+)]
 struct SchemaColumn<'a> {
     name: &'a str,
+    #[cfg_attr(test, schemars(extend("enum" = ["integer", "float", "boolean", "string", "json", "null"])))]
     #[serde(rename = "type")]
     kind: &'a str,
     null_pct: f64,
@@ -42,15 +74,13 @@ impl Serialize for NodeProfile {
         let schema = Schema {
             columns: columns.collect(),
         };
-        let mut view = serializer.serialize_struct("NodeProfile", 4)?;
-        view.serialize_field("node_id", &self.node_id)?;
-        view.serialize_field("profile", &self.profile)?;
-        view.serialize_field("schema", &schema)?;
-        match &self.drift {
-            Some(drift) => view.serialize_field("drift", drift)?,
-            None => view.skip_field("drift")?,
-        }
-        view.end()
+        let fields = ProfileFields {
+            node_id: &self.node_id,
+            profile: &self.profile,
+            schema,
+            drift: self.drift.as_deref(),
+        };
+        fields.serialize(serializer)
     }
 }
 

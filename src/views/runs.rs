@@ -20,6 +20,11 @@ use crate::storage::RunDetail;
 
 /// The fields of a run without its nodes, in the order of the wire contract.
 #[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "Run", description = "A run in a list, without its nodes.")
+)]
 struct RunFields<'a> {
     id: RunId,
     pipeline_id: &'a PipelineId,
@@ -55,6 +60,14 @@ struct RunFields<'a> {
 
 /// A run with every node of its definition, in topological order.
 #[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "RunDetail",
+        description = "A run with every node of its pipeline, in topological order."
+    )
+)]
 pub(crate) struct RunView {
     #[serde(flatten)]
     pub(super) run: Run,
@@ -70,6 +83,9 @@ impl Serialize for OnlyTrue {
         serializer.serialize_bool(true)
     }
 }
+
+#[cfg(test)]
+inline_schema! { OnlyTrue => schemars::json_schema!({"type": "boolean", "enum": [true]}) }
 
 impl Listed for Run {
     fn cursor(&self) -> String {
@@ -243,6 +259,9 @@ impl Serialize for Run {
     }
 }
 
+#[cfg(test)]
+schema_of! { Run => RunFields<'static> }
+
 impl Serialize for RunDetail {
     /// Writes the run as the API shows it: every node of its definition, in topological order.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -250,6 +269,9 @@ impl Serialize for RunDetail {
         view.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+schema_of! { RunDetail => RunView }
 
 const fn is_cancelling(status: RunStatus, cancel: Option<Cancel>) -> bool {
     !status.is_terminal() && cancel.is_some()

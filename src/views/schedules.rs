@@ -19,6 +19,7 @@ const NEXT_COUNT: usize = 5;
 
 /// A schedule and its ticks. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ScheduleStatus {
     /// The id of the pipeline.

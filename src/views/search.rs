@@ -55,10 +55,12 @@ pub(crate) fn search_text(text: Option<&str>) -> Result<String> {
 
 /// An object that matches a search. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SearchHit {
     /// `pipeline`, `connection` or `variable`. JSON calls it `type`.
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("enum" = ["pipeline", "connection", "variable"])))]
     pub kind: &'static str,
     /// The id of the object.
     pub id: String,

@@ -19,6 +19,7 @@ pub(crate) struct EngineFacts {
 
 /// The system in numbers. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SystemInfo {
     /// The version of Floret.

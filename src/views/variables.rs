@@ -47,9 +47,18 @@ impl Views {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "Variable",
+        description = "A variable. The value of a secret is masked."
+    )
+)]
 struct VariableBody<'a> {
     key: &'a VariableKey,
     value: &'a str,
+    #[cfg_attr(test, schemars(extend("enum" = ["string", "secret"])))]
     r#type: &'static str,
     description: &'a str,
     #[serde(serialize_with = "rfc3339::serialize")]
@@ -80,3 +89,6 @@ impl Serialize for StoredVariable {
         shown.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+schema_of! { StoredVariable => VariableBody<'static> }

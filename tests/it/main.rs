@@ -89,6 +89,7 @@ mod node_arguments;
 mod node_tenants;
 mod notifier_kills;
 mod notifiers;
+mod openapi;
 mod outages;
 mod output_shapes;
 mod outputs;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const ROWS: &[(&str, u8)] = &[
     ("error", 0),
     ("limits", 0),
+    ("schema_macros", 0),
     ("spreadsheet", 0),
     ("suggestion", 0),
     ("cron", 1),

@@ -16,6 +16,8 @@ use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use tower::ServiceExt;
 
+use crate::openapi;
+
 /// The storage backend of a host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Backend {
@@ -157,9 +159,15 @@ impl Host {
     }
 }
 
-/// Sends a request to a service.
+/// Sends a request to a service, and checks the response against the OpenAPI document.
 pub(crate) async fn send(service: &RunsService, request: Request<Full<Bytes>>) -> TestResponse {
-    TestResponse::read(service.clone().oneshot(request).await.unwrap()).await
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = TestResponse::read(service.clone().oneshot(request).await.unwrap()).await;
+    // The paths of the document are below its default prefix.
+    if format!("{service:?}").contains(r#"prefix: "/api""#) {
+        openapi::check(&method, &path, &response);
+    }
+    response
 }
 
 /// Returns a request, with a JSON body if one is given.

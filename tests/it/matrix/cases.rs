@@ -99,7 +99,8 @@ pub(super) fn case(route: &Route) -> Case {
         | "GET /lineage"
         | "GET /scheduler/status"
         | "GET /system/info"
-        | "GET /capabilities" => Case::list(),
+        | "GET /capabilities"
+        | "GET /openapi.json" => Case::list(),
         "GET /pipelines/{id}/runs"
         | "GET /runs/{run_id}"
         | "GET /runs/{run_id}/logs"

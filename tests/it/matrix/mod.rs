@@ -1,9 +1,11 @@
 //! Every route, called by every kind of caller on both backends.
 //!
 //! The expected statuses are in `cases`, the objects and callers in `world`. `rust_calls` compares
-//! each route with the Rust call that does the same.
+//! each route with the Rust call that does the same, and `documented` sends what the OpenAPI
+//! document says that each route takes.
 
 mod cases;
+mod documented;
 mod rust_calls;
 mod world;
 

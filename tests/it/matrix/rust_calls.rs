@@ -155,6 +155,7 @@ impl Call<'_> {
                 .await
                 .map(|()| json!({"status": "ok"})),
             "System::capabilities" => Ok(json(&client.system().capabilities())),
+            "System::openapi" => client.system().openapi("/api"),
             "System::info" => client.system().info().await.map(|info| json(&info)),
             "System::purge" => {
                 let deleted = client.system().purge().days(30).await?;

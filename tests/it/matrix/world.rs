@@ -169,11 +169,22 @@ impl World {
         case: &Case,
         permissions: Option<Permissions>,
     ) -> TestResponse {
+        self.call_with(route, case, case.query, permissions).await
+    }
+
+    /// Calls a route with another query than that of the case.
+    pub(super) async fn call_with(
+        &self,
+        route: &Route,
+        case: &Case,
+        query: &str,
+        permissions: Option<Permissions>,
+    ) -> TestResponse {
         let mut path = route.path.replace("{run_id}", &self.ids[case.run]);
         for (name, id) in &self.ids {
             path = path.replace(&format!("{{{name}}}"), id);
         }
-        let path = format!("/api{path}{}", case.query);
+        let path = format!("/api{path}{query}");
         let mut request = request(route.method.clone(), &path, case.body.as_ref());
         if let Some(own) = permissions {
             request.extensions_mut().insert(own);

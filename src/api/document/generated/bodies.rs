@@ -1,0 +1,145 @@
+//! The schemas of the bodies that the handlers read by hand.
+//!
+//! `tests/it/openapi` compares their fields with those that the service knows.
+
+use serde_json::{Value, json};
+
+use super::parameters::{ID, KEY, number, with_default, words};
+use crate::engine::{PURGE_DAYS, PURGE_DAYS_MAX};
+
+/// Returns the schema of an object that has these fields only.
+pub(super) fn closed(about: &str, required: &[&str], properties: Value) -> Value {
+    let mut schema = json!({
+        "type": "object",
+        "description": about,
+        "additionalProperties": false,
+    });
+    schema["properties"] = properties;
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema
+}
+
+/// Returns the schema of parameters. Their values are texts, or are taken as their texts.
+pub(super) fn params(about: &str) -> Value {
+    json!({
+        "type": "object",
+        "description": about,
+        "additionalProperties": {"type": ["string", "number", "boolean"]},
+    })
+}
+
+pub(super) fn run() -> Value {
+    let params = params("The parameters of the run, over those of the pipeline.");
+    closed("What a run starts with.", &[], json!({"params": params}))
+}
+
+pub(super) fn resume() -> Value {
+    let from_node = json!({
+        "type": "string",
+        "description": "This node and all downstream of it execute again.",
+    });
+    let mut definition = with_default(words(&["recorded", "current"]), "recorded");
+    definition["description"] = "The definition of the failed run, or the newest one.".into();
+    let fields = json!({"from_node": from_node, "definition": definition});
+    closed("How a failed run continues.", &[], fields)
+}
+
+pub(super) fn cancel() -> Value {
+    closed("No fields.", &[], json!({}))
+}
+
+pub(super) fn backfill() -> Value {
+    let count = |about| {
+        let mut count = number(1, u64::from(u32::MAX));
+        count["description"] = Value::from(about);
+        count
+    };
+    let flag = |about: &str| json!({"type": "boolean", "default": false, "description": about});
+    let date = |about: &str| json!({"type": "string", "format": "date", "description": about});
+    let fields = json!({
+        "start_date": date("The first date."),
+        "end_date": date("The last date, today at the latest."),
+        "params": params("The parameters of each run. `date` is its date."),
+        "max_parallel": with_default(count("How many runs may execute at the same time."), 1),
+        "order": with_default(words(&["asc", "desc"]), "asc"),
+        "skip_existing": flag("Leaves out dates that have run successfully."),
+        "max_failures": count("Cancels the rest after so many failed runs."),
+        "preview": flag("Lists the dates and creates nothing."),
+    });
+    closed(
+        "The dates of a backfill.",
+        &["start_date", "end_date"],
+        fields,
+    )
+}
+
+pub(super) fn purge() -> Value {
+    let mut days = with_default(number(1, u64::from(PURGE_DAYS_MAX)), PURGE_DAYS);
+    days["description"] = "Runs that finished at least so many days ago.".into();
+    let preview = json!({
+        "type": "boolean",
+        "default": false,
+        "description": "Counts the runs and deletes nothing.",
+    });
+    closed(
+        "Which runs to delete.",
+        &[],
+        json!({"days": days, "preview": preview}),
+    )
+}
+
+/// Returns the schema of a connection that is created, or of one that replaces another.
+pub(super) fn connection(required: &[&str]) -> Value {
+    let text = |max: u32, about: &str| json!({"type": ["string", "null"], "maxLength": max, "description": about});
+    let mut fields = json!({
+        "conn_id": {"type": "string", "pattern": ID, "description": "The id."},
+        "type": {
+            "type": "string", "minLength": 1, "maxLength": 64, "pattern": r"\S",
+            "description": "What it connects to.",
+        },
+        "description": text(2_000, "The description."),
+        "host": text(1_024, "The name of the host."),
+        "port": {"type": ["integer", "null"], "minimum": 1, "maximum": 65_535},
+        "schema": text(1_024, "The schema or the database."),
+        "login": text(1_024, "The name of the user."),
+        "password": text(16_384, "Stored encrypted. `********` keeps the stored one."),
+        "extra": {
+            "type": ["string", "object", "null"], "maxLength": 65_536,
+            "description": "More settings. Stored encrypted. `********` keeps the stored ones.",
+        },
+    });
+    ignored(&mut fields);
+    closed("A connection with its secrets.", required, fields)
+}
+
+/// Returns the schema of a variable that is created, or of one that replaces another.
+pub(super) fn variable(required: &[&str]) -> Value {
+    let mut kind = with_default(words(&["string", "secret"]), "string");
+    kind["description"] = "Whether the value is a secret.".into();
+    let mut fields = json!({
+        "key": {"type": "string", "pattern": KEY, "description": "The key."},
+        "value": {
+            "type": "string", "maxLength": 65_536,
+            "description": "The value. `********` keeps the value of a stored secret.",
+        },
+        "type": kind,
+        "description": {
+            "type": ["string", "null"], "maxLength": 2_000, "description": "The description.",
+        },
+    });
+    ignored(&mut fields);
+    closed("A variable with its value.", required, fields)
+}
+
+/// Adds the fields of answers that a body may repeat.
+fn ignored(fields: &mut Value) {
+    for name in ["created_at", "updated_at"] {
+        fields[name] = json!({"description": "Ignored, so that an answer can be sent back."});
+    }
+    fields["tenant"] = json!({
+        "type": ["string", "null"],
+        "description": "The tenant that the object has. It changes nothing.",
+    });
+}

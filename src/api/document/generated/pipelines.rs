@@ -1,0 +1,126 @@
+//! The operations on the definitions of pipelines.
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::operation::Operation;
+use super::parameters::{if_match, if_none_match};
+use super::pipeline_schemas;
+use super::schemas::Schemas;
+use crate::api::pipelines::{Checked, Saved};
+use crate::api::route::{Route, Verb};
+use crate::error::Problem;
+use crate::model::StoredPipeline;
+use crate::views::PipelineSummary;
+
+/// What a save can find wrong with a definition.
+const DEFINITION: [Problem; 14] = [
+    Problem::GraphCycle,
+    Problem::GraphInvalid,
+    Problem::GraphEmpty,
+    Problem::GraphTooLarge,
+    Problem::DefinitionTooLarge,
+    Problem::ParamsTooLarge,
+    Problem::ParamInvalid,
+    Problem::NodeTypeClosed,
+    Problem::CronInvalid,
+    Problem::CronTooLong,
+    Problem::CronNeverFires,
+    Problem::TimezoneUnknown,
+    Problem::AlreadyExists,
+    Problem::IdMismatch,
+];
+
+/// Describes the operation of a route, if it is one of these.
+pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
+    let operation = |id| Operation::new("pipelines", id);
+    let has_id = Problem::PreconditionFailed;
+    Some(match (route.method, route.path) {
+        (Verb::Get, "/pipelines") => {
+            let list = schemas.list::<PipelineSummary>();
+            let answer = Answer::json(200, "Pipelines, the newest first.", list)
+                .may_have("Link", "The adjacent pages, if there are any.");
+            operation("listPipelines").answer(answer)
+        }
+        (Verb::Post, "/pipelines") => {
+            let answer = linked(saved(201, "The pipeline is created.", schemas))
+                .always("Location", "The path of the pipeline.");
+            operation("createPipeline")
+                .body(body(schemas), example())
+                .answer(answer)
+                .problems(&DEFINITION)
+        }
+        (Verb::Get, "/pipelines/{id}") => {
+            let answer = Answer::json(200, "The pipeline.", schemas.of::<StoredPipeline>());
+            let answer = answer.always("ETag", "Changes with every version of the pipeline.");
+            operation("getPipeline")
+                .header(if_none_match())
+                .answer(answer)
+                .answer(
+                    Answer::empty(304, "The caller has this answer.").always("ETag", "The tag."),
+                )
+        }
+        (Verb::Put, "/pipelines/{id}") => operation("replacePipeline")
+            .header(if_match())
+            .body(body(schemas), example())
+            .answer(saved(200, "The pipeline is replaced.", schemas))
+            .problems(&DEFINITION)
+            .problems(&[has_id, Problem::ManagedByCode]),
+        (Verb::Delete, "/pipelines/{id}") => operation("deletePipeline")
+            .header(if_match())
+            .answer(Answer::empty(
+                204,
+                "The pipeline is deleted. Its runs stay.",
+            ))
+            .problems(&[has_id, Problem::ManagedByCode, Problem::PipelineActive]),
+        (Verb::Get, "/pipelines/{id}/validate") => {
+            let checked = schemas.of::<Checked<'static>>();
+            operation("validatePipeline").answer(Answer::json(
+                200,
+                "What the check has found.",
+                checked,
+            ))
+        }
+        _ => return None,
+    })
+}
+
+fn body(schemas: &mut Schemas) -> Value {
+    schemas.define("PipelineRequest", pipeline_schemas::request())
+}
+
+fn saved(status: u16, about: &'static str, schemas: &mut Schemas) -> Answer {
+    Answer::json(status, about, schemas.of::<Saved<'static>>())
+        .always("ETag", "Changes with every version of the pipeline.")
+}
+
+/// Adds links to what can be done with a pipeline.
+fn linked(answer: Answer) -> Answer {
+    let operations = [
+        "getPipeline",
+        "replacePipeline",
+        "deletePipeline",
+        "validatePipeline",
+        "startRun",
+        "dryRun",
+        "startBackfill",
+        "listPipelineRuns",
+        "listBackfills",
+    ];
+    operations.into_iter().fold(answer, |answer, operation| {
+        answer.link(operation, "id", "/id")
+    })
+}
+
+fn example() -> Value {
+    json!({
+        "name": "Daily orders",
+        "nodes": [
+            {"id": "read", "type": "source_file", "config": {"path": "orders.csv"}},
+            {"id": "save", "type": "sink_file", "config": {"path": "out/orders.ndjson"}},
+        ],
+        "edges": [{"from": "read", "to": "save"}],
+        "params": {"date": ""},
+        "schedule": "0 6 * * mon-fri",
+    })
+}
