@@ -251,6 +251,27 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+        for (text, expected) in [
+            ("9", Some(9)),
+            ("9.0", Some(9)),
+            ("0.9e1", Some(9)),
+            ("1e0", Some(1)),
+            ("4294967295.0", Some(u32::MAX)),
+            ("9.5", None),
+            ("0.0", None),
+            ("-9.0", None),
+            ("4294967296.0", None),
+            ("1e300", None),
+        ] {
+            let body = format!(r#"{{"count":{text}}}"#);
+            let body = crate::json::read(body.as_bytes()).unwrap();
+            let mut fields = BodyFields::of(&body, &["count"]).unwrap();
+            assert_eq!(fields.number("count", 1..=u32::MAX), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn every_problem_of_a_body_is_reported() {
         let body = serde_json::json!({
             "flag": 1, "count": 0, "word": "c", "text": [], "date": "2024-1-1", "params": {"a": null, "b": []},

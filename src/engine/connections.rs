@@ -9,7 +9,7 @@ use super::id_mismatch;
 use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
 use crate::error::{Error, Problem, Result, quote};
-use crate::graph::fields::Fields;
+use crate::graph::fields::{Fields, whole_number};
 use crate::graph::issues::Issues;
 use crate::model::{ConnectionFields, ConnectionId, Scope, StoredConnection, TenantId};
 use crate::secret::Field;
@@ -233,7 +233,7 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
 fn parse_port(value: &Value) -> Option<Option<u16>> {
     match value {
         Value::Null => Some(None),
-        value => u16::try_from(value.as_u64()?)
+        value => u16::try_from(whole_number(value)?)
             .ok()
             .filter(|port| *port > 0)
             .map(Some),

@@ -216,7 +216,14 @@ pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     crate::model::seconds::read(value.as_f64()?)
 }
 
-/// Reads a whole number from 0 to `u32::MAX`.
+/// Reads a whole number from 0 to `u32::MAX`. JSON does not tell 30 from 30.0, and some clients
+/// write the latter.
 pub(crate) fn whole_number(value: &Value) -> Option<u32> {
-    u32::try_from(value.as_u64()?).ok()
+    if let Some(number) = value.as_u64() {
+        return u32::try_from(number).ok();
+    }
+    let number = value.as_f64().filter(|number| *number >= 0.0)?;
+    // The digits of a number without a fraction, and no number if there are too many.
+    let is_whole = number.fract() == 0.0;
+    is_whole.then(|| format!("{:.0}", number.abs()).parse().ok())?
 }
