@@ -18,6 +18,7 @@ pub(super) const KEY: &str = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
 /// The cursor of a list of objects with ids: the id, after its tenant if it has one.
 const CURSOR: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,127}/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
 const TENANT_OR_NONE: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$";
+/// `*`, or a list of entity tags.
 const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
 
 /// Returns the parameters of a route, those of its path first.
@@ -101,17 +102,18 @@ fn of_list(path: &str, name: &str) -> Option<(&'static str, Value)> {
             number(1, u64::from(u32::MAX)),
         ),
         ("per_page", _) => (
-            "The number of items of a numbered page.",
-            with_default(page(), 20),
+            "The number of items of a numbered page, 20 if absent.",
+            page(),
         ),
         ("limit", "/search") => (
             "The most hits.",
             with_default(number(1, SEARCH_LIMIT_MAX as u64), SEARCH_LIMIT),
         ),
         ("limit", _) if is_log => ("The most lines of the part.", number(1, 10_000)),
+        // No default: a generated client would send it, although it excludes the other kind.
         ("limit", _) => (
-            "The most items of the part after the cursor.",
-            with_default(page(), PageRequest::SIZE),
+            "The most items of the part after the cursor, 50 if absent.",
+            page(),
         ),
         ("after", _) if is_log => (
             "Only lines after the one with this sequence number.",
@@ -200,7 +202,7 @@ pub(super) fn idempotency_key() -> Value {
         "in": "header",
         "description": "A repeat with the same key and body gets the first answer and starts \
             nothing.",
-        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$"},
     })
 }
 
@@ -221,7 +223,7 @@ pub(super) fn if_none_match() -> Value {
 }
 
 fn tags(name: &str, about: &str) -> Value {
-    let schema = json!({"type": "string", "pattern": TAGS});
+    let schema = json!({"type": "string", "minLength": 1, "pattern": TAGS});
     json!({"name": name, "in": "header", "description": about, "schema": schema})
 }
 

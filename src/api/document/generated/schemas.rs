@@ -88,8 +88,9 @@ fn clean(schema: &mut Value) {
                 match value {
                     // Its keys are the names of fields, not keywords.
                     Value::Object(properties) if keyword == "properties" => {
-                        properties.values_mut().for_each(clean);
+                        properties.values_mut().for_each(clean_inner);
                     }
+                    items if keyword == "items" => clean_inner(items),
                     value => clean(value),
                 }
             }
@@ -97,6 +98,14 @@ fn clean(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(clean),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Cleans a schema that generators of clients expect to be an object.
+fn clean_inner(schema: &mut Value) {
+    if *schema == true {
+        *schema = json!({});
+    }
+    clean(schema);
 }
 
 /// Keeps the first paragraph of a description, without the links and the `None` of Rust.

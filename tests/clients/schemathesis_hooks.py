@@ -1,0 +1,30 @@
+"""A check for Schemathesis: the problem of an answer is one that the document lists for its operation."""
+
+import schemathesis
+
+PREFIX = "urn:floret:problem:"
+
+
+def resolved(document, value):
+    """Returns the value that a reference of the document stands for."""
+    while "$ref" in value:
+        reference, value = value["$ref"], document
+        for part in reference.removeprefix("#/").split("/"):
+            value = value[part.replace("~1", "/").replace("~0", "~")]
+    return value
+
+
+@schemathesis.check
+def problem_conformance(ctx, response, case):
+    """A refusal is a problem that the document lists."""
+    if response.status_code < 400:
+        return
+    document = case.operation.schema.raw_schema
+    operation = document["paths"].get(case.operation.path, {}).get(case.method.lower())
+    answer = operation and operation["responses"].get(str(response.status_code))
+    if not answer:
+        # Other checks judge methods and statuses that the document does not have.
+        return
+    listed = resolved(document, answer)["x-problem-types"]
+    kind = response.json()["type"]
+    assert kind.removeprefix(PREFIX) in listed, f"{kind} is none of {listed}"
