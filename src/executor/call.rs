@@ -6,10 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use super::{Connections, ExecutorError, NodeLog};
+use super::{Connections, ExecutorError, NodeLog, param_types};
 use crate::compute::Compute;
 use crate::limits::DatasetLimits;
 use crate::model::{Dataset, Node, NodeId, Params, PipelineId, RunId, TenantId};
@@ -186,5 +188,42 @@ impl Ctx {
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.get(name)
+    }
+
+    /// Returns the parameters of the run as a struct. A text is a number, a boolean, a date, a time
+    /// or a variant of an enum where its field wants one.
+    ///
+    /// [`Pipeline::params_of`](crate::Pipeline::params_of) defines the parameters of the struct, so
+    /// that no run has others. Parameters that are no fields are ignored.
+    ///
+    /// ```
+    /// use floret::executor::{Ctx, ExecutorError};
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Daily { rows: u32, region: Option<String> }
+    ///
+    /// async fn load(ctx: Ctx) -> Result<(), ExecutorError> {
+    ///     let daily = ctx.params::<Daily>()?;
+    ///     ctx.log.info(format!("{} rows", daily.rows)).await;
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{Pipeline, testing::{memory, run_to_end}};
+    /// # let daily = || Pipeline::new("daily").node("load", "load");
+    /// # let finished = run_to_end(memory().node("load", load), daily()).param("rows", "5").await?;
+    /// # assert_eq!(finished.detail.run.error, None);
+    /// # let finished = run_to_end(memory().node("load", load), daily()).param("rows", "x").await?;
+    /// # let error = finished.detail.run.error.unwrap();
+    /// # assert!(error.contains("\"rows\" of Daily must be a whole number"), "{error}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns a permanent error that names the parameter, what it must be and what it is, if a
+    /// parameter does not fit or is missing.
+    pub fn params<T: DeserializeOwned + JsonSchema>(&self) -> Result<T, ExecutorError> {
+        param_types::read(&self.params)
     }
 }

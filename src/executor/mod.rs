@@ -14,6 +14,8 @@ mod function;
 mod input;
 mod log;
 mod output;
+mod param_schema;
+mod param_types;
 mod readiness;
 mod registry;
 mod state;

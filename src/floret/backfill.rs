@@ -7,9 +7,11 @@ use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 use futures_core::future::BoxFuture;
+use serde::Serialize;
 use serde_json::json;
 
 use super::Client;
+use super::given_params::GivenParams;
 use crate::engine::{BackfillRequest, RequestKey, StartedBackfill, hash_body};
 use crate::error::{ErrorKind, Result};
 use crate::model::{BackfillId, BackfillOrder, BackfillPreview, RunId};
@@ -43,6 +45,7 @@ use crate::storage::BackfillDetail;
 pub struct BackfillBuilder {
     client: Client,
     start: BackfillRequest,
+    params: GivenParams,
     key: Option<String>,
 }
 
@@ -70,6 +73,7 @@ impl Client {
                 scope: self.scope().clone(),
                 by: self.name().cloned(),
             },
+            params: GivenParams::default(),
             key: None,
         }
     }
@@ -80,7 +84,17 @@ impl BackfillBuilder {
     ///
     /// `date` cannot be set, because every run has its own.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.start.params.insert(name.into(), value.into());
+        self.params.insert(name, value);
+        self
+    }
+
+    /// Sets a parameter for each field of a struct or entry of a map, as
+    /// [`BackfillBuilder::param`] sets one.
+    ///
+    /// The struct derives `serde::Serialize`. Its fields are texts, numbers, booleans, dates, times
+    /// or enums without data. A field that is `None` is left out, so that the run gets the default.
+    pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
+        self.params.extend(params);
         self
     }
 
@@ -122,10 +136,12 @@ impl BackfillBuilder {
     /// # Errors
     /// - `NotFound` if there is no such pipeline.
     /// - `Invalid` if the range is empty, ends after today or is too long; if a number is out of
-    ///   range; if a node type has no executor; or if the key was used with another backfill.
+    ///   range; if a node type has no executor; if a parameter does not fit its definition
+    ///   (`param-invalid`) or is no scalar; or if the key was used with another backfill.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(mut self) -> Result<BackfillHandle> {
+        self.start.params = self.params.into_texts()?;
         let body_hash = hash_body(&body(&self.start));
         self.start.key = self.key.map(|key| RequestKey { key, body_hash });
         let started = self.client.engine().backfill(self.start).await?;
@@ -161,7 +177,8 @@ impl BackfillBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn preview(self) -> Result<BackfillPreview> {
+    pub async fn preview(mut self) -> Result<BackfillPreview> {
+        self.start.params = self.params.into_texts()?;
         self.client.engine().preview_backfill(self.start).await
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! `engine/dry_run` carries them out.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use futures_core::future::BoxFuture;
+use serde::Serialize;
 
 use super::Client;
+use super::given_params::GivenParams;
 use crate::engine::DryRunRequest;
 use crate::error::Result;
 use crate::model::{DATE_PARAM, DryRun};
@@ -40,7 +40,7 @@ use crate::model::{DATE_PARAM, DryRun};
 pub struct DryRunBuilder {
     client: Client,
     pipeline: String,
-    params: BTreeMap<String, String>,
+    params: GivenParams,
 }
 
 impl Client {
@@ -49,7 +49,7 @@ impl Client {
         DryRunBuilder {
             client: self.clone(),
             pipeline: pipeline.into(),
-            params: BTreeMap::new(),
+            params: GivenParams::default(),
         }
     }
 }
@@ -57,7 +57,17 @@ impl Client {
 impl DryRunBuilder {
     /// Sets a parameter, which overrides the pipeline's own.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.params.insert(name.into(), value.into());
+        self.params.insert(name, value);
+        self
+    }
+
+    /// Sets a parameter for each field of a struct or entry of a map, as
+    /// [`DryRunBuilder::param`] sets one.
+    ///
+    /// The struct derives `serde::Serialize`. Its fields are texts, numbers, booleans, dates, times
+    /// or enums without data. A field that is `None` is left out, so that the run gets the default.
+    pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
+        self.params.extend(params);
         self
     }
 
@@ -86,14 +96,15 @@ impl DryRunBuilder {
     /// # Errors
     /// - `NotFound` if there is no such pipeline.
     /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
-    /// - `Invalid` if a node type has no executor.
+    /// - `Invalid` if a node type has no executor, or a parameter does not fit its definition
+    ///   (`param-invalid`) or is no scalar.
     /// - `QueueFull` while [`Limits::dry_runs_max`](crate::Limits::dry_runs_max) dry runs are
     ///   executing.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(self) -> Result<DryRun> {
         let request = DryRunRequest {
             pipeline: self.pipeline,
-            params: self.params,
+            params: self.params.into_texts()?,
             scope: self.client.scope().clone(),
         };
         self.client.engine().dry_run(request).await

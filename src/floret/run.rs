@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use futures_core::future::BoxFuture;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::given_params::GivenParams;
 use super::{Client, RunHandle};
 use crate::engine::{RequestKey, RunRequest, hash_body};
 use crate::error::Result;
@@ -41,7 +43,7 @@ impl Client {
         RunBuilder {
             client: self.clone(),
             pipeline: pipeline.into(),
-            params: BTreeMap::new(),
+            params: GivenParams::default(),
             key: None,
         }
     }
@@ -78,14 +80,45 @@ impl Client {
 pub struct RunBuilder {
     client: Client,
     pipeline: String,
-    params: BTreeMap<String, String>,
+    params: GivenParams,
     key: Option<String>,
 }
 
 impl RunBuilder {
     /// Sets a parameter, which overrides the pipeline's own.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.params.insert(name.into(), value.into());
+        self.params.insert(name, value);
+        self
+    }
+
+    /// Sets a parameter for each field of a struct or entry of a map, as
+    /// [`RunBuilder::param`] sets one.
+    ///
+    /// The struct derives `serde::Serialize`. Its fields are texts, numbers, booleans, dates, times
+    /// or enums without data. A field that is `None` is left out, so that the run gets the default.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// #[derive(serde::Serialize)]
+    /// struct Daily { region: &'static str, rows: u32, note: Option<String> }
+    ///
+    /// let daily = Daily { region: "eu", rows: 10, note: None };
+    /// let run = floret.run("daily").params(&daily).await?.finished().await?.run;
+    /// assert_eq!((run.params["region"].as_str(), run.params["rows"].as_str()), ("eu", "10"));
+    ///
+    /// let nested = serde_json::json!({"tables": ["orders"]});
+    /// let refused = floret.run("daily").params(&nested).await.unwrap_err();
+    /// assert!(refused.to_string().contains("\"tables\" must be a text, a number or a boolean"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
+        self.params.extend(params);
         self
     }
 
@@ -124,18 +157,20 @@ impl RunBuilder {
     /// # Errors
     /// - `NotFound` if there is no such pipeline in scope.
     /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
-    /// - `Invalid` if a node type has no executor, or the key was used with other parameters.
+    /// - `Invalid` if a node type has no executor, a parameter does not fit its definition
+    ///   (`param-invalid`) or is no scalar, or the key was used with other parameters.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {
-        let body_hash = || hash_body(&body(&self.params));
+        let params = self.params.into_texts()?;
+        let body_hash = || hash_body(&body(&params));
         let key = self.key.map(|key| RequestKey {
             key,
             body_hash: body_hash(),
         });
         let start = RunRequest {
             pipeline: self.pipeline,
-            params: self.params,
+            params,
             key,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),

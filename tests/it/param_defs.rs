@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use floret::executor::{Ctx, ExecutorError};
 use floret::storage::{Pipelines as _, PutPipeline, SlugChoice};
 use floret::testing::{ManualClock, Step};
 use floret::{
@@ -12,6 +13,9 @@ use floret::{
     Trigger,
 };
 use http::Method;
+use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::harness::{Host, STEP, Store, World};
@@ -26,6 +30,7 @@ on_every_backend! {
     a_tick_of_a_definition_that_no_save_has_checked_fails_and_names_the_parameter,
     definitions_come_back_as_given_and_an_equal_save_changes_no_version,
     validate_warns_of_a_template_that_no_definition_has,
+    a_struct_defines_gives_and_reads_the_parameters_of_every_path,
 }
 
 const RUN: &str = "/api/pipelines/p/run";
@@ -378,4 +383,73 @@ async fn validate_warns_of_a_template_that_no_definition_has(store: Store) {
     let warning = json!({"pointer": "/nodes/0/config/region", "detail": expected});
     let expected = json!({"valid": true, "errors": [], "warnings": [warning]});
     assert_eq!(response.json(), expected);
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Orders {
+    rows: u32,
+    #[serde(default)]
+    force: bool,
+    note: Option<String>,
+}
+
+async fn a_struct_defines_gives_and_reads_the_parameters_of_every_path(store: Store) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let read = move |ctx: Ctx| {
+        let noted = Arc::clone(&noted);
+        async move {
+            noted.lock().push(ctx.params::<Orders>()?);
+            Ok::<(), ExecutorError>(())
+        }
+    };
+    let typed = Pipeline::new("typed")
+        .node("a", "read")
+        .params_of::<Orders>();
+    let world = World::new(store);
+    let host = world
+        .start_with(|builder| builder.node("read", read).pipeline(typed))
+        .await;
+    let floret = &host.floret;
+    let day = "2024-01-01".parse().unwrap();
+    let orders = |rows, note: Option<&str>| Orders {
+        rows,
+        force: rows > 1,
+        note: note.map(str::to_owned),
+    };
+    let given = [orders(1, None), orders(2, Some("a")), orders(3, Some(""))];
+    let run = floret.run("typed").params(&given[0]).await.unwrap();
+    let params = run.finished().await.unwrap().run.params;
+    assert_eq!((&*params["rows"], &*params["force"]), ("1", "false"));
+    assert!(!params.contains("note"));
+    floret.dry_run("typed").params(&given[1]).await.unwrap();
+    let backfill = floret.backfill("typed", day..=day).params(&given[2]);
+    assert_eq!(backfill.clone().preview().await.unwrap().dates, [day]);
+    let finished = backfill.await.unwrap().finished().await.unwrap();
+    assert_eq!(finished.unwrap().backfill.counts.success, 1);
+    assert_eq!(*seen.lock(), given);
+
+    let nested = json!({"rows": [1], "note": {"a": 1}});
+    let refused = [
+        floret.run("typed").params(&nested).await.unwrap_err(),
+        floret.dry_run("typed").params(&nested).await.unwrap_err(),
+        floret
+            .backfill("typed", day..=day)
+            .params(&nested)
+            .await
+            .unwrap_err(),
+        floret
+            .backfill("typed", day..=day)
+            .params(&nested)
+            .preview()
+            .await
+            .unwrap_err(),
+    ];
+    for refused in refused {
+        assert_eq!(
+            (refused.problem(), refused.issues().len()),
+            (Problem::InvalidField, 2)
+        );
+    }
+    assert_eq!(host.runs().await.len(), 2);
 }

@@ -174,10 +174,7 @@ fn unknown_key<'a>(key: &str, known: impl IntoIterator<Item = &'a str>) -> Strin
 
 impl ConfigKeys {
     fn of<C: DeserializeOwned>(schema: &Value) -> Self {
-        let fields = Cell::new(None);
-        // The read always fails. It has noted the fields before.
-        let _failed = C::deserialize(Probe(&fields)).is_err();
-        if let Some(fields) = fields.get() {
+        if let Some(fields) = fields_of::<C>() {
             return Self::Fields(fields);
         }
         let properties = schema["properties"].as_object();
@@ -239,7 +236,16 @@ pub(super) fn combined_schema(config_types: &[ConfigType]) -> Option<Value> {
     }
 }
 
-fn schema<C: JsonSchema>() -> Value {
+/// Returns the fields of a struct, with their aliases, or `None` for any other type.
+pub(super) fn fields_of<C: DeserializeOwned>() -> Option<&'static [&'static str]> {
+    let fields = Cell::new(None);
+    // The read always fails. It has noted the fields before.
+    let _failed = C::deserialize(Probe(&fields)).is_err();
+    fields.get()
+}
+
+/// Returns the JSON Schema of a type.
+pub(super) fn schema<C: JsonSchema>() -> Value {
     SchemaGenerator::default()
         .into_root_schema_for::<C>()
         .to_value()
@@ -269,6 +275,38 @@ pub(super) fn read<C: DeserializeOwned>(
         ExecutorError::permanent(format!(
             "the node's config does not fit{at}{pointer}: {misfit}"
         ))
+    })
+}
+
+/// Why texts do not fit a type.
+pub(super) struct TextMisfit {
+    /// The field whose text does not fit, or that is missing. `None` if it is not one field.
+    pub(super) field: Option<String>,
+    pub(super) reason: String,
+}
+
+/// Reads texts as the fields of a type: a text is a number or a boolean where the type wants one.
+///
+/// # Errors
+/// The first field that does not fit.
+pub(super) fn read_texts<C: DeserializeOwned>(texts: Map<String, Value>) -> Result<C, TextMisfit> {
+    let texts = Value::Object(texts);
+    let session = Session::new(Templates::Resolved);
+    read_value(&texts, &session).map_err(|Misfit { pointer, reason }| {
+        let reported = pointer.unwrap_or_default();
+        let entries = texts.as_object().into_iter().flatten();
+        let field = match &reason {
+            Reason::Missing(field) => Some((*field).to_owned()),
+            Reason::Unknown(_) => None,
+            Reason::Value(_) => entries
+                .map(|(name, _)| name)
+                .find(|name| reported == format!("/{}", reference_token(name)))
+                .cloned(),
+        };
+        TextMisfit {
+            field,
+            reason: reason.to_string(),
+        }
     })
 }
 

@@ -14,3 +14,4 @@ pub(crate) use check::{check, resolve};
 pub(crate) use patterns::Patterns;
 pub(super) use read::read;
 pub(super) use rules::check_definitions;
+pub(crate) use values::expectation;

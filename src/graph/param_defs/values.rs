@@ -98,7 +98,7 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Returns what a value of a definition must be.
-pub(super) fn expectation(def: &ParamDef) -> String {
+pub(crate) fn expectation(def: &ParamDef) -> String {
     let what = match def.kind {
         ParamKind::String => return text_expectation(def),
         ParamKind::Boolean => return "true or false".to_owned(),
