@@ -20,7 +20,7 @@ pub(super) fn definition(name: &str, schema: &Value, root: &Value) -> Result<Par
     let text = |key: &str| inner[key].as_str().map(str::to_owned);
     match kind {
         ParamKind::Enum => def.values = values(inner).unwrap_or_default(),
-        ParamKind::String => {
+        ParamKind::Text => {
             (def.min, def.max) = (bound(&inner["minLength"]), bound(&inner["maxLength"]));
             def.pattern = text("pattern");
         }
@@ -68,7 +68,7 @@ fn kind(schema: &Value) -> Result<ParamKind, String> {
     match (type_of(schema), schema["format"].as_str()) {
         (Some("string"), Some("date")) => Ok(ParamKind::Date),
         (Some("string"), Some("date-time")) => Ok(ParamKind::DateTime),
-        (Some("string"), _) => Ok(ParamKind::String),
+        (Some("string"), _) => Ok(ParamKind::Text),
         (Some("integer"), _) => Ok(ParamKind::Integer),
         (Some("number"), _) => Ok(ParamKind::Number),
         (Some("boolean"), _) => Ok(ParamKind::Boolean),

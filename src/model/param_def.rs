@@ -10,9 +10,12 @@ use serde_json::Value;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ParamKind {
-    /// Any text.
+    /// Any text. JSON calls it `string`.
+    // A variant `String` would make the compiler write `std::string::String` in the messages that
+    // hosts read.
     #[default]
-    String,
+    #[serde(rename = "string")]
+    Text,
     /// A whole number without superfluous zeros, such as `-3`. It is at least the least `i64` and
     /// at most the greatest `u64`.
     Integer,
@@ -31,7 +34,7 @@ pub enum ParamKind {
 impl ParamKind {
     /// Every type.
     pub const ALL: [Self; 7] = [
-        Self::String,
+        Self::Text,
         Self::Integer,
         Self::Number,
         Self::Boolean,
@@ -44,7 +47,7 @@ impl ParamKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::String => "string",
+            Self::Text => "string",
             Self::Integer => "integer",
             Self::Number => "number",
             Self::Boolean => "boolean",
@@ -121,7 +124,7 @@ impl ParamDef {
     /// Defines a text.
     #[must_use]
     pub fn string(name: impl Into<String>) -> Self {
-        Self::new(name, ParamKind::String)
+        Self::new(name, ParamKind::Text)
     }
 
     /// Defines a whole number.

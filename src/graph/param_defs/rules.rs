@@ -182,7 +182,7 @@ impl DefRules<'_> {
             return;
         };
         let kind = self.def.kind;
-        if kind != ParamKind::String {
+        if kind != ParamKind::Text {
             let kind = kind.as_str();
             self.push("pattern", || format!("the type {kind} has no pattern"));
         } else if let Err(refused) = compile(pattern) {
@@ -247,7 +247,7 @@ mod tests {
                 "max must not be less than min",
             ),
             (
-                it(ParamKind::String).min(-1),
+                it(ParamKind::Text).min(-1),
                 "min",
                 "min must be a number of characters, 0 or more",
             ),

@@ -31,7 +31,7 @@ pub(super) enum Magnitude {
 /// Reads a text as a value of a type. Returns `None` if it is none.
 pub(super) fn read(kind: ParamKind, text: &str) -> Option<Magnitude> {
     match kind {
-        ParamKind::String => i128::try_from(text.chars().count())
+        ParamKind::Text => i128::try_from(text.chars().count())
             .ok()
             .map(Magnitude::Whole),
         ParamKind::Integer => whole_number(text).map(Magnitude::Whole),
@@ -47,7 +47,7 @@ pub(super) fn read(kind: ParamKind, text: &str) -> Option<Magnitude> {
 pub(super) fn bound(kind: ParamKind, value: &Value) -> Option<Magnitude> {
     let text = scalar_text(value)?;
     match kind {
-        ParamKind::String => whole_number(&text)
+        ParamKind::Text => whole_number(&text)
             .filter(|count| *count >= 0)
             .map(Magnitude::Whole),
         ParamKind::Integer | ParamKind::Number | ParamKind::Date | ParamKind::DateTime => {
@@ -60,7 +60,7 @@ pub(super) fn bound(kind: ParamKind, value: &Value) -> Option<Magnitude> {
 /// Returns what the bounds of a type are, or `None` if it has no bounds.
 pub(super) const fn bound_expectation(kind: ParamKind) -> Option<&'static str> {
     match kind {
-        ParamKind::String => Some("a number of characters, 0 or more"),
+        ParamKind::Text => Some("a number of characters, 0 or more"),
         ParamKind::Integer => Some(WHOLE_NUMBER),
         ParamKind::Number => Some(NUMBER),
         ParamKind::Date => Some(DATE),
@@ -100,7 +100,7 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 /// Returns what a value of a definition must be.
 pub(crate) fn expectation(def: &ParamDef) -> String {
     let what = match def.kind {
-        ParamKind::String => return text_expectation(def),
+        ParamKind::Text => return text_expectation(def),
         ParamKind::Boolean => return "true or false".to_owned(),
         ParamKind::Enum => return enum_expectation(&def.values),
         ParamKind::Integer => WHOLE_NUMBER,
@@ -156,7 +156,7 @@ mod tests {
     /// A type, the texts that are values of it, and texts that are none.
     const TEXTS: &[(ParamKind, &[&str], &[&str])] = &[
         (
-            ParamKind::String,
+            ParamKind::Text,
             &["", " ", "007", "zwölf", "\u{1F600}", "null"],
             &[],
         ),
@@ -269,7 +269,7 @@ mod tests {
         assert!(time(early) < time(late));
         let number = |text| read(ParamKind::Number, text).unwrap();
         assert!(number("9") < number("10") && number("1e1") == number("10.0"));
-        let count = |text| read(ParamKind::String, text).unwrap();
+        let count = |text| read(ParamKind::Text, text).unwrap();
         assert_eq!(count("zwölf"), Magnitude::Whole(5), "characters, not bytes");
     }
 }
