@@ -372,7 +372,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4_000))]
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1_000))]
 
         #[test]
         fn parameters_that_fit_the_definitions_are_readable_as_the_struct(

@@ -44,7 +44,7 @@ fn run(future: impl Future<Output = ()>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn memory_agrees_with_itself_behind_a_wrapper(commands in vec(command(), 1..80)) {
@@ -55,7 +55,7 @@ proptest! {
 
 #[cfg(feature = "sqlite")]
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn sqlite_agrees_with_memory(commands in vec(command(), 1..80)) {
