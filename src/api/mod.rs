@@ -48,6 +48,7 @@ mod subject;
 mod system;
 mod tenant;
 mod variables;
+mod wait;
 
 #[cfg(feature = "testing")]
 pub(crate) use routes::routes;

@@ -79,7 +79,7 @@ routes! {
     Get "/variables/{key}" Variable VariablesView variables::find => "returns a variable; the value of a secret is masked", rust "Variables::get";
     Put "/variables/{key}" Variable VariablesEdit variables::replace => "replaces a variable", rust "Variables::put", body Required;
     Delete "/variables/{key}" Variable VariablesDelete variables::delete => "deletes a variable", rust "Variables::delete";
-    Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", rust "Client::run", body Optional;
+    Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", rust "Client::run", body Optional, query [Single("wait")];
     Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_by_pipeline => "lists the runs of a pipeline", rust "Runs::of", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"),
@@ -89,9 +89,9 @@ routes! {
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Single("pipeline_id"),
     ];
     Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", rust "Client::calendar", query [Single("days"), Single("pipeline_id")];
-    Get "/runs/{run_id}" Run RunsView runs::find => "returns a run with its nodes", rust "RunHandle::get";
+    Get "/runs/{run_id}" Run RunsView runs::find => "returns a run with its nodes", rust "RunHandle::get", query [Single("wait")];
     Post "/runs/{run_id}/cancel" Run RunsCancel runs::cancel => "cancels a run", rust "RunHandle::cancel", body Optional, query [Single("force")];
-    Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that continues a failed run", rust "RunHandle::resume", body Optional;
+    Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that continues a failed run", rust "RunHandle::resume", body Optional, query [Single("wait")];
     Get "/runs/{run_id}/logs" Run RunsView logs::list => "returns the log of a run", rust "RunHandle::logs", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
     Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "exports the log of a run as a file", rust "Logs::stream", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
     Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "returns the first rows of a node's output", rust "RunHandle::preview";

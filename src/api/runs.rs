@@ -10,11 +10,12 @@ use super::call::Call;
 use super::input::BodyFields;
 use super::precondition::{self, EntityTag};
 use super::query::Query;
-use super::{idempotency, paging, response};
+use super::wait::StartWait;
+use super::{idempotency, paging, response, wait};
 use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
 use crate::error::Result;
 use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Scope, TenantId, Trigger};
-use crate::views::{RunFilter, check_period};
+use crate::views::{RunDocument, RunFilter, check_period};
 
 const STATUSES: &[(&str, RunStatus)] = &[
     ("pending", RunStatus::Pending),
@@ -71,16 +72,18 @@ pub(super) struct CancelState {
 
 /// `POST /pipelines/{id}/run`
 pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
-    let (params, key) = call
+    let (params, key, wait) = call
         .read(|call| {
-            call.query()?;
+            let wait = wait::read(&call.query()?)?;
             let (bytes, body) = call.json()?;
             let mut fields = BodyFields::of(&body, &["params"])?;
             let params = fields.params(&bytes);
             fields.finish()?;
-            Ok((params, idempotency::key(&call.parts.headers, &body)?))
+            let key = idempotency::key(&call.parts.headers, &body)?;
+            Ok((params, key, wait))
         })
         .await?;
+    let wait = StartWait::new(&call, wait)?;
     let request = RunRequest {
         pipeline: call.pipeline_key().to_owned(),
         params,
@@ -89,23 +92,24 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
         by: call.by.clone(),
     };
     let started = call.engine().trigger(request).await?;
-    accepted(&call, &started, None)
+    started_response(&call, &started, None, wait).await
 }
 
 /// `POST /runs/{run_id}/resume`
 pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
-    let (from_node, definition, key) = call
+    let (from_node, definition, key, wait) = call
         .read(|call| {
-            call.query()?;
+            let wait = wait::read(&call.query()?)?;
             let (_, body) = call.json()?;
             let mut fields = BodyFields::of(&body, &["from_node", "definition"])?;
             let from_node = fields.text("from_node").map(str::to_owned);
             let definition = fields.choice("definition", DEFINITIONS);
             fields.finish()?;
             let key = idempotency::key(&call.parts.headers, &body)?;
-            Ok((from_node, definition.unwrap_or_default(), key))
+            Ok((from_node, definition.unwrap_or_default(), key, wait))
         })
         .await?;
+    let wait = StartWait::new(&call, wait)?;
     let run = call.run_id()?;
     let request = ResumeRequest {
         run,
@@ -116,14 +120,31 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
         by: call.by.clone(),
     };
     let started = call.engine().resume(request).await?;
-    accepted(&call, &started, Some(run))
+    started_response(&call, &started, Some(run), wait).await
 }
 
-fn accepted(
+/// Returns the started run as it was created, or, after a wait, as it has finished.
+async fn started_response(
     call: &Call,
     started: &StartedRun,
     resumed_from: Option<RunId>,
+    wait: Option<StartWait>,
 ) -> Result<Response<Body>> {
+    let finished = match wait {
+        Some(wait) => wait.finished_run(call, started.run_id).await,
+        None => None,
+    };
+    let mut response = match finished {
+        Some(run) => run_response(run)?,
+        None => accepted(started, resumed_from),
+    };
+    let location = call.link(&format!("/runs/{}", started.run_id));
+    response::set_location(&mut response, location)?;
+    idempotency::mark(&mut response, started.replayed);
+    Ok(response)
+}
+
+fn accepted(started: &StartedRun, resumed_from: Option<RunId>) -> Response<Body> {
     let accepted = Accepted {
         id: started.run_id,
         pipeline_id: &started.pipeline.id,
@@ -131,12 +152,13 @@ fn accepted(
         resumed_from,
         tenant: started.pipeline.tenant.as_ref(),
     };
-    let mut response = response::json(StatusCode::ACCEPTED, &accepted);
-    response::set_location(
-        &mut response,
-        call.link(&format!("/runs/{}", started.run_id)),
-    )?;
-    idempotency::mark(&mut response, started.replayed);
+    response::json(StatusCode::ACCEPTED, &accepted)
+}
+
+fn run_response(run: RunDocument) -> Result<Response<Body>> {
+    let tag = EntityTag::of_run(&run)?;
+    let mut response = response::json_text(run.json);
+    tag.set(&mut response);
     Ok(response)
 }
 
@@ -155,15 +177,17 @@ pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
 
 /// `GET /runs/{run_id}`
 pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
-    call.read(|call| call.query().map(drop)).await?;
-    let run = call.views().run(call.run_id()?, &call.scope).await?;
+    let wait = call.read(|call| wait::read(&call.query()?)).await?;
+    let id = call.run_id()?;
+    if let Some(wait) = wait {
+        wait::until_finished(&call, id, &call.scope, wait).await?;
+    }
+    let run = call.views().run(id, &call.scope).await?;
     let tag = EntityTag::of_run(&run)?;
     if precondition::is_known(&call.parts.headers, &tag)? {
         return Ok(precondition::not_modified(tag));
     }
-    let mut response = response::json_text(run.json);
-    tag.set(&mut response);
-    Ok(response)
+    run_response(run)
 }
 
 /// `GET /runs`

@@ -149,6 +149,17 @@ impl Views {
         self.run_row(run, scope).await.map(drop)
     }
 
+    /// Returns whether a run has finished.
+    ///
+    /// # Errors
+    /// `NotFound` (`run-not-found`); `Unavailable`.
+    pub(crate) async fn is_finished(&self, run: RunId, scope: &Scope) -> Result<bool> {
+        if self.finished_runs.find(run, scope).is_some() {
+            return Ok(true);
+        }
+        Ok(self.run_row(run, scope).await?.status.is_terminal())
+    }
+
     /// Returns the run without its nodes.
     pub(super) async fn run_row(&self, run: RunId, scope: &Scope) -> Result<Run> {
         let filter = RunFilter {

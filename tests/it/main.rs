@@ -39,6 +39,7 @@ mod api_search;
 mod api_service;
 mod api_system;
 mod api_variables;
+mod api_wait;
 mod api_warnings;
 mod api_ws;
 mod api_ws_hosts;

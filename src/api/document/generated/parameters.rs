@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::api::query::{Parameter, TENANT};
 use crate::api::route::Route;
 use crate::api::subject::Subject;
+use crate::api::wait::{WAIT, WAIT_SECONDS_MAX};
 use crate::model::PageRequest;
 use crate::views::{CALENDAR_DAYS, CALENDAR_DAYS_MAX, SEARCH_LIMIT, SEARCH_LIMIT_MAX};
 
@@ -172,6 +173,10 @@ fn of_answer(name: &str) -> Option<(&'static str, Value)> {
         "force" => (
             "Whether executing nodes are stopped and, after 30 s, abandoned.",
             with_default(json!({"type": "boolean"}), false),
+        ),
+        WAIT => (
+            "The most seconds that the answer waits for the end of the run.",
+            number(1, WAIT_SECONDS_MAX),
         ),
         "since" => (
             "Replays the stored events after this sequence number first. It is that of an event.",

@@ -28,6 +28,7 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
             operation("startRun")
                 .header(idempotency_key())
                 .body(body, json!({"params": {"date": "2024-01-15"}}))
+                .answer(finished(schemas))
                 .answer(accepted)
                 .problems(&IDEMPOTENCY)
                 .problems(&START)
@@ -69,6 +70,7 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
             operation("resumeRun")
                 .header(idempotency_key())
                 .body(body, json!({"definition": "current"}))
+                .answer(finished(schemas))
                 .answer(accepted(schemas, "The new run is stored and waits."))
                 .problems(&IDEMPOTENCY)
                 .problems(&START)
@@ -159,6 +161,19 @@ fn accepted(schemas: &mut Schemas, about: &'static str) -> Answer {
     operations.into_iter().fold(answer, |answer, operation| {
         answer.link(operation, "run_id", "/id")
     })
+}
+
+/// The answer to a request that has waited for the run that it started.
+fn finished(schemas: &mut Schemas) -> Answer {
+    let about = "With `wait`: the run has finished.";
+    Answer::json(200, about, schemas.of::<RunDetail>())
+        .always("Location", "The path of the run.")
+        .always("ETag", "Changes with every byte of the answer.")
+        .may_have(
+            "Idempotent-Replayed",
+            "`true` if the run was started by an earlier request.",
+        )
+        .link("getRun", "run_id", "/id")
 }
 
 fn found(schemas: &mut Schemas) -> Answer {
