@@ -17,6 +17,11 @@ use crate::model::{BackfillId, OwnerId, RunId};
 
 const REAL_TIME_PAUSE: Duration = Duration::from_millis(1);
 
+/// Returns a duration in whole milliseconds, rounded down.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A future that resolves when a sleep is over.
 pub(crate) type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 

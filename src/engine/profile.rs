@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinError;
 
-use super::node::millis;
 use super::run_context::RunContext;
 use super::{checkpoint, redaction};
+use crate::clock::millis;
 use crate::compute::is_small;
 use crate::error::{Error, Result, catch_panic_in, log, trace_causes, trace_panic};
 use crate::model::{Dataset, NodeIndex, Profile};

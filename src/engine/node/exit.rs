@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::{NextStep, NodeTask, Recording, millis};
+use super::{NextStep, NodeTask, Recording};
+use crate::clock::millis;
 use crate::engine::attempt::AttemptOutcome;
 use crate::engine::checkpoint::{self, CheckpointError};
 use crate::engine::journal::LeaseLost;

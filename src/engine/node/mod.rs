@@ -21,6 +21,7 @@ use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
 use super::stop_signal::{StopSignal, wait_for_signal};
+use crate::clock::millis;
 use crate::error::{catch_panic, trace_panic, truncate};
 use crate::executor::{ExecutorError, Input};
 use crate::graph::policy::RetryPolicy;
@@ -253,10 +254,6 @@ impl NodeTask {
             }
         }
     }
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
