@@ -9,9 +9,14 @@ const SIMILARITY_MIN: f64 = 0.8;
 /// lengths, and an attacker may choose both.
 const NAME_BYTES_MAX: usize = 64;
 
+/// The most products of lengths that one search for a candidate takes: some milliseconds. An
+/// attacker may also choose how many candidates there are.
+const COMPARISONS_MAX: usize = 1 << 20;
+
 /// Returns the candidate nearest to `typed`, or `None` if no candidate is similar.
 ///
-/// Ignores case. Of several equally similar candidates, returns the first in byte order.
+/// Ignores case. Of several equally similar candidates, returns the first in byte order. Of very
+/// many candidates, considers the first thousands.
 pub(crate) fn nearest<'a>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -20,9 +25,15 @@ pub(crate) fn nearest<'a>(
         return None;
     }
     let typed = typed.to_lowercase();
+    let mut comparisons: usize = 0;
+    let mut is_affordable = |name: &&str| {
+        comparisons = comparisons.saturating_add(typed.len() * name.len());
+        comparisons <= COMPARISONS_MAX
+    };
     candidates
         .into_iter()
         .filter(|name| name.len() <= NAME_BYTES_MAX)
+        .take_while(|name| is_affordable(name))
         .map(|name| (strsim::jaro_winkler(&typed, &name.to_lowercase()), name))
         .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
         .max_by(|one, other| one.0.total_cmp(&other.0).then(other.1.cmp(one.1)))
@@ -60,6 +71,16 @@ mod tests {
             let found = nearest(typed, candidates.iter().copied());
             assert_eq!(found, expected, "{typed} of {candidates:?}");
         }
+    }
+
+    #[test]
+    fn of_very_many_candidates_the_first_are_considered() {
+        let many = vec!["y".repeat(NAME_BYTES_MAX); COMPARISONS_MAX / NAME_BYTES_MAX];
+        let typed = "x".repeat(NAME_BYTES_MAX);
+        let others = || many.iter().map(String::as_str);
+        let near = [typed.as_str()].into_iter();
+        assert_eq!(nearest(&typed, near.clone().chain(others())), Some(&*typed));
+        assert_eq!(nearest(&typed, others().chain(near)), None);
     }
 
     #[test]
