@@ -41,7 +41,7 @@ const KINDS: [EventKind; 9] = [
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AttemptStatus {
-    /// It is executing.
+    /// It is executing, or its process crashed and the node has not started again yet.
     Running,
     /// It succeeded.
     Success,
@@ -62,6 +62,7 @@ pub enum AttemptStatus {
 #[non_exhaustive]
 pub struct NodeAttempt {
     /// The number of the attempt, from 1.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub attempt: u32,
     /// Its status.
     pub status: AttemptStatus,
@@ -140,11 +141,14 @@ impl Attempts {
                 self.finish(AttemptStatus::Success, event.duration_ms, event);
             }
             EventKind::NodeFailed => self.finish(AttemptStatus::Failed, event.duration_ms, event),
-            EventKind::NodeCancelled => {
+            // Without an attempt, the node was cancelled while none was executing: a crash had
+            // ended it before.
+            EventKind::NodeCancelled if event.attempt.is_some() => {
                 self.finish(AttemptStatus::Cancelled, event.duration_ms, event);
             }
+            EventKind::NodeCancelled => self.interrupt(None),
             EventKind::NodeRecovered => self.interrupt(event.error),
-            kind if kind.is_terminal() => self.interrupt(None),
+            kind if kind.is_terminal() => self.interrupt(event.error),
             _ => {}
         }
     }
@@ -219,6 +223,18 @@ mod tests {
         (event.attempt, event.duration_ms) = (Some(attempt), Some(7));
         event.error = Some("no route".to_owned());
         event
+    }
+
+    #[test]
+    fn a_node_that_is_cancelled_after_a_crash_was_interrupted() {
+        let mut attempts = Attempts::default();
+        attempts.apply(event(1, EventKind::NodeStarted, 1));
+        let mut cancelled = event(2, EventKind::NodeCancelled, 1);
+        cancelled.attempt = None;
+        attempts.apply(cancelled);
+        let only = &attempts.newest[0];
+        assert_eq!(only.status, AttemptStatus::Interrupted);
+        assert_eq!(only.finished_at, None);
     }
 
     /// Applies events, one each second.
