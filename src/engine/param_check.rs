@@ -53,15 +53,13 @@ impl Shared {
         if issues.is_empty() {
             return Ok(params.into());
         }
-        let details: Vec<_> = issues.iter().map(|issue| issue.detail.as_str()).collect();
-        let detail = format!(
-            "the current definition does not take the parameters of the run: {}",
-            details.join("; ")
-        );
-        Err(Error::invalid(
-            Problem::ParamInvalid,
-            vec![Issue::pointer("/definition", detail)],
-        ))
+        let at_definition = |issue: Issue| {
+            let detail = issue.detail;
+            let detail = format!("the current definition does not take the run: {detail}");
+            Issue::pointer("/definition", detail)
+        };
+        let issues = issues.into_iter().map(at_definition).collect();
+        Err(Error::invalid(Problem::ParamInvalid, issues))
     }
 
     /// Refuses to start a run of a tick whose parameters do not fit.

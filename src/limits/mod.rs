@@ -12,6 +12,7 @@ use std::time::Duration;
 pub use dataset::DatasetLimits;
 pub(crate) use pattern::{
     PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, PATTERN_NESTING_MAX, PATTERN_VALUE_BYTES_MAX,
+    PATTERNS_MAX,
 };
 pub(crate) use size::{BRACKETS, Room, json_size};
 

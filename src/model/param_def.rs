@@ -74,7 +74,7 @@ impl ParamKind {
 /// assert_eq!(daily.param_defs[0].name, "rows");
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ParamDef {
     /// The name, 1 to 128 characters, unique in the pipeline.
@@ -83,27 +83,27 @@ pub struct ParamDef {
     #[serde(rename = "type")]
     pub kind: ParamKind,
     /// Whether each run must have a value. A default is one.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub required: bool,
     /// The value of a run that is given none, as a string, a number or a boolean.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub default: Option<Value>,
     /// The texts that an `enum` takes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub values: Vec<String>,
     /// The least value of a number, a date or a time; the least number of characters of a string.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub min: Option<Value>,
     /// The greatest value of a number, a date or a time; the greatest number of characters of a
     /// string.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub max: Option<Value>,
     /// The regular expression that a string must match as a whole, in the syntax of the crate
     /// `regex-lite`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pattern: Option<String>,
     /// What the parameter is for, at most 2,000 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub description: Option<String>,
     /// Why there is no definition for a field of a Rust type. A save reports it.
     #[serde(skip)]

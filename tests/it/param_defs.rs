@@ -244,8 +244,8 @@ async fn a_resume_keeps_the_recorded_parameters_and_the_current_definition_check
     assert_eq!(response.status, 422);
     let expected = ("param-invalid".to_owned(), vec!["/definition".to_owned()]);
     assert_eq!(refusal(&response), expected);
-    let expected = "the current definition does not take the parameters of the run: the parameter \
-                    \"rows\" must be a whole number, 9 or less, received \"50\"";
+    let expected = "the current definition does not take the run: the parameter \"rows\" must be a \
+                    whole number, 9 or less, received \"50\"";
     for detail in [
         refused.to_string(),
         response.json()["detail"].as_str().unwrap().to_owned(),

@@ -92,7 +92,11 @@ fn undefined(name: &str, names: &BTreeSet<&str>) -> String {
     let known = || names.iter().copied().chain([DATE_PARAM]);
     let hint = nearest(name, known()).map_or_else(
         || {
-            let shown: Vec<_> = names.iter().take(NAMES_SHOWN_MAX).copied().collect();
+            let shown: Vec<_> = names
+                .iter()
+                .take(NAMES_SHOWN_MAX)
+                .map(|name| quote(name))
+                .collect();
             format!("; defined are {}", shown.join(", "))
         },
         did_you_mean,
@@ -287,7 +291,7 @@ mod tests {
         let long = "a".repeat(PATTERN_VALUE_BYTES_MAX + 1);
         let detail = refusal(ParamDef::string("it").pattern("a+"), &long);
         assert!(
-            detail.ends_with("; with a pattern, it has at most 4096 bytes"),
+            detail.ends_with("; with a pattern, it has at most 256 bytes"),
             "{detail}"
         );
     }
@@ -319,7 +323,7 @@ mod tests {
                 "the parameter \"region\" is missing; it must be a text",
                 "the parameter \"date\" must be a date such as 2024-01-15, received \"soon\"",
                 "the pipeline defines no parameter \"regoin\"; did you mean \"region\"?",
-                "the pipeline defines no parameter \"zzz\"; defined are note, region, rows",
+                "the pipeline defines no parameter \"zzz\"; defined are \"note\", \"region\", \"rows\"",
             ]
         );
         let many: BTreeMap<_, _> = (0..99)

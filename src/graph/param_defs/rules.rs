@@ -12,7 +12,7 @@ use super::values::{bound, bound_expectation};
 use crate::error::{Problem, quote};
 use crate::graph::fields::mismatch;
 use crate::graph::issues::Issues;
-use crate::limits::Limits;
+use crate::limits::{Limits, PATTERNS_MAX};
 use crate::model::{DATE_PARAM, ParamDef, ParamKind, Pipeline};
 
 /// Adds an issue for everything that is wrong with the definitions, for each parameter of the
@@ -26,6 +26,14 @@ pub(crate) fn check_definitions(pipeline: &Pipeline, limits: &Limits, issues: &m
         let (count, max) = (defs.len(), limits.params_max);
         let detail = format!("a pipeline defines at most {max} parameters, these are {count}");
         issues.push_with_problem(Problem::ParamsTooLarge, "/param_defs", detail);
+        return;
+    }
+    let with_pattern = (0..).zip(defs).filter(|(_, def)| def.pattern.is_some());
+    if let Some((index, _)) = with_pattern.clone().nth(PATTERNS_MAX) {
+        let index: usize = index;
+        issues.push(&format!("/param_defs/{index}/pattern"), || {
+            format!("a pipeline has at most {PATTERNS_MAX} patterns, and this is one more")
+        });
         return;
     }
     let patterns = Patterns::default();
@@ -450,6 +458,28 @@ mod tests {
         assert_eq!(
             (slug, issues[0].0.as_str()),
             ("params-too-large", "/param_defs")
+        );
+    }
+
+    #[test]
+    fn a_pipeline_has_a_few_patterns_only() {
+        let with_patterns = |count: usize| {
+            let names = (0..count).map(|index| format!("p{index}"));
+            names.fold(Pipeline::new("p").node("a", "x"), |pipeline, name| {
+                pipeline.param_def(ParamDef::string(name).pattern("[a-z]+"))
+            })
+        };
+        let issues = |pipeline: &Pipeline| {
+            let mut issues = Issues::default();
+            check_definitions(pipeline, &Limits::default(), &mut issues);
+            issues.into_vec()
+        };
+        assert_eq!(issues(&with_patterns(PATTERNS_MAX)), []);
+        let refused = issues(&with_patterns(PATTERNS_MAX + 2));
+        assert_eq!(refused.len(), 1);
+        assert_eq!(
+            refused[0].location,
+            crate::error::IssueLocation::Pointer(format!("/param_defs/{PATTERNS_MAX}/pattern"))
         );
     }
 }

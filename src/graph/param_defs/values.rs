@@ -93,6 +93,10 @@ fn number(text: &str) -> Option<f64> {
 
 /// Reads a time as RFC 3339 writes it, with four digits for the year.
 fn time(text: &str) -> Option<DateTime<Utc>> {
+    // The parser takes more: a space for the `T`, and other minus signs.
+    if !text.is_ascii() || text.as_bytes().get(10) != Some(&b'T') {
+        return None;
+    }
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     (0..=9_999).contains(&time.year()).then_some(time)
 }
@@ -245,6 +249,8 @@ mod tests {
                 "now",
                 "2024-01-15T06:30:00",
                 "2024-01-15T25:00:00Z",
+                "2024-01-15 06:30:00Z",
+                "2024-01-15T06:30:00\u{2212}05:00",
                 "1705300200",
             ],
         ),

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 use rusqlite::Connection;
+use serde_json::{Map, Value};
 
 use super::query::row;
 use super::store_error::StoreError;
@@ -69,6 +70,25 @@ impl Default for Definitions {
     }
 }
 
+/// The field that earlier versions kept like every field that Floret does not know.
+const PARAM_DEFS: &str = "param_defs";
+
+/// Reads a stored definition.
+///
+/// A field `param_defs` that defines no parameters stays what it was when it was saved: a field
+/// without effect, which comes back. A caller can still replace or delete the pipeline.
+fn read_definition(body: &str) -> Result<Pipeline, StoreError> {
+    const WHAT: &str = "a definition";
+    json(WHAT, body).or_else(|error| {
+        let mut fields: Map<String, Value> = json(WHAT, body)?;
+        let kept = fields.remove(PARAM_DEFS).ok_or(error)?;
+        let mut pipeline: Pipeline = serde_json::from_value(Value::Object(fields))
+            .map_err(|error| StoreError::unreadable(WHAT, error))?;
+        pipeline.extra.insert(PARAM_DEFS.to_owned(), kept);
+        Ok(pipeline)
+    })
+}
+
 impl Definitions {
     /// Returns the definition with this key.
     pub(super) fn find(&self, conn: &Connection, key: i64) -> Result<Arc<Definition>, StoreError> {
@@ -78,7 +98,7 @@ impl Definitions {
         let sql = "SELECT body FROM definitions WHERE key = ?";
         let body: Option<String> = row(conn, sql, [key], |row| Ok(row.get(0)?))?;
         let body = body.ok_or_else(|| StoreError::unreadable("a definition", "it is missing"))?;
-        let definition = Definition::new(Arc::new(json("a definition", &body)?), body.len())?;
+        let definition = Definition::new(Arc::new(read_definition(&body)?), body.len())?;
         Ok(self.insert(key, Arc::new(definition)))
     }
 
@@ -86,5 +106,41 @@ impl Definitions {
     pub(super) fn insert(&self, key: i64, definition: Arc<Definition>) -> Arc<Definition> {
         self.0.lock().insert(key, Arc::clone(&definition));
         definition
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn definitions_of_parameters_with_another_meaning_are_kept_without_effect() {
+        let stored = |defs: &Value| {
+            let mut body =
+                serde_json::to_value(Pipeline::new("daily").node("load", "any")).unwrap();
+            body[PARAM_DEFS] = defs.clone();
+            read_definition(&body.to_string())
+        };
+        let read = stored(&json!([{"name": "rows", "type": "integer", "min": 1}])).unwrap();
+        assert_eq!(read.param_defs.len(), 1);
+        for kept in [
+            json!([{"name": "rows", "type": "int"}]),
+            json!([{"name": "rows", "type": "integer", "secret": true}]),
+            json!([{"name": "rows"}]),
+            json!({"rows": "integer"}),
+            json!("rows"),
+            json!([5]),
+            Value::Null,
+        ] {
+            let read = stored(&kept).unwrap();
+            assert_eq!(
+                (&read.param_defs[..], &read.extra[PARAM_DEFS]),
+                (&[][..], &kept)
+            );
+        }
+        assert!(read_definition("{").is_err());
+        assert!(read_definition(r#"{"id": 5, "param_defs": 5}"#).is_err());
     }
 }

@@ -143,7 +143,10 @@ fn param_def() -> Value {
         "required": ["name", "type"],
         "additionalProperties": false,
         "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": 128},
+            "name": {
+                "type": "string", "minLength": 1, "maxLength": 128,
+                "pattern": r"^[^\x00-\x1f\x7f-\x9f}]*$",
+            },
             "type": words(&kinds),
             "required": {"type": "boolean", "default": false},
             "default": {"type": ["string", "number", "boolean"]},
@@ -151,11 +154,10 @@ fn param_def() -> Value {
             "min": {"type": ["string", "number"]},
             "max": {"type": ["string", "number"]},
             "pattern": {
-                "type": "string",
+                "type": "string", "maxLength": 256,
                 "description": "The regular expression that the whole text must match.",
             },
             "description": {"type": "string", "maxLength": 2_000},
-            "secret": {"const": false, "description": "Not supported yet."},
         },
     })
 }
