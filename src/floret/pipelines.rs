@@ -10,6 +10,7 @@ use super::Client;
 use super::paging::{PageChoice, page_methods};
 use crate::engine::{Precondition, SavedPipeline, ValidationReport};
 use crate::error::{Error, Result};
+use crate::graph::param_defs::refuse_faults;
 use crate::model::{Managed, Page, Pipeline, Scope, StoredPipeline};
 use crate::storage::PipelineFilter;
 
@@ -249,6 +250,7 @@ impl IntoFuture for DeletePipelineBuilder {
 /// Returns the body that a client would send for the same pipeline, and the scope that it is saved
 /// in.
 fn body(pipeline: Pipeline, granted: &Scope) -> Result<(Value, Scope)> {
+    refuse_faults(&pipeline)?;
     let tenant = pipeline.tenant.clone();
     let mut body = serde_json::to_value(pipeline)
         .map_err(|error| Error::internal("a pipeline has no JSON form").with_source(error))?;

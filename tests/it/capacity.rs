@@ -170,7 +170,8 @@ async fn a_lowered_limit_of_the_queue_refuses_further_triggers(store: Store) {
 }
 
 async fn a_limit_that_is_fixed_at_the_start_is_refused(store: Store) {
-    let host = World::new(store).start().await;
+    let world = World::new(store);
+    let host = world.start().await;
     let before = host.floret.limits();
     let mut limits = before.clone();
     (limits.runs_max, limits.body_bytes_max) = (1, 1);

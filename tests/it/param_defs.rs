@@ -31,6 +31,7 @@ on_every_backend! {
     definitions_come_back_as_given_and_an_equal_save_changes_no_version,
     validate_warns_of_a_template_that_no_definition_has,
     a_struct_defines_gives_and_reads_the_parameters_of_every_path,
+    a_struct_with_a_field_that_is_no_parameter_is_refused_by_every_save,
 }
 
 const RUN: &str = "/api/pipelines/p/run";
@@ -391,6 +392,33 @@ struct Orders {
     #[serde(default)]
     force: bool,
     note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Nested {
+    rows: u32,
+    tables: Vec<String>,
+}
+
+async fn a_struct_with_a_field_that_is_no_parameter_is_refused_by_every_save(store: Store) {
+    let world = World::new(store);
+    let host = world.start().await;
+    let (floret, fine) = (&host.floret, Pipeline::new("p").node("a", STEP));
+    floret.pipelines().create(fine.clone()).await.unwrap();
+    let nested = |id: &str| Pipeline::new(id).node("a", STEP).params_of::<Nested>();
+    for refused in [
+        floret.add_pipeline(nested("q")).await.unwrap_err(),
+        floret.pipelines().create(nested("q")).await.unwrap_err(),
+        floret.pipelines().put(nested("p")).await.unwrap_err(),
+    ] {
+        assert_eq!(refused.problem(), Problem::InvalidField);
+        let message = refused.to_string();
+        assert!(
+            message.contains("the field tables of Nested must be"),
+            "{message}"
+        );
+    }
+    assert_eq!(*floret.pipelines().get("p").await.unwrap().definition, fine);
 }
 
 async fn a_struct_defines_gives_and_reads_the_parameters_of_every_path(store: Store) {

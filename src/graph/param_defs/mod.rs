@@ -14,4 +14,5 @@ pub(crate) use check::{check, resolve};
 pub(crate) use patterns::Patterns;
 pub(super) use read::read;
 pub(super) use rules::check_definitions;
+pub(crate) use rules::refuse_faults;
 pub(crate) use values::expectation;

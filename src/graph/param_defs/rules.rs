@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::check::{check_names, check_value, fits, resolve, unfit};
 use super::patterns::{Patterns, compile};
 use super::values::{bound, bound_expectation};
-use crate::error::{Problem, quote};
+use crate::error::{Problem, Result, quote};
 use crate::graph::fields::mismatch;
 use crate::graph::issues::Issues;
 use crate::limits::{Limits, PATTERNS_MAX};
@@ -63,6 +63,20 @@ pub(crate) fn check_definitions(pipeline: &Pipeline, limits: &Limits, issues: &m
         }
     }
     check_names(defs, &pipeline.params, issues);
+}
+
+/// Refuses definitions from a Rust type that are none. They would not survive the way through JSON.
+///
+/// # Errors
+/// `Invalid` (`invalid-field`) with each of them.
+pub(crate) fn refuse_faults(pipeline: &Pipeline) -> Result<()> {
+    let mut issues = Issues::default();
+    for (index, def) in pipeline.param_defs.iter().enumerate() {
+        if let Some(fault) = &def.fault {
+            issues.push(&format!("/param_defs/{index}"), || fault.clone());
+        }
+    }
+    issues.into_result(Problem::InvalidField)
 }
 
 /// Adds an issue if a run of the schedule has no value of a required parameter.
