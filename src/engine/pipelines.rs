@@ -14,9 +14,8 @@ use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
-use crate::graph::definition;
 use crate::graph::issues::Issues;
-use crate::graph::rules::{PIPELINE_ID, SLUG};
+use crate::graph::{definition, slug};
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 use crate::template;
@@ -131,7 +130,7 @@ impl Engine {
             let found = shared.find_pipeline(&key, &scope).await?;
             id_mismatch::refuse_id_mismatch(&definition, "id", &found.id)?;
             id_mismatch::refuse_other_tenant(&definition, found.tenant.as_ref())?;
-            drop_unchanged_slug(&mut definition, &found.slug);
+            slug::drop_unchanged(&mut definition, &found.slug);
             let id = found.id.as_str().to_owned();
             let pipeline = definition::parse(definition, || id, &shared.limits)?;
             let version = precondition.check(&found)?;
@@ -258,27 +257,6 @@ impl Shared {
     }
 }
 
-/// Removes the name of the slug under which the stored slug is given, if the definition has both.
-///
-/// A client that reads a pipeline, changes the slug under the name that it knows, and sends all of
-/// it back has changed the slug.
-fn drop_unchanged_slug(definition: &mut Value, stored: &Slug) {
-    let Value::Object(fields) = definition else {
-        return;
-    };
-    if !fields.contains_key(SLUG) || !fields.contains_key(PIPELINE_ID) {
-        return;
-    }
-    let is_unchanged = |name: &&str| {
-        fields
-            .get(*name)
-            .is_some_and(|slug| slug == stored.as_str())
-    };
-    if let Some(name) = [PIPELINE_ID, SLUG].into_iter().find(is_unchanged) {
-        fields.remove(name);
-    }
-}
-
 /// Removes what a response adds to a definition, so that one that was read and sent back changes
 /// nothing: the fields that are stored beside it, and the zone of a schedule that names none.
 fn normalize(pipeline: &mut Pipeline) {
@@ -307,7 +285,7 @@ fn choose_slug(pipeline: &Pipeline) -> Result<SlugChoice> {
             .map(SlugChoice::Given)
             .map_err(|error| invalid_id("/slug", &error));
     }
-    let derived = definition::slug_from_name(&pipeline.name);
+    let derived = slug::implied_by(&pipeline.name);
     match derived {
         Some(slug) => Ok(SlugChoice::Derived(slug)),
         None => Slug::new(&pipeline.id)

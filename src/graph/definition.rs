@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
-use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE, PIPELINE_ID, SLUG};
-use super::{Graph, param_defs, params, rules, sizes, validate};
-use crate::error::{Problem, Result, quote};
+use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE};
+use super::{Graph, param_defs, params, rules, sizes, slug, validate};
+use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
 use crate::model::engine_keys::TIMEOUT_RANGE;
-use crate::model::{Edge, ID_MAX, Node, Overlap, Pipeline, Slug};
+use crate::model::{Edge, Node, Overlap, Pipeline};
 
 /// Reads a definition. Calls `default_id` if the definition has no id. Keeps fields that Floret
 /// does not know.
@@ -34,11 +34,7 @@ pub(crate) fn parse(
             .map_or(0, Vec::len)
     };
     validate::check_counts(count("nodes"), count("edges"), limits.into())?;
-    let slug_field = if value.get(SLUG).is_some() {
-        SLUG
-    } else {
-        PIPELINE_ID
-    };
+    let slug_field = slug::given_name(&value);
     let mut issues = Issues::default();
     let pipeline = read(value, default_id, &mut issues);
     rules::check(&pipeline, slug_field, &mut issues);
@@ -54,31 +50,11 @@ pub(crate) fn parse(
 /// The same as [`parse`].
 pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     let mut issues = Issues::default();
-    rules::check(pipeline, SLUG, &mut issues);
+    rules::check(pipeline, slug::SLUG, &mut issues);
     sizes::check(pipeline, limits, &mut issues);
     param_defs::check_definitions(pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(pipeline, limits)
-}
-
-/// Returns the slug that a name implies.
-///
-/// The slug has the ASCII letters and digits of the name in lower case. Each run of other
-/// characters becomes one `-`. Returns `None` if the name has no ASCII letter or digit.
-///
-pub(crate) fn slug_from_name(name: &str) -> Option<Slug> {
-    let mut slug = String::new();
-    for character in name.chars() {
-        if character.is_ascii_alphanumeric() {
-            slug.push(character.to_ascii_lowercase());
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-        if slug.len() >= ID_MAX {
-            break;
-        }
-    }
-    Slug::new(slug.trim_end_matches('-')).ok()
 }
 
 impl Pipeline {
@@ -101,7 +77,7 @@ impl Pipeline {
         let derived = value
             .get("name")
             .and_then(Value::as_str)
-            .and_then(slug_from_name);
+            .and_then(slug::implied_by);
         let default_id = || derived.map(String::from).unwrap_or_default();
         parse(value, default_id, &Limits::default())
     }
@@ -117,7 +93,7 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
     let params = params::read(given, &params_at, issues);
     Pipeline {
         id: fields.text("id").unwrap_or_else(default_id),
-        slug: read_slug(&mut fields),
+        slug: slug::read(&mut fields),
         name: fields.required("name"),
         description: fields.text("description").unwrap_or_default(),
         nodes: fields.objects("nodes", "a node", read_node),
@@ -149,23 +125,6 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
         tenant: None,
         extra: fields.rest(),
     }
-}
-
-/// Reads `slug` or its old name `pipeline_id`.
-fn read_slug(fields: &mut Fields<'_>) -> Option<String> {
-    let old = fields.text(PIPELINE_ID);
-    let expects = match &old {
-        Some(old) => format!(
-            "the same as {PIPELINE_ID} or left out, since that is {}",
-            quote(old)
-        ),
-        None => "a string".to_owned(),
-    };
-    let own = fields.take(SLUG, &expects, |value| {
-        let own = value.as_str().map(str::to_owned);
-        own.filter(|own| old.as_ref().is_none_or(|old| old == own))
-    });
-    own.or(old)
 }
 
 /// Reads `catch_up` or its alias `catchup`.
@@ -559,26 +518,6 @@ mod tests {
         );
         let error = Pipeline::from_json("{").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed);
-    }
-
-    #[test]
-    fn a_slug_has_the_letters_and_digits_of_the_name() {
-        for (name, slug) in [
-            ("Daily Load", Some("daily-load")),
-            ("  A -- b_c.D9! ", Some("a-b-c-d9")),
-            ("Größe", Some("gr-e")),
-            ("日本", None),
-            ("", None),
-            ("---", None),
-        ] {
-            assert_eq!(
-                slug_from_name(name).as_ref().map(Slug::as_str),
-                slug,
-                "{name}"
-            );
-        }
-        let long = format!("{} b", "a".repeat(127));
-        assert_eq!(slug_from_name(&long).unwrap().as_str(), "a".repeat(127));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

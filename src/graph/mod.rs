@@ -18,6 +18,7 @@ mod random;
 pub(crate) mod reuse;
 pub(crate) mod rules;
 pub(crate) mod sizes;
+pub(crate) mod slug;
 mod validate;
 
 use std::collections::HashMap;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::issues::Issues;
 use super::params::parse_date;
 use super::policy::{self, RetryPolicy, is_timeout_in_range};
+use super::slug::{PIPELINE_ID, SLUG};
 use crate::cron::{self, Schedule};
 use crate::error::{quote, reference_token};
 use crate::json;
@@ -18,12 +19,6 @@ const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
 /// The most characters of a node type or a parameter name. 128, the same as for an id.
 const WORD_CHARS_MAX: usize = 128;
-
-/// The slug of a pipeline.
-pub(crate) const SLUG: &str = "slug";
-
-/// The old name of [`SLUG`].
-pub(crate) const PIPELINE_ID: &str = "pipeline_id";
 
 /// The alias of `catch_up`.
 pub(super) const CATCHUP: &str = "catchup";
