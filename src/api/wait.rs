@@ -75,20 +75,9 @@ pub(super) async fn until_finished(
     scope: &Scope,
     wait: Duration,
 ) -> Result<bool> {
-    let engine = call.engine();
-    let mut time_over = std::pin::pin!(engine.clock().sleep(wait));
-    loop {
-        // Registered before the query, so that a finish between the two is not missed.
-        let mut end = engine.events().wait_for_finish(run);
-        if call.views().is_finished(run, scope).await? {
-            return Ok(true);
-        }
-        let may_have_finished = tokio::select! {
-            may_have_finished = end.wait() => may_have_finished,
-            () = &mut time_over => false,
-        };
-        if !may_have_finished {
-            return Ok(false);
-        }
-    }
+    let (engine, views) = (call.engine(), call.views());
+    let finished = || async { Ok(views.is_finished(run, scope).await?.then_some(())) };
+    let finished = engine.events().until_finished(run, finished);
+    let finished = engine.clock().timeout(wait, finished).await.transpose()?;
+    Ok(finished.flatten().is_some())
 }

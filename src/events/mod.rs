@@ -18,7 +18,6 @@ mod waiters;
 pub(crate) use feed::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 
 pub use subscription::Subscription;
-pub(crate) use waiters::FinishWaiter;
 
 use std::sync::Arc;
 
@@ -78,12 +77,29 @@ impl Events {
         self.waiters.notify_all();
     }
 
-    /// Returns a waiter for the end of a run.
+    /// Calls `find` until it returns something about a run that has finished. Returns `None` if
+    /// Floret stops first.
     ///
-    /// The caller reads the run from storage after this call, since the run may have finished
-    /// before it.
-    pub(crate) fn wait_for_finish(&self, run: RunId) -> FinishWaiter {
-        self.waiters.add(run)
+    /// # Errors
+    /// Those of `find`.
+    pub(crate) async fn until_finished<T, F>(
+        &self,
+        run: RunId,
+        find: impl Fn() -> F,
+    ) -> Result<Option<T>>
+    where
+        F: Future<Output = Result<Option<T>>>,
+    {
+        loop {
+            // Registered before the query, so that a finish between the two is not missed.
+            let mut end = self.waiters.add(run);
+            if let Some(found) = find().await? {
+                return Ok(Some(found));
+            }
+            if !end.wait().await {
+                return Ok(None);
+            }
+        }
     }
 
     /// Returns the number of the newest event.

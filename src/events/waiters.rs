@@ -13,7 +13,7 @@ use crate::model::RunId;
 
 /// A caller that waits for a run to finish. Dropping it leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct FinishWaiter {
+pub(super) struct FinishWaiter {
     run: RunId,
     receiver: oneshot::Receiver<()>,
     waiters: Arc<RunWaiters>,
@@ -21,7 +21,7 @@ pub(crate) struct FinishWaiter {
 
 impl FinishWaiter {
     /// Waits until the run may have finished. Returns false if Floret stops first.
-    pub(crate) async fn wait(&mut self) -> bool {
+    pub(super) async fn wait(&mut self) -> bool {
         (&mut self.receiver).await.is_ok()
     }
 }

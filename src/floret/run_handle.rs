@@ -65,21 +65,18 @@ impl RunHandle {
     /// - `ShuttingDown` if Floret stops first.
     /// - `Unavailable`.
     pub async fn finished(&self) -> Result<RunDetail> {
-        let engine = self.client.engine();
-        loop {
-            // Registered before the query, so that a finish between the two is not missed.
-            let mut end = engine.events().wait_for_finish(self.id);
+        let finished = || async {
             let detail = self.get().await?;
-            if detail.run.status.is_terminal() {
-                return Ok(detail);
-            }
-            if !end.wait().await {
-                return Err(Error::new(
-                    Problem::ShuttingDown,
-                    "Floret stopped before the run finished",
-                ));
-            }
-        }
+            Ok(detail.run.status.is_terminal().then_some(detail))
+        };
+        let events = self.client.engine().events();
+        let finished = events.until_finished(self.id, finished).await?;
+        finished.ok_or_else(|| {
+            Error::new(
+                Problem::ShuttingDown,
+                "Floret stopped before the run finished",
+            )
+        })
     }
 
     /// Returns the first 50 rows of a node's output.
