@@ -9,54 +9,24 @@ use parking_lot::Mutex;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::Shared;
-use crate::error::{Error, Issue, Problem};
+use crate::error::{Error, Issue, Problem, Result};
 use crate::limits::Limits;
 
-/// The limits that can change, and the slots of executing nodes.
+/// The limits as they are now, and the slots of executing nodes.
 #[derive(Debug)]
 pub(super) struct Capacity {
-    current: Mutex<CapacityLimits>,
+    current: Mutex<Arc<Limits>>,
     // A permit is a node that executes in any run.
     node_slots: Arc<Semaphore>,
 }
 
-/// The fields of [`Limits`] that can change.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CapacityLimits {
-    pub(super) runs_max: u32,
-    pub(super) nodes_engine_max: u32,
-    pub(super) nodes_run_max: u32,
-    pub(super) queued_pipeline_max: u64,
-    pub(super) queued_max: u64,
-}
-
-impl CapacityLimits {
-    const fn of(limits: &Limits) -> Self {
-        Self {
-            runs_max: limits.runs_max,
-            nodes_engine_max: limits.nodes_engine_max,
-            nodes_run_max: limits.nodes_run_max,
-            queued_pipeline_max: limits.queued_pipeline_max,
-            queued_max: limits.queued_max,
-        }
-    }
-
-    const fn write_to(self, limits: &mut Limits) {
-        limits.runs_max = self.runs_max;
-        limits.nodes_engine_max = self.nodes_engine_max;
-        limits.nodes_run_max = self.nodes_run_max;
-        limits.queued_pipeline_max = self.queued_pipeline_max;
-        limits.queued_max = self.queued_max;
-    }
-
-    fn engine_slots(&self) -> usize {
-        slots(self.nodes_engine_max)
-    }
-
-    /// Returns the slots of a run that starts now.
-    pub(super) fn run_slots(&self) -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(slots(self.nodes_run_max)))
-    }
+/// Copies the limits that can change.
+const fn copy_changeable(from: &Limits, to: &mut Limits) {
+    to.runs_max = from.runs_max;
+    to.nodes_engine_max = from.nodes_engine_max;
+    to.nodes_run_max = from.nodes_run_max;
+    to.queued_pipeline_max = from.queued_pipeline_max;
+    to.queued_max = from.queued_max;
 }
 
 /// Returns a number of slots with which nodes can execute at all.
@@ -67,44 +37,42 @@ fn slots(nodes_max: u32) -> usize {
 
 impl Capacity {
     pub(super) fn new(limits: &Limits) -> Self {
-        let current = CapacityLimits::of(limits);
         Self {
-            node_slots: Arc::new(Semaphore::new(current.engine_slots())),
-            current: Mutex::new(current),
+            node_slots: Arc::new(Semaphore::new(slots(limits.nodes_engine_max))),
+            current: Mutex::new(Arc::new(limits.clone())),
         }
     }
 
-    pub(super) fn current(&self) -> CapacityLimits {
-        *self.current.lock()
+    /// Returns the limits as they are now.
+    pub(super) fn current(&self) -> Arc<Limits> {
+        Arc::clone(&self.current.lock())
     }
 
     pub(super) const fn node_slots(&self) -> &Arc<Semaphore> {
         &self.node_slots
     }
+
+    /// Returns the slots of a run that starts now.
+    pub(super) fn new_run_slots(&self) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(slots(self.current().nodes_run_max)))
+    }
 }
 
 impl Shared {
-    /// Returns the limits as they are now.
-    pub(super) fn current_limits(&self) -> Limits {
-        let mut limits = self.limits.clone();
-        self.capacity.current().write_to(&mut limits);
-        limits
-    }
-
     /// Changes how much executes and waits at once.
     ///
     /// # Errors
     /// `Invalid` if another limit differs from the one at the start. Nothing is changed then.
-    pub(super) fn set_limits(self: &Arc<Self>, limits: &Limits) -> crate::error::Result<()> {
-        let wanted = CapacityLimits::of(limits);
+    pub(super) fn set_limits(self: &Arc<Self>, limits: &Limits) -> Result<()> {
         let mut allowed = self.limits.clone();
-        wanted.write_to(&mut allowed);
+        copy_changeable(limits, &mut allowed);
         if allowed != *limits {
             return Err(fixed_at_the_start());
         }
         let mut current = self.capacity.current.lock();
-        self.resize_node_slots(current.engine_slots(), wanted.engine_slots());
-        *current = wanted;
+        let (old, new) = (current.nodes_engine_max, limits.nodes_engine_max);
+        self.resize_node_slots(slots(old), slots(new));
+        *current = Arc::new(allowed);
         drop(current);
         self.wake.notify_one();
         Ok(())
@@ -141,7 +109,7 @@ impl Shared {
 }
 
 /// Takes slots away. An error would mean that they are closed, which never happens.
-fn forget(taken: Result<OwnedSemaphorePermit, AcquireError>) {
+fn forget(taken: std::result::Result<OwnedSemaphorePermit, AcquireError>) {
     if let Ok(taken) = taken {
         taken.forget();
     }

@@ -275,8 +275,8 @@ impl Engine {
     }
 
     /// Returns the limits as they are now.
-    pub(crate) fn current_limits(&self) -> Limits {
-        self.0.current_limits()
+    pub(crate) fn current_limits(&self) -> Arc<Limits> {
+        self.0.capacity.current()
     }
 
     /// Changes how much executes and waits at once.

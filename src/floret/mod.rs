@@ -188,7 +188,7 @@ impl Floret {
     /// Returns the limits as they are now.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        self.0.engine().current_limits()
+        Limits::clone(&self.0.engine().current_limits())
     }
 
     /// Changes how much executes and waits at once: `runs_max`, `nodes_engine_max`,

@@ -121,7 +121,7 @@ impl DryRunExecution {
             datasets: vec![None; graph.len()],
             results: vec![None; graph.len()],
             tasks: JoinSet::new(),
-            slots: shared.capacity.current().run_slots(),
+            slots: shared.capacity.new_run_slots(),
             stop_signal: watch::Sender::new(StopSignal::None),
             _stop_when_dropped: stop.clone().drop_guard(),
             stop,

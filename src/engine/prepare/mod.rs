@@ -86,7 +86,7 @@ pub(super) async fn prepare_run(
         definition: claimed.definition,
         graph: Arc::clone(&graph),
         journal,
-        node_slots: shared.capacity.current().run_slots(),
+        node_slots: shared.capacity.new_run_slots(),
         stop_signal,
     });
     let preparation = Preparation {
