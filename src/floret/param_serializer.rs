@@ -35,114 +35,132 @@ type Entries = Vec<(String, Result<Option<String>, Unfit>)>;
 /// # Errors
 /// What the value is instead.
 pub(super) fn entries(value: &(impl Serialize + ?Sized)) -> Result<Entries, Unfit> {
-    value.serialize(Fields)
+    match value.serialize(Finder)? {
+        Found::Fields { entries, .. } => Ok(entries),
+        Found::Nothing => Ok(Vec::new()),
+        Found::Text { what, .. } => unfit(what),
+    }
+}
+
+/// Returns the text of a scalar, or `None` of nothing.
+///
+/// # Errors
+/// What the value is instead.
+fn scalar(value: &(impl Serialize + ?Sized)) -> Result<Option<String>, Unfit> {
+    match value.serialize(Finder)? {
+        Found::Text { text, .. } => Ok(Some(text)),
+        Found::Nothing => Ok(None),
+        Found::Fields { what, .. } => unfit(what),
+    }
 }
 
 fn unfit<T>(found: impl Into<String>) -> Result<T, Unfit> {
     Err(Unfit(found.into()))
 }
 
-/// Refuses values, each with what it is.
-macro_rules! refuse {
-    ($found:literal: $($method:ident($($kind:ty),*) -> $output:ty;)*) => {
-        $(fn $method(self, $(_: $kind),*) -> Result<$output, Unfit> {
-            unfit($found)
-        })*
-    };
+/// What a value is.
+enum Found {
+    Nothing,
+    Text {
+        text: String,
+        what: &'static str,
+    },
+    Fields {
+        entries: Entries,
+        what: &'static str,
+    },
 }
 
-/// Refuses values of a generic type, each with what it is.
-macro_rules! refuse_data {
-    ($output:ty) => {
-        fn serialize_newtype_variant<T: Serialize + ?Sized>(
-            self,
-            _: &'static str,
-            _: u32,
-            _: &'static str,
-            _: &T,
-        ) -> Result<$output, Unfit> {
-            unfit("an enum with data")
-        }
-
-        refuse! { "bytes": serialize_bytes(&[u8]) -> $output; }
-        refuse! { "a list": serialize_seq(Option<usize>) -> Self::SerializeSeq; }
-        refuse! { "a tuple":
-            serialize_tuple(usize) -> Self::SerializeTuple;
-            serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-        }
-        refuse! { "an enum with data":
-            serialize_tuple_variant(&'static str, u32, &'static str, usize)
-                -> Self::SerializeTupleVariant;
-            serialize_struct_variant(&'static str, u32, &'static str, usize)
-                -> Self::SerializeStructVariant;
-        }
-    };
-}
-
-/// Makes the text of a scalar, or `None` of nothing.
-struct Scalar;
-
-type NoText = Impossible<Option<String>, Unfit>;
+/// Finds what a value is.
+struct Finder;
 
 /// Writes values as their texts.
 macro_rules! texts {
-    ($($method:ident($kind:ty))*) => {
-        $(fn $method(self, value: $kind) -> Result<Option<String>, Unfit> {
-            Ok(Some(value.to_string()))
+    ($($method:ident($kind:ty) is $what:literal;)*) => {
+        $(fn $method(self, value: $kind) -> Result<Found, Unfit> {
+            Ok(Found::Text { text: value.to_string(), what: $what })
         })*
     };
 }
 
-impl Serializer for Scalar {
-    type Ok = Option<String>;
+/// Refuses values with what they are.
+macro_rules! refuse {
+    ($($method:ident($($kind:ty),*) is $what:literal -> $output:ty;)*) => {
+        $(fn $method(self, $(_: $kind),*) -> Result<$output, Unfit> {
+            unfit($what)
+        })*
+    };
+}
+
+type Nowhere = Impossible<Found, Unfit>;
+
+impl Serializer for Finder {
+    type Ok = Found;
     type Error = Unfit;
-    type SerializeSeq = NoText;
-    type SerializeTuple = NoText;
-    type SerializeTupleStruct = NoText;
-    type SerializeTupleVariant = NoText;
-    type SerializeMap = NoText;
-    type SerializeStruct = NoText;
-    type SerializeStructVariant = NoText;
+    type SerializeSeq = Nowhere;
+    type SerializeTuple = Nowhere;
+    type SerializeTupleStruct = Nowhere;
+    type SerializeTupleVariant = Nowhere;
+    type SerializeMap = Collected;
+    type SerializeStruct = Collected;
+    type SerializeStructVariant = Nowhere;
 
     texts! {
-        serialize_bool(bool)
-        serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64)
-        serialize_i128(i128)
-        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64)
-        serialize_u128(u128)
-        serialize_char(char) serialize_str(&str)
+        serialize_bool(bool) is "a boolean";
+        serialize_i8(i8) is "a number";
+        serialize_i16(i16) is "a number";
+        serialize_i32(i32) is "a number";
+        serialize_i64(i64) is "a number";
+        serialize_i128(i128) is "a number";
+        serialize_u8(u8) is "a number";
+        serialize_u16(u16) is "a number";
+        serialize_u32(u32) is "a number";
+        serialize_u64(u64) is "a number";
+        serialize_u128(u128) is "a number";
+        serialize_char(char) is "a text";
+        serialize_str(&str) is "a text";
+    }
+    refuse! {
+        serialize_bytes(&[u8]) is "bytes" -> Found;
+        serialize_seq(Option<usize>) is "a list" -> Nowhere;
+        serialize_tuple(usize) is "a tuple" -> Nowhere;
+        serialize_tuple_struct(&'static str, usize) is "a tuple" -> Nowhere;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize)
+            is "an enum with data" -> Nowhere;
+        serialize_struct_variant(&'static str, u32, &'static str, usize)
+            is "an enum with data" -> Nowhere;
     }
 
-    fn serialize_f32(self, value: f32) -> Result<Option<String>, Unfit> {
-        if value.is_finite() {
-            // The shortest text that reads as this number.
-            Ok(Some(value.to_string()))
-        } else {
-            unfit(value.to_string())
+    fn serialize_f32(self, value: f32) -> Result<Found, Unfit> {
+        if !value.is_finite() {
+            return unfit(value.to_string());
         }
+        // The shortest text that reads as this number.
+        let text = value.to_string();
+        let what = "a number";
+        Ok(Found::Text { text, what })
     }
 
-    fn serialize_f64(self, value: f64) -> Result<Option<String>, Unfit> {
-        match Number::from_f64(value) {
-            Some(number) => Ok(Some(number.to_string())),
-            None => unfit(value.to_string()),
-        }
+    fn serialize_f64(self, value: f64) -> Result<Found, Unfit> {
+        let number = Number::from_f64(value).ok_or_else(|| Unfit(value.to_string()))?;
+        let (text, what) = (number.to_string(), "a number");
+        Ok(Found::Text { text, what })
     }
 
-    fn serialize_none(self) -> Result<Option<String>, Unfit> {
-        Ok(None)
+    fn serialize_none(self) -> Result<Found, Unfit> {
+        Ok(Found::Nothing)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Option<String>, Unfit> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Found, Unfit> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<Option<String>, Unfit> {
-        Ok(None)
+    fn serialize_unit(self) -> Result<Found, Unfit> {
+        Ok(Found::Nothing)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Option<String>, Unfit> {
-        Ok(None)
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Found, Unfit> {
+        Ok(Found::Nothing)
     }
 
     fn serialize_unit_variant(
@@ -150,94 +168,65 @@ impl Serializer for Scalar {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<Option<String>, Unfit> {
-        Ok(Some(variant.to_owned()))
+    ) -> Result<Found, Unfit> {
+        let (text, what) = (variant.to_owned(), "an enum");
+        Ok(Found::Text { text, what })
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<Option<String>, Unfit> {
+    ) -> Result<Found, Unfit> {
         value.serialize(self)
     }
 
-    refuse_data!(Option<String>);
-    refuse! { "a map": serialize_map(Option<usize>) -> NoText; }
-    refuse! { "a struct": serialize_struct(&'static str, usize) -> NoText; }
-}
-
-/// Makes texts of the fields of a struct or a map.
-struct Fields;
-
-type NoFields = Impossible<Entries, Unfit>;
-
-impl Serializer for Fields {
-    type Ok = Entries;
-    type Error = Unfit;
-    type SerializeSeq = NoFields;
-    type SerializeTuple = NoFields;
-    type SerializeTupleStruct = NoFields;
-    type SerializeTupleVariant = NoFields;
-    type SerializeMap = Collected;
-    type SerializeStruct = Collected;
-    type SerializeStructVariant = NoFields;
-
-    refuse! { "a boolean": serialize_bool(bool) -> Entries; }
-    refuse! { "a number":
-        serialize_i8(i8) -> Entries; serialize_i16(i16) -> Entries; serialize_i32(i32) -> Entries;
-        serialize_i64(i64) -> Entries; serialize_u8(u8) -> Entries; serialize_u16(u16) -> Entries;
-        serialize_u32(u32) -> Entries; serialize_u64(u64) -> Entries;
-        serialize_f32(f32) -> Entries; serialize_f64(f64) -> Entries;
-    }
-    refuse! { "a text": serialize_char(char) -> Entries; serialize_str(&str) -> Entries; }
-    refuse! { "an enum": serialize_unit_variant(&'static str, u32, &'static str) -> Entries; }
-
-    fn serialize_none(self) -> Result<Entries, Unfit> {
-        Ok(Vec::new())
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Entries, Unfit> {
-        value.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Result<Entries, Unfit> {
-        Ok(Vec::new())
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Entries, Unfit> {
-        Ok(Vec::new())
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         _: &'static str,
-        value: &T,
-    ) -> Result<Entries, Unfit> {
-        value.serialize(self)
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<Found, Unfit> {
+        unfit("an enum with data")
     }
-
-    refuse_data!(Entries);
 
     fn serialize_map(self, _: Option<usize>) -> Result<Collected, Unfit> {
-        Ok(Collected::default())
+        Ok(Collected::new("a map"))
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Collected, Unfit> {
-        Ok(Collected::default())
+        Ok(Collected::new("a struct"))
     }
 }
 
 /// The fields so far.
-#[derive(Default)]
 struct Collected {
     entries: Entries,
     /// The key of a map whose value is next.
     key: Option<String>,
+    what: &'static str,
+}
+
+impl Collected {
+    const fn new(what: &'static str) -> Self {
+        Self {
+            entries: Vec::new(),
+            key: None,
+            what,
+        }
+    }
+
+    fn into_found(self) -> Found {
+        Found::Fields {
+            entries: self.entries,
+            what: self.what,
+        }
+    }
 }
 
 impl SerializeStruct for Collected {
-    type Ok = Entries;
+    type Ok = Found;
     type Error = Unfit;
 
     fn serialize_field<T: Serialize + ?Sized>(
@@ -245,21 +234,21 @@ impl SerializeStruct for Collected {
         key: &'static str,
         value: &T,
     ) -> Result<(), Unfit> {
-        self.entries.push((key.to_owned(), value.serialize(Scalar)));
+        self.entries.push((key.to_owned(), scalar(value)));
         Ok(())
     }
 
-    fn end(self) -> Result<Entries, Unfit> {
-        Ok(self.entries)
+    fn end(self) -> Result<Found, Unfit> {
+        Ok(self.into_found())
     }
 }
 
 impl SerializeMap for Collected {
-    type Ok = Entries;
+    type Ok = Found;
     type Error = Unfit;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Unfit> {
-        match key.serialize(Scalar) {
+        match scalar(key) {
             Ok(Some(key)) => {
                 self.key = Some(key);
                 Ok(())
@@ -271,11 +260,11 @@ impl SerializeMap for Collected {
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unfit> {
         let key = self.key.take();
         let key = key.ok_or_else(|| Unfit::custom("a value without a key"))?;
-        self.entries.push((key, value.serialize(Scalar)));
+        self.entries.push((key, scalar(value)));
         Ok(())
     }
 
-    fn end(self) -> Result<Entries, Unfit> {
-        Ok(self.entries)
+    fn end(self) -> Result<Found, Unfit> {
+        Ok(self.into_found())
     }
 }
