@@ -20,14 +20,15 @@ const EVENTS_PAGE: u32 = 500;
 /// interrupted again and again has more.
 pub(crate) const ATTEMPTS_MAX: usize = 1_000;
 
-/// The kinds of events that begin or end an attempt.
-const KINDS: [EventKind; 9] = [
+/// The kinds of events that begin or end an attempt, or after which none follows.
+const KINDS: [EventKind; 10] = [
     EventKind::NodeStarted,
     EventKind::NodeRetrying,
     EventKind::NodeRecovered,
     EventKind::NodeCompleted,
     EventKind::NodeFailed,
     EventKind::NodeCancelled,
+    EventKind::NodeSkipped,
     EventKind::RunCompleted,
     EventKind::RunFailed,
     EventKind::RunCancelled,
@@ -103,7 +104,7 @@ impl Views {
         };
         let until = self.storage.newest_seq().await?;
         let (mut attempts, mut after) = (Attempts::default(), 0);
-        while after < until {
+        while after < until && !attempts.is_over {
             let EventPage { events, up_to, .. } = self
                 .storage
                 .events(filter.clone(), after, EVENTS_PAGE)
@@ -122,15 +123,29 @@ impl Views {
     }
 }
 
+/// Returns whether no attempt follows an event: the status of its node or run is final.
+const fn is_last(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::NodeCompleted
+            | EventKind::NodeFailed
+            | EventKind::NodeCancelled
+            | EventKind::NodeSkipped
+    ) || kind.is_terminal()
+}
+
 /// The attempts that the events so far describe.
 #[derive(Debug, Default)]
 struct Attempts {
     newest: VecDeque<NodeAttempt>,
     is_cut: bool,
+    /// Whether no attempt follows, so that the events after it need not be read.
+    is_over: bool,
 }
 
 impl Attempts {
     fn apply(&mut self, event: Event) {
+        self.is_over |= is_last(event.kind);
         match event.kind {
             EventKind::NodeStarted => self.start(&event),
             EventKind::NodeRetrying => {
@@ -148,8 +163,14 @@ impl Attempts {
             }
             EventKind::NodeCancelled => self.interrupt(None),
             EventKind::NodeRecovered => self.interrupt(event.error),
-            kind if kind.is_terminal() => self.interrupt(event.error),
-            _ => {}
+            EventKind::RunCompleted | EventKind::RunFailed | EventKind::RunCancelled => {
+                self.interrupt(event.error);
+            }
+            EventKind::RunCreated
+            | EventKind::RunStarted
+            | EventKind::RunCancelling
+            | EventKind::NodeSkipped
+            | EventKind::Log => {}
         }
     }
 
@@ -223,6 +244,23 @@ mod tests {
         (event.attempt, event.duration_ms) = (Some(attempt), Some(7));
         event.error = Some("no route".to_owned());
         event
+    }
+
+    #[test]
+    fn no_event_is_read_after_the_last_one() {
+        use EventKind::{NodeCompleted, NodeRecovered, NodeRetrying, NodeStarted, RunFailed};
+        for (kind, is_over) in [
+            (NodeStarted, false),
+            (NodeRetrying, false),
+            (NodeRecovered, false),
+            (NodeCompleted, true),
+            (EventKind::NodeSkipped, true),
+            (RunFailed, true),
+        ] {
+            let mut attempts = Attempts::default();
+            attempts.apply(event(1, kind, 1));
+            assert_eq!(attempts.is_over, is_over, "{kind:?}");
+        }
     }
 
     #[test]
