@@ -11,10 +11,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
-use crate::graph::fields::{mismatch, whole_number};
+use crate::graph::fields::{mismatch, unknown_field, whole_number};
 use crate::graph::issues::Issues;
 use crate::graph::params::parse_date;
-use crate::suggestion::{did_you_mean, nearest};
 
 /// Returns the body as an object that has no unknown fields.
 ///
@@ -29,22 +28,16 @@ pub(super) fn object<'a>(body: &'a Value, known: &[&str]) -> Result<&'a Map<Stri
         ));
     };
     let unknown = fields.keys().filter(|name| !known.contains(&name.as_str()));
-    let issues: Vec<_> = unknown.map(|name| unknown_field(name, known)).collect();
+    let issue = |name: &String| {
+        let at = format!("/{}", reference_token(name));
+        Issue::pointer(at, unknown_field(name, known))
+    };
+    let issues: Vec<_> = unknown.map(issue).collect();
     if issues.is_empty() {
         Ok(fields)
     } else {
         Err(Error::invalid(Problem::UnknownField, issues))
     }
-}
-
-fn unknown_field(name: &str, known: &[&str]) -> Issue {
-    let hint = match nearest(name, known.iter().copied()) {
-        Some(near) => did_you_mean(near),
-        None if known.is_empty() => "; this takes no fields".to_owned(),
-        None => format!("; known are {}", known.join(", ")),
-    };
-    let detail = format!("the field {} is not known here{hint}", quote(name));
-    Issue::pointer(format!("/{}", reference_token(name)), detail)
 }
 
 /// Reads the fields of a body one by one and reports every problem at the end.

@@ -148,10 +148,7 @@ impl<'a> Fields<'a> {
     /// Adds an issue for each field that was not taken. `known` has the names of those that may be.
     pub(crate) fn refuse_rest(self, known: &[&str]) {
         for key in self.rest.keys() {
-            let hint = nearest(key, known.iter().copied())
-                .map_or_else(|| format!("; known are {}", known.join(", ")), did_you_mean);
-            let detail = format!("the field {} is not known here{hint}", quote(key));
-            let at = self.pointer(key);
+            let (at, detail) = (self.pointer(key), unknown_field(key, known));
             self.issues
                 .push_with_problem(Problem::UnknownField, &at, detail);
             if self.issues.is_full() {
@@ -216,14 +213,26 @@ pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     crate::model::seconds::read(value.as_f64()?)
 }
 
+/// Describes a field that is none of the known ones.
+pub(crate) fn unknown_field(name: &str, known: &[&str]) -> String {
+    let hint = match nearest(name, known.iter().copied()) {
+        Some(near) => did_you_mean(near),
+        None if known.is_empty() => "; this takes no fields".to_owned(),
+        None => format!("; known are {}", known.join(", ")),
+    };
+    format!("the field {} is not known here{hint}", quote(name))
+}
+
 /// Reads a whole number from 0 to `u32::MAX`. JSON does not tell 30 from 30.0, and some clients
 /// write the latter.
 pub(crate) fn whole_number(value: &Value) -> Option<u32> {
     if let Some(number) = value.as_u64() {
         return u32::try_from(number).ok();
     }
-    let number = value.as_f64().filter(|number| *number >= 0.0)?;
-    // The digits of a number without a fraction, and no number if there are too many.
-    let is_whole = number.fract() == 0.0;
-    is_whole.then(|| format!("{:.0}", number.abs()).parse().ok())?
+    let number = value.as_f64()?;
+    if number < 0.0 || number.fract() != 0.0 {
+        return None;
+    }
+    // Its digits, which are too many for a number that is too large. -0.0 is 0.
+    format!("{:.0}", number.abs()).parse().ok()
 }

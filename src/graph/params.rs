@@ -10,6 +10,10 @@ use serde_json::{Map, Value};
 use super::fields::mismatch;
 use super::issues::Issues;
 use crate::error::reference_token;
+use crate::model::scalar_text;
+
+/// The values that [`scalar_text`] takes.
+pub(super) const SCALAR: &str = "a string, a number or a boolean";
 
 /// Reads the object at the JSON pointer `at`.
 ///
@@ -21,19 +25,12 @@ pub(crate) fn read(
 ) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     for (name, value) in params {
-        let text = match value {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            Value::Bool(flag) => flag.to_string(),
-            other @ (Value::Null | Value::Array(_) | Value::Object(_)) => {
-                let at = format!("{at}/{}", reference_token(&name));
-                issues.push(&at, || {
-                    mismatch("a parameter", "a string, a number or a boolean", &other)
-                });
-                continue;
-            }
-        };
-        texts.insert(name, text);
+        if let Some(text) = scalar_text(&value) {
+            texts.insert(name, text);
+        } else {
+            let at = format!("{at}/{}", reference_token(&name));
+            issues.push(&at, || mismatch("a parameter", SCALAR, &value));
+        }
     }
     texts
 }

@@ -6,7 +6,6 @@ use super::patterns::Patterns;
 use super::values::{self, expectation};
 use crate::error::{Problem, quote, reference_token};
 use crate::graph::issues::Issues;
-use crate::graph::params::parse_date;
 use crate::limits::PATTERN_VALUE_BYTES_MAX;
 use crate::model::{DATE_PARAM, ParamDef, ParamKind, Pipeline};
 use crate::suggestion::{did_you_mean, nearest};
@@ -61,13 +60,14 @@ pub(crate) fn check(
             None => {}
         }
     }
-    check_names(defs, params, issues);
+    check_names(defs, params, patterns, issues);
 }
 
-/// Adds an issue for each parameter that no definition has.
+/// Adds an issue for each parameter that no definition has. `date` needs none.
 pub(super) fn check_names(
     defs: &[ParamDef],
     params: &BTreeMap<String, String>,
+    patterns: &Patterns,
     issues: &mut Issues,
 ) {
     let names: BTreeSet<_> = defs.iter().map(|def| def.name.as_str()).collect();
@@ -75,15 +75,10 @@ pub(super) fn check_names(
         if names.contains(name.as_str()) {
             continue;
         }
-        if name != DATE_PARAM {
+        if name == DATE_PARAM {
+            check_value(&ParamDef::date(DATE_PARAM), text, patterns, issues);
+        } else {
             add(issues, name, || undefined(name, &names));
-        } else if !text.is_empty() && parse_date(text).is_none() {
-            check_value(
-                &ParamDef::date(DATE_PARAM),
-                text,
-                &Patterns::default(),
-                issues,
-            );
         }
     }
 }

@@ -12,6 +12,8 @@ mod values;
 
 pub(crate) use check::{check, resolve};
 pub(crate) use patterns::Patterns;
+#[cfg(test)]
+pub(crate) use read::PARAM_DEF_FIELDS;
 pub(super) use read::read;
 pub(super) use rules::check_definitions;
 pub(crate) use rules::refuse_faults;

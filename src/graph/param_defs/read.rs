@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use crate::graph::fields::Fields;
-use crate::model::{ParamDef, ParamKind};
+use crate::graph::params::SCALAR;
+use crate::model::{ParamDef, ParamKind, scalar_text};
 
 /// The fields of a definition.
-const FIELDS: [&str; 9] = [
+pub(crate) const PARAM_DEF_FIELDS: [&str; 9] = [
     "name",
     "type",
     "required",
@@ -17,21 +18,25 @@ const FIELDS: [&str; 9] = [
     "pattern",
     "description",
 ];
-const KINDS: &str = "string, integer, number, boolean, date, datetime or enum";
-const SCALAR: &str = "a string, a number or a boolean";
 const BOUND: &str = "a number or a string";
 
 /// Reads a definition. A field that Floret does not know is refused, since a mistyped one would
 /// let unfit values in.
 pub(crate) fn read(mut fields: Fields<'_>) -> ParamDef {
-    fields.require("type", KINDS);
+    let kinds = format!(
+        "one of {}",
+        ParamKind::ALL.map(ParamKind::as_str).join(", ")
+    );
+    fields.require("type", &kinds);
     let def = ParamDef {
         name: fields.required("name"),
-        kind: fields.take("type", KINDS, read_kind).unwrap_or_default(),
+        kind: fields.take("type", &kinds, read_kind).unwrap_or_default(),
         required: fields
             .take("required", "true or false", Value::as_bool)
             .unwrap_or_default(),
-        default: fields.take("default", SCALAR, scalar),
+        default: fields.take("default", SCALAR, |value| {
+            scalar_text(value).map(|_| value.clone())
+        }),
         values: fields.texts("values", "a value"),
         min: fields.take("min", BOUND, bound),
         max: fields.take("max", BOUND, bound),
@@ -45,7 +50,7 @@ pub(crate) fn read(mut fields: Fields<'_>) -> ParamDef {
         "false, as secret parameters are not supported yet",
         only_false,
     );
-    fields.refuse_rest(&FIELDS);
+    fields.refuse_rest(&PARAM_DEF_FIELDS);
     def
 }
 
@@ -54,11 +59,6 @@ fn read_kind(value: &Value) -> Option<ParamKind> {
     ParamKind::ALL
         .into_iter()
         .find(|kind| kind.as_str() == text)
-}
-
-fn scalar(value: &Value) -> Option<Value> {
-    let is_scalar = value.is_string() || value.is_number() || value.is_boolean();
-    is_scalar.then(|| value.clone())
 }
 
 fn bound(value: &Value) -> Option<Value> {

@@ -12,6 +12,7 @@ use super::values::{bound, bound_expectation};
 use crate::error::{Problem, Result, quote};
 use crate::graph::fields::mismatch;
 use crate::graph::issues::Issues;
+use crate::graph::params::SCALAR;
 use crate::limits::{Limits, PATTERNS_MAX};
 use crate::model::{DATE_PARAM, ParamDef, ParamKind, Pipeline};
 
@@ -28,9 +29,11 @@ pub(crate) fn check_definitions(pipeline: &Pipeline, limits: &Limits, issues: &m
         issues.push_with_problem(Problem::ParamsTooLarge, "/param_defs", detail);
         return;
     }
-    let with_pattern = (0..).zip(defs).filter(|(_, def)| def.pattern.is_some());
-    if let Some((index, _)) = with_pattern.clone().nth(PATTERNS_MAX) {
-        let index: usize = index;
+    let mut with_pattern = defs
+        .iter()
+        .enumerate()
+        .filter(|(_, def)| def.pattern.is_some());
+    if let Some((index, _)) = with_pattern.nth(PATTERNS_MAX) {
         issues.push(&format!("/param_defs/{index}/pattern"), || {
             format!("a pipeline has at most {PATTERNS_MAX} patterns, and this is one more")
         });
@@ -62,7 +65,7 @@ pub(crate) fn check_definitions(pipeline: &Pipeline, limits: &Limits, issues: &m
             None => {}
         }
     }
-    check_names(defs, &pipeline.params, issues);
+    check_names(defs, &pipeline.params, &patterns, issues);
 }
 
 /// Refuses definitions from a Rust type that are none. They would not survive the way through JSON.
@@ -217,9 +220,7 @@ impl DefRules<'_> {
     fn check_default(&mut self, default: &Value, patterns: &Patterns) {
         let def = self.def;
         match def.default_text() {
-            None => self.push("default", || {
-                mismatch("default", "a string, a number or a boolean", default)
-            }),
+            None => self.push("default", || mismatch("default", SCALAR, default)),
             Some(text) if !fits(def, &text, patterns) => {
                 self.push("default", || unfit("the default of", def, &text));
             }

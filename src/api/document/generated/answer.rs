@@ -66,6 +66,13 @@ impl Answer {
         self.link_with(operation, &[(parameter, pointer)])
     }
 
+    /// Adds links to operations, which all take this parameter from the body of this answer.
+    pub(super) fn links(self, operations: &[&str], parameter: &str, pointer: &str) -> Self {
+        operations.iter().fold(self, |answer, operation| {
+            answer.link(operation, parameter, pointer)
+        })
+    }
+
     /// Adds a link to an operation, which takes parameters from the body of this answer.
     pub(super) fn link_with(mut self, operation: &str, parameters: &[(&str, &str)]) -> Self {
         let parameters: Map<_, _> = parameters

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::bodies::params;
 use super::parameters::{ID, number, with_default, words};
+use crate::graph::param_defs::PARAM_DEF_FIELDS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
 use crate::model::engine_keys::{CONFIG_KEYS, DELAY_MS_MAX, RETRIES_MAX};
 use crate::model::{
@@ -225,6 +226,7 @@ fn a_definition_has_the_fields_that_floret_knows() {
         known(&request()),
         sorted(&[&PIPELINE_FIELDS[..], &["tenant"]].concat())
     );
+    assert_eq!(known(&param_def()), sorted(&PARAM_DEF_FIELDS));
     assert_eq!(known(&node()), sorted(&NODE_FIELDS));
     assert_eq!(known(&edge()), sorted(&EDGE_FIELDS));
     assert_eq!(known(&node()["properties"]["config"]), sorted(&CONFIG_KEYS));

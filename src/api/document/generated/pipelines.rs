@@ -107,9 +107,7 @@ fn linked(answer: Answer) -> Answer {
         "listPipelineRuns",
         "listBackfills",
     ];
-    operations.into_iter().fold(answer, |answer, operation| {
-        answer.link(operation, "id", "/id")
-    })
+    answer.links(&operations, "id", "/id")
 }
 
 fn example() -> Value {

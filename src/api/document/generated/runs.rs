@@ -158,9 +158,7 @@ fn accepted(schemas: &mut Schemas, about: &'static str) -> Answer {
         "listLogLines",
         "exportLog",
     ];
-    operations.into_iter().fold(answer, |answer, operation| {
-        answer.link(operation, "run_id", "/id")
-    })
+    answer.links(&operations, "run_id", "/id")
 }
 
 /// The answer to a request that has waited for the run that it started.
