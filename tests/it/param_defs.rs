@@ -12,7 +12,8 @@ use floret::{
     Access, EventKind, ParamDef, Pipeline, PipelineId, Problem, RunStatus, RunsService, Slug,
     Trigger,
 };
-use http::Method;
+use http::{Method, Request};
+use http_body_util::Full;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,7 @@ on_every_backend! {
     a_tick_of_a_definition_that_no_save_has_checked_fails_and_names_the_parameter,
     definitions_come_back_as_given_and_an_equal_save_changes_no_version,
     validate_warns_of_a_template_that_no_definition_has,
+    a_number_is_spelled_as_a_run_gives_it_and_as_json_writes_that_of_a_definition,
     a_struct_defines_gives_and_reads_the_parameters_of_every_path,
     a_struct_with_a_field_that_is_no_parameter_is_refused_by_every_save,
 }
@@ -384,6 +386,32 @@ async fn validate_warns_of_a_template_that_no_definition_has(store: Store) {
     let warning = json!({"pointer": "/nodes/0/config/region", "detail": expected});
     let expected = json!({"valid": true, "errors": [], "warnings": [warning]});
     assert_eq!(response.json(), expected);
+}
+
+async fn a_number_is_spelled_as_a_run_gives_it_and_as_json_writes_that_of_a_definition(
+    store: Store,
+) {
+    let world = World::new(store);
+    let host = world.start().await;
+    let service = host.floret.service(Access::allow_all());
+    let post_text = async |path: &str, body: &str| {
+        let request = Request::post(path).header("content-type", "application/json");
+        let body = Full::from(body.to_owned());
+        let response = send(&service, request.body(body).unwrap()).await;
+        assert!(response.status.is_success(), "{response:?}");
+        response.json()
+    };
+    let definition = r#"{"id": "p", "name": "p", "nodes": [{"id": "a", "type": "step"}],
+        "params": {"own": 1.10}, "param_defs": [{"name": "own", "type": "number"},
+        {"name": "other", "type": "number", "default": 1E+2}, {"name": "given", "type": "number"}]}"#;
+    post_text("/api/pipelines", definition).await;
+    let run = post_text(RUN, r#"{"params": {"given": 1.10}}"#).await;
+    let run = host
+        .floret
+        .run_by_id(run["id"].as_str().unwrap().parse().unwrap());
+    let params = run.finished().await.unwrap().run.params;
+    let texts = ["own", "other", "given"].map(|name| &*params[name]);
+    assert_eq!(texts, ["1.1", "100.0", "1.10"]);
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -8,7 +8,7 @@ use super::definitions::{create_and_replace, graph};
 use super::row::{Row, all, post};
 
 pub(super) fn rows() -> Vec<Row> {
-    [definitions(), params_of_definitions(), starts()].concat()
+    [definitions(), patterns(), params_of_definitions(), starts()].concat()
 }
 
 /// Returns rows that save a pipeline with these definitions and parameters.
@@ -127,6 +127,13 @@ fn definitions() -> Vec<Row> {
     rows
 }
 
+/// Returns rows of one pattern more than a pipeline may have.
+fn patterns() -> Vec<Row> {
+    let def = |index: usize| json!({"name": format!("p{index}"), "type": "string", "pattern": "a"});
+    let defs = (0..9).map(def).collect();
+    saves(&defs, &json!({}), "invalid-field", "/param_defs/8/pattern")
+}
+
 fn params_of_definitions() -> Vec<Row> {
     let defs = json!([
         {"name": "rows", "type": "integer", "max": 9},
@@ -157,8 +164,14 @@ fn params_of_definitions() -> Vec<Row> {
 /// Runs, dry runs and backfills of the pipeline `typed` of the fixture.
 fn starts() -> Vec<Row> {
     let mut rows = Vec::new();
+    let long = "a".repeat(257);
     for (params, at, detail) in [
         (json!({}), "/params/table", "is missing"),
+        (
+            json!({"table": long}),
+            "/params/table",
+            "with a pattern, it has at most 256 bytes",
+        ),
         (
             json!({"table": "A"}),
             "/params/table",
