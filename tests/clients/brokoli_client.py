@@ -7,8 +7,6 @@ The API itself is tested in `tests/it`. This script only checks that the client 
 """
 
 import csv
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from brokoli import APIError, Client, Pipeline, RunFailed, sink_file, source_file
 from brokoli.exceptions import CompatibilityError
+from standalone import served, write_orders
 
 ROWS = 25
 
@@ -33,25 +32,6 @@ class WithCommand(Pipeline):
             {"id": "work", "type": "command", "name": "Work", "config": {"command": self.command, "effect": "source"}}
         )
         return definition
-
-
-def start(executable, folder):
-    """Starts the example and returns its process, its address and its data folder."""
-    data = folder / "data"
-    data.mkdir()
-    arguments = ["--listen", "127.0.0.1:0", "--db", str(folder / "runs.db"), "--data-dir", str(data), "--allow-commands"]
-    environment = {**os.environ, "RUST_LOG": "off"}
-    server = subprocess.Popen([executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment)
-    line = server.stdout.readline().strip()
-    assert line.startswith("listening on "), f"unexpected output: {line!r}"
-    return server, line.removeprefix("listening on "), data
-
-
-def write_orders(data):
-    with open(data / "orders.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "customer"])
-        writer.writerows([number, f"customer {number}"] for number in range(ROWS))
 
 
 def wait_for_status(run, status):
@@ -91,7 +71,7 @@ def fails_and_resumes(client, pipeline, source, sink, data):
     errors = failed.logs(level="error")
     assert [entry["node_id"] for entry in errors] == [source], errors
 
-    write_orders(data)
+    write_orders(data, ROWS)
     resumed = failed.resume()
     detail = resumed.wait(timeout=60)
     assert detail["status"] == "success", detail
@@ -206,12 +186,12 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:
-        server, address, data = start(sys.argv[1], Path(folder))
-        try:
+        folder = Path(folder)
+        data = folder / "data"
+        data.mkdir()
+        options = ["--db", str(folder / "runs.db"), "--allow-commands"]
+        with served(sys.argv[1], data, options) as address:
             check(Client(address), data)
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
     print("the Python client works unchanged")
 
 

@@ -14,8 +14,9 @@ import urllib.request
 import uuid
 from pathlib import Path
 
-from standalone import KEY, ROWS, served
+from standalone import KEY, WITH_KEY, served, write_orders
 
+ROWS = 3
 # The id of no run.
 NO_RUN = uuid.UUID("018d0c5e-7a00-7000-8000-000000000001")
 
@@ -117,7 +118,9 @@ def cancels(client):
 def main(executable):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        with served(executable, folder, ["--memory", "--allow-commands"]) as address:
+        data = folder / "data"
+        write_orders(data, ROWS)
+        with served(executable, data, [*WITH_KEY, "--memory", "--allow-commands"]) as address:
             generate(address, folder)
             from floret_client import AuthenticatedClient
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from standalone import KEY, served
+from standalone import KEY, WITH_KEY, served, write_orders
 
 HERE = Path(__file__).resolve().parent
 # The same requests each time.
@@ -41,7 +41,9 @@ def main(executable):
         print(f"the document on {name}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
-            with served(executable, folder, options(folder)) as address:
+            data = folder / "data"
+            write_orders(data, 3)
+            with served(executable, data, [*WITH_KEY, *options(folder)]) as address:
                 check(address, folder)
 
 

@@ -11,6 +11,15 @@ use crate::wire::{Host, on_each_backend, request, send};
 
 const RUN: &str = "/api/pipelines/daily/run";
 
+/// Starts a run whose first node executes until the gate opens.
+async fn held_run(host: &Host) -> (Gate, String) {
+    let gate = Gate::new();
+    host.executor.script("load", [Step::rows([]).at(&gate)]);
+    let id = host.trigger().await;
+    host.executor.started("load").await;
+    (gate, id)
+}
+
 #[tokio::test]
 async fn a_start_that_waits_answers_with_the_finished_run() {
     on_each_backend(async |host: &Host| {
@@ -42,10 +51,7 @@ async fn a_start_that_waits_answers_with_the_finished_run() {
 #[tokio::test]
 async fn a_reader_waits_for_the_end_of_a_run_and_no_longer() {
     on_each_backend(async |host: &Host| {
-        let gate = Gate::new();
-        host.executor.script("load", [Step::rows([]).at(&gate)]);
-        let id = host.trigger().await;
-        host.executor.started("load").await;
+        let (gate, id) = held_run(host).await;
         let path = format!("/api/runs/{id}?wait=60");
         let (waiting, ()) = tokio::join!(host.get(&path), async {
             // The request waits by then: it has been polled before this future.
@@ -65,10 +71,7 @@ async fn a_reader_waits_for_the_end_of_a_run_and_no_longer() {
 #[tokio::test]
 async fn a_wait_that_ends_first_answers_as_without_it() {
     on_each_backend(async |host: &Host| {
-        let gate = Gate::new();
-        host.executor.script("load", [Step::rows([]).at(&gate)]);
-        let id = host.trigger().await;
-        host.executor.started("load").await;
+        let (gate, id) = held_run(host).await;
         let (start, read) = (format!("{RUN}?wait=1"), format!("/api/runs/{id}?wait=1"));
         let (started, shown) = tokio::join!(host.post(&start, None), host.get(&read));
         assert_eq!((started.status.as_u16(), shown.status.as_u16()), (202, 200));
@@ -122,10 +125,7 @@ async fn a_caller_who_sees_no_runs_cannot_wait_for_one() {
 #[tokio::test]
 async fn a_shutdown_ends_every_wait() {
     on_each_backend(async |host: &Host| {
-        let gate = Gate::new();
-        host.executor.script("load", [Step::rows([]).at(&gate)]);
-        let id = host.trigger().await;
-        host.executor.started("load").await;
+        let (_gate, id) = held_run(host).await;
         let path = format!("/api/runs/{id}?wait=60");
         let (waiting, stopped) = tokio::join!(host.get(&path), async {
             tokio::task::yield_now().await;
