@@ -56,7 +56,7 @@ pub(crate) use routes::routes;
 pub use access::{Access, Decision};
 pub use body::{Body, BodyError};
 pub use capabilities::Capabilities;
-pub(crate) use document::Document;
+pub(crate) use document::document_below;
 pub use layer::{RunsLayer, WithRuns, WithRunsBody, WithRunsFuture};
 pub use permission::{Permission, Permissions};
 pub use service::{ResponseFuture, RunsService};

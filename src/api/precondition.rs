@@ -2,16 +2,15 @@
 //!
 //! The engine and storage check the expected version in one step with the change.
 
-use bytes::Bytes;
 use http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::body::Body;
-use super::document::Document;
+use super::response;
 use crate::engine::{Precondition, Revision};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::StoredPipeline;
-use crate::views::RunDocument;
+use crate::views::TaggedJson;
 
 /// The entity tags of one header.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,19 +40,10 @@ impl EntityTag {
         Ok(Self(tag))
     }
 
-    /// Returns the tag of a run, which changes with its bytes.
-    pub(super) fn of_run(document: &RunDocument) -> Result<Self> {
-        Self::of_content(document.tag.clone())
-    }
-
-    /// Returns the tag of the OpenAPI document, which changes with its bytes.
-    pub(super) fn of_document(document: &Document) -> Result<Self> {
-        Self::of_content(document.tag.clone())
-    }
-
-    fn of_content(tag: Bytes) -> Result<Self> {
-        let tag = HeaderValue::from_maybe_shared(tag).map_err(|error| {
-            Error::internal("the tag of a content is no entity tag").with_source(error)
+    /// Returns the tag of an answer, which changes with its bytes.
+    fn of_content(answer: &TaggedJson) -> Result<Self> {
+        let tag = HeaderValue::from_maybe_shared(answer.tag.clone()).map_err(|error| {
+            Error::internal("the tag of an answer is no entity tag").with_source(error)
         })?;
         Ok(Self(tag))
     }
@@ -106,6 +96,26 @@ pub(super) fn not_modified(tag: EntityTag) -> Response<Body> {
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     tag.set(&mut response);
     response
+}
+
+/// Returns the response with an answer, or the 304 response if the caller has it.
+///
+/// # Errors
+/// The same as [`is_known`].
+pub(super) fn if_changed(headers: &HeaderMap, answer: TaggedJson) -> Result<Response<Body>> {
+    let tag = EntityTag::of_content(&answer)?;
+    if is_known(headers, &tag)? {
+        return Ok(not_modified(tag));
+    }
+    whole(answer)
+}
+
+/// Returns the response with an answer and its tag.
+pub(super) fn whole(answer: TaggedJson) -> Result<Response<Body>> {
+    let tag = EntityTag::of_content(&answer)?;
+    let mut response = response::json_text(answer.json);
+    tag.set(&mut response);
+    Ok(response)
 }
 
 fn revision(text: &[u8]) -> Option<Revision> {

@@ -8,14 +8,13 @@ use serde::Serialize;
 use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
-use super::precondition::{self, EntityTag};
 use super::query::Query;
 use super::wait::StartWait;
-use super::{idempotency, paging, response, wait};
+use super::{idempotency, paging, precondition, response, wait};
 use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
 use crate::error::Result;
 use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Scope, TenantId, Trigger};
-use crate::views::{RunDocument, RunFilter, check_period};
+use crate::views::{RunFilter, check_period};
 
 const STATUSES: &[(&str, RunStatus)] = &[
     ("pending", RunStatus::Pending),
@@ -135,7 +134,7 @@ async fn started_response(
         None => None,
     };
     let mut response = match finished {
-        Some(run) => run_response(run)?,
+        Some(run) => precondition::whole(run)?,
         None => accepted(started, resumed_from),
     };
     let location = call.link(&format!("/runs/{}", started.run_id));
@@ -153,13 +152,6 @@ fn accepted(started: &StartedRun, resumed_from: Option<RunId>) -> Response<Body>
         tenant: started.pipeline.tenant.as_ref(),
     };
     response::json(StatusCode::ACCEPTED, &accepted)
-}
-
-fn run_response(run: RunDocument) -> Result<Response<Body>> {
-    let tag = EntityTag::of_run(&run)?;
-    let mut response = response::json_text(run.json);
-    tag.set(&mut response);
-    Ok(response)
 }
 
 /// `POST /runs/{run_id}/cancel`
@@ -183,11 +175,7 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
         wait::until_finished(&call, id, &call.scope, wait).await?;
     }
     let run = call.views().run(id, &call.scope).await?;
-    let tag = EntityTag::of_run(&run)?;
-    if precondition::is_known(&call.parts.headers, &tag)? {
-        return Ok(precondition::not_modified(tag));
-    }
-    run_response(run)
+    precondition::if_changed(&call.parts.headers, run)
 }
 
 /// `GET /runs`

@@ -7,13 +7,13 @@ use std::sync::OnceLock;
 use http::request::Parts;
 
 use super::access::Access;
-use super::document::Document;
+use super::document::document_below;
 use super::path;
 use super::permission::Permission;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::model::Scope;
-use crate::views::Views;
+use crate::views::{TaggedJson, Views};
 
 /// The state that all calls of a service share.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub(super) struct Shared {
     pub(super) origins: Vec<String>,
     pub(super) hosts: Vec<String>,
     // The document for the prefix, once a caller has asked for it.
-    pub(super) document: OnceLock<Document>,
+    pub(super) document: OnceLock<TaggedJson>,
 }
 
 impl Shared {
@@ -44,12 +44,12 @@ impl Shared {
     ///
     /// # Errors
     /// `Internal`. A test checks that it does not happen.
-    pub(super) fn document(&self) -> Result<&Document> {
+    pub(super) fn document(&self) -> Result<&TaggedJson> {
         if let Some(document) = self.document.get() {
             return Ok(document);
         }
-        let document = Document::below(&self.prefix)?;
-        Ok(self.document.get_or_init(|| document))
+        let json = document_below(&self.prefix)?.to_string();
+        Ok(self.document.get_or_init(|| TaggedJson::new(json.into())))
     }
 
     /// Returns the scope of a caller that has this permission.

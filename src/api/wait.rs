@@ -8,7 +8,7 @@ use super::permission::Permission;
 use super::query::Query;
 use crate::error::{Error, Problem, Result, log};
 use crate::model::{RunId, Scope};
-use crate::views::RunDocument;
+use crate::views::TaggedJson;
 
 /// The name of the parameter.
 pub(super) const WAIT: &str = "wait";
@@ -51,7 +51,7 @@ impl StartWait {
     /// Returns the run once it has finished, or `None` if the time is over first.
     ///
     /// The run is stored, and its caller learns that whatever the wait meets.
-    pub(super) async fn finished_run(&self, call: &Call, run: RunId) -> Option<RunDocument> {
+    pub(super) async fn finished_run(&self, call: &Call, run: RunId) -> Option<TaggedJson> {
         let finished = async {
             if until_finished(call, run, &self.scope, self.time).await? {
                 return call.views().run(run, &self.scope).await.map(Some);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Client;
 use super::paging::within;
-use crate::api::{Capabilities, Document};
+use crate::api::{Capabilities, document_below};
 use crate::engine::{PURGE_DAYS, PURGE_DAYS_MAX, PurgeMode, PurgeRequest};
 use crate::error::Result;
 use crate::views::{EngineFacts, SystemInfo};
@@ -87,7 +87,7 @@ impl System {
     /// # Errors
     /// `Internal` if the document that is part of this crate cannot be read.
     pub fn openapi(&self, prefix: &str) -> Result<Value> {
-        Document::value(prefix)
+        document_below(prefix)
     }
 
     /// Prepares a purge of the runs that finished at least 30 days ago. Awaiting the result

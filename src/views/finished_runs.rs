@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
-use super::run_document::RunDocument;
+use super::tagged_json::TaggedJson;
 use crate::model::{RunId, Scope, TenantId};
 use crate::storage::Unpurged;
 
@@ -26,7 +26,7 @@ pub(super) struct FinishedRuns(RwLock<Cache<RunId, FinishedRun, DocumentBytes>>)
 #[derive(Debug, Clone)]
 pub(super) struct FinishedRun {
     pub(super) tenant: Option<TenantId>,
-    pub(super) document: RunDocument,
+    pub(super) document: TaggedJson,
     pub(super) unpurged: Unpurged,
 }
 
@@ -46,7 +46,7 @@ impl FinishedRuns {
     }
 
     /// Returns a run that was read before, if it is in the scope and certainly still stored.
-    pub(super) fn find(&self, id: RunId, scope: &Scope) -> Option<RunDocument> {
+    pub(super) fn find(&self, id: RunId, scope: &Scope) -> Option<TaggedJson> {
         let runs = self.0.read();
         let run = runs.get(&id)?;
         let is_found = scope.admits(run.tenant.as_ref()) && run.unpurged.holds();

@@ -21,12 +21,12 @@ mod pages;
 mod pipelines;
 mod preview;
 mod profile;
-mod run_document;
 mod run_size;
 mod runs;
 mod schedules;
 mod search;
 mod system;
+mod tagged_json;
 mod variables;
 
 use std::sync::Arc;
@@ -64,7 +64,6 @@ pub(crate) use pages::{Cut, Listed, to_json};
 pub(crate) use pipelines::PipelineSummary;
 pub use preview::NodePreview;
 pub use profile::NodeProfile;
-pub(crate) use run_document::RunDocument;
 pub(crate) use runs::check_period;
 pub use schedules::ScheduleStatus;
 pub(crate) use search::SearchFilter;
@@ -72,6 +71,7 @@ pub use search::SearchHit;
 pub(crate) use search::{SEARCH_LIMIT, SEARCH_LIMIT_MAX, search_text};
 pub(crate) use system::EngineFacts;
 pub use system::SystemInfo;
+pub(crate) use tagged_json::TaggedJson;
 
 /// The read side of a Floret. Clones read the same storage.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::finished_runs::FinishedRun;
 use super::pages::Listed;
-use super::run_document::{INLINE_BYTES_MAX, RunDocument, bytes_of};
+use super::tagged_json::{INLINE_BYTES_MAX, TaggedJson, bytes_of};
 use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -113,7 +113,7 @@ impl Views {
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
-    pub(crate) async fn run(&self, run: RunId, scope: &Scope) -> Result<RunDocument> {
+    pub(crate) async fn run(&self, run: RunId, scope: &Scope) -> Result<TaggedJson> {
         if let Some(document) = self.finished_runs.find(run, scope) {
             return Ok(document);
         }
@@ -132,12 +132,12 @@ impl Views {
         Ok(document)
     }
 
-    async fn document(&self, json: Box<RawValue>) -> Result<RunDocument> {
+    async fn document(&self, json: Box<RawValue>) -> Result<TaggedJson> {
         let bytes = bytes_of(json);
         if bytes.len() <= INLINE_BYTES_MAX {
-            return Ok(RunDocument::new(bytes));
+            return Ok(TaggedJson::new(bytes));
         }
-        let tagged = self.compute.run(move || RunDocument::new(bytes)).await;
+        let tagged = self.compute.run(move || TaggedJson::new(bytes)).await;
         tagged.map_err(|error| Error::internal("the run could not be hashed").with_source(error))
     }
 

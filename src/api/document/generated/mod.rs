@@ -181,7 +181,7 @@ fn every_operation_has_an_id_of_its_own() {
 #[test]
 fn a_host_gets_the_document_with_its_prefix_and_its_routes() {
     for (prefix, url) in [("/api", "/api"), ("v1/", "/v1"), ("/", "/"), ("", "/")] {
-        let document = super::Document::value(prefix).unwrap();
+        let document = super::document_below(prefix).unwrap();
         assert_eq!(document["servers"], json!([{"url": url}]));
         let mut paths: Vec<_> = ROUTES.iter().map(|route| route.path).collect();
         paths.sort_unstable();
