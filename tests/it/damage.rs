@@ -1,4 +1,4 @@
-//! Loss of power, simulated as a write-ahead log whose tail did not reach the disk: 200 damaged
+//! Loss of power, simulated as a write-ahead log whose tail did not reach the disk: 100 damaged
 //! copies of a store in use.
 //!
 //! A crash of the process alone is left to `crash`.
@@ -12,7 +12,7 @@ use floret::storage::{Durability, SqliteOptions, SqliteStorage};
 use floret::{Floret, Pipeline, RunId};
 use serde_json::{Value, json};
 
-const DAMAGES: u64 = 200;
+const DAMAGES: u64 = 100;
 const RUNS: usize = 40;
 
 async fn rows(_: Ctx) -> Result<Vec<Value>, ExecutorError> {

@@ -170,6 +170,7 @@ fn no_client_that_holds_connections_keeps_others_out() {
     std::thread::scope(|scope| {
         scope.spawn(each_kind_of_client_that_holds_a_connection_loses_it);
         scope.spawn(more_silent_clients_than_connections_keep_nobody_out);
+        scope.spawn(the_middleware_gives_up_on_a_slow_request);
         #[cfg(target_os = "linux")]
         scope.spawn(clients_that_take_every_descriptor_keep_nobody_out);
     });
@@ -192,6 +193,14 @@ fn more_silent_clients_than_connections_keep_nobody_out() {
         let held = openings.map(|opening| Held::open(host, opening)).collect();
         assert_each_is_closed(name, host, held);
     });
+}
+
+fn the_middleware_gives_up_on_a_slow_request() {
+    let host = ExampleHost::start("middleware");
+    let mut socket = host.connect();
+    let head = "POST /api/pipelines/daily/run HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    assert_eq!(RawResponse::read(&mut socket).status, 503);
 }
 
 #[cfg(target_os = "linux")]

@@ -363,24 +363,22 @@ async fn assert_reveals_nothing(backend: Backend, failure: Failure) {
 const BUSY: Problem = Problem::StorageBusy;
 const BROKEN: Problem = Problem::InternalError;
 
-async fn assert_reveals_nothing_in_memory(problem: Problem) {
-    for fails in [Fault::before, Fault::after] {
-        Box::pin(assert_reveals_nothing(
-            Backend::Memory,
-            Failure { problem, fails },
-        ))
-        .await;
-    }
-}
-
 #[tokio::test]
 async fn an_unavailable_store_in_memory_reveals_nothing() {
-    assert_reveals_nothing_in_memory(BUSY).await;
+    let failure = Failure {
+        problem: BUSY,
+        fails: Fault::before,
+    };
+    Box::pin(assert_reveals_nothing(Backend::Memory, failure)).await;
 }
 
 #[tokio::test]
-async fn a_broken_store_in_memory_reveals_nothing() {
-    assert_reveals_nothing_in_memory(BROKEN).await;
+async fn lost_responses_of_a_broken_store_in_memory_reveal_nothing() {
+    let failure = Failure {
+        problem: BROKEN,
+        fails: Fault::after,
+    };
+    Box::pin(assert_reveals_nothing(Backend::Memory, failure)).await;
 }
 
 #[tokio::test]
