@@ -42,7 +42,6 @@ mod schedules;
 mod search;
 mod service;
 mod shared;
-#[cfg(feature = "websocket")]
 mod stream;
 mod subject;
 mod system;
@@ -61,4 +60,4 @@ pub use layer::{RunsLayer, WithRuns, WithRunsBody, WithRunsFuture};
 pub use permission::{Permission, Permissions};
 pub use service::{ResponseFuture, RunsService};
 #[cfg(feature = "websocket")]
-pub use stream::{Handover, Upgrade};
+pub use stream::websocket::{Handover, Upgrade};

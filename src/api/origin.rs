@@ -32,7 +32,6 @@ pub(super) fn check(parts: &Parts, allowed: &[String]) -> Result<()> {
 ///
 /// # Errors
 /// `Forbidden` (`cross-origin`).
-#[cfg(feature = "websocket")]
 pub(super) fn check_stream(parts: &Parts, allowed: &[String]) -> Result<()> {
     check_origins(parts, allowed).map(drop)
 }

@@ -7,6 +7,7 @@ use super::permission::Permission;
 use super::query::Parameter::{Repeatable, Single};
 use super::request::Payload;
 use super::route::{Need, Route, Verb};
+use super::stream::sse;
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
 use super::subject::Subject;
@@ -108,6 +109,9 @@ routes! {
     Get "/ws" - EventsView websocket::open => "streams events over a WebSocket", rust "Client::events_of", query [
         Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
     ];
+    Get "/events" - EventsView sse::open => "streams server-sent events", rust "Client::events_of", query [
+        Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
+    ];
     Get "/lineage" - PipelinesView lineage::show => "returns the lineage graph of pipelines", rust "Client::lineage";
     Get "/dashboard" - RunsView dashboard::show => "returns the data for a start page", rust "Client::dashboard";
     Get "/search" - PipelinesView search::search => "searches pipelines, connections and variables", rust "Client::search", query [Single("q"), Single("limit")];
@@ -200,6 +204,7 @@ mod tests {
             "POST /backfills/{backfill_id}/cancel runs.cancel",
             #[cfg(feature = "websocket")]
             "GET, HEAD /ws events.view",
+            "GET, HEAD /events events.view",
             "GET, HEAD /lineage pipelines.view",
             "GET, HEAD /dashboard runs.view",
             "GET, HEAD /search pipelines.view",

@@ -28,7 +28,7 @@ use super::route::{HandlerFuture, Need, Route};
 use super::router::{self, Match};
 use super::shared::Shared;
 #[cfg(feature = "websocket")]
-use super::stream;
+use super::stream::websocket;
 use super::{origin, path, problem, request, response, tenant};
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, log, panic_message, quote};
@@ -132,7 +132,7 @@ impl RunsService {
     {
         let (parts, body) = request.into_parts();
         #[cfg(feature = "websocket")]
-        let parts = stream::authorize_by_subprotocol(parts);
+        let parts = websocket::authorize_by_subprotocol(parts);
         let refuse = |error: Error| Box::new(problem::to_response(&error));
         self.0.check_before_routing(&parts).map_err(refuse)?;
         let (route, params) = match self.0.route(&parts) {

@@ -212,11 +212,8 @@ impl Engine {
     pub(crate) fn start(&self) {
         self.0.tasks.spawn(queue::run(Arc::clone(&self.0)));
         self.0.tasks.spawn(queue::renew(Arc::clone(&self.0)));
-        #[cfg(feature = "websocket")]
-        {
-            let live = self.0.events.clone().fill_ring(self.0.clock.clone());
-            self.0.tasks.spawn(live);
-        }
+        let live = self.0.events.clone().fill_ring(self.0.clock.clone());
+        self.0.tasks.spawn(live);
         if let Some(retention) = self.0.retention {
             let shared = Arc::clone(&self.0);
             let purging = move || retention::run(Arc::clone(&shared), retention);
@@ -228,7 +225,6 @@ impl Engine {
     /// Spawns a task that serves a stream of events.
     ///
     /// The task ends when the events are closed, and a shutdown waits for it.
-    #[cfg(feature = "websocket")]
     pub(crate) fn spawn_stream(&self, stream: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn(stream);
     }

@@ -28,7 +28,7 @@ pub(crate) struct Feed {
     // match.
     after: u64,
     mode: Mode,
-    page: VecDeque<Bytes>,
+    page: VecDeque<(u64, Bytes)>,
     missed: u64,
 }
 
@@ -45,8 +45,13 @@ enum Mode {
 /// What a stream sends.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FeedItem {
-    /// An event as JSON.
-    Event(Bytes),
+    /// An event.
+    Event {
+        /// Its number.
+        seq: u64,
+        /// The event as JSON.
+        json: Bytes,
+    },
     /// Matching events were skipped since the last item.
     Lagged {
         /// How many.
@@ -130,8 +135,8 @@ impl Events {
 impl Feed {
     /// Takes the next item, or returns `None` if there is none yet.
     pub(crate) fn take(&mut self) -> Option<FeedItem> {
-        if let Some(json) = self.page.pop_front() {
-            return Some(FeedItem::Event(json));
+        if let Some((seq, json)) = self.page.pop_front() {
+            return Some(FeedItem::Event { seq, json });
         }
         if self.mode != Mode::Live {
             return None;
@@ -143,7 +148,7 @@ impl Feed {
         }
         let (after, json) = self.listener.next(self.after, &self.filter)?;
         self.after = after;
-        json.map(FeedItem::Event)
+        json.map(|json| FeedItem::Event { seq: after, json })
     }
 
     /// Skips and counts the events in the ring if the feed is about to be overrun. For a client
@@ -156,6 +161,15 @@ impl Feed {
             self.missed = self.missed.saturating_add(missed);
             self.after = head;
         }
+    }
+
+    /// Returns the number up to which no event is left to take, if the feed knows it.
+    ///
+    /// A client that has every item so far continues after this number.
+    pub(crate) fn taken_to(&self) -> Option<u64> {
+        let is_whole = self.page.is_empty() && self.missed == 0;
+        let is_counting = matches!(self.mode, Mode::Overrun(_));
+        (is_whole && !is_counting).then_some(self.after)
     }
 
     /// Returns what to wait for. The caller MUST NOT call it again while a page is being read.
@@ -217,7 +231,8 @@ impl Feed {
                 if self.filter.run.is_none() && purged_to > self.after {
                     return Err(expired());
                 }
-                self.page = events.iter().map(to_json).collect();
+                let events = events.iter();
+                self.page = events.map(|event| (event.seq, to_json(event))).collect();
                 self.after = up_to;
             }
             Mode::Overrun(overrun_to) => {

@@ -5,16 +5,12 @@
 //! the newest number. A `Subscription` reads its own pages. Streams share the events that one
 //! reader keeps in memory (`live`), so that a thousand streams cost one serialization.
 
-#[cfg(feature = "websocket")]
 mod feed;
-#[cfg(feature = "websocket")]
 mod live;
-#[cfg(feature = "websocket")]
 mod ring;
 mod subscription;
 mod waiters;
 
-#[cfg(feature = "websocket")]
 pub(crate) use feed::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 
 pub use subscription::Subscription;
@@ -39,7 +35,6 @@ pub(crate) struct Events {
     waiters: Arc<waiters::RunWaiters>,
     closed: CancellationToken,
     page_max: u32,
-    #[cfg(feature = "websocket")]
     live: Arc<live::Live>,
 }
 
@@ -53,7 +48,6 @@ impl Events {
             waiters: Arc::default(),
             closed: CancellationToken::new(),
             page_max,
-            #[cfg(feature = "websocket")]
             live: Arc::new(live::Live::new(limits)),
         })
     }

@@ -208,8 +208,8 @@ pub struct Limits {
     pub events_ring_bytes_max: usize,
     /// The number of event streams over all services of an engine. 1,000: about 30 MiB.
     pub streams_max: usize,
-    /// How often a stream pings its client. 20 s: proxies close silent connections after 30 s or 60
-    /// s.
+    /// How often a stream pings its client, or sends a block without an event. 20 s: proxies close
+    /// silent connections after 30 s or 60 s.
     pub stream_ping: Duration,
     /// How long a client may accept no byte before its stream is closed. 10 s: long for a network,
     /// short for a hang.
@@ -217,7 +217,7 @@ pub struct Limits {
     /// How long a closing stream may take for its last bytes. 400 ms: twice that is less than
     /// `stop_grace`, so no shutdown waits for a stream.
     pub stream_end_grace: Duration,
-    /// How many bytes a stream buffers before it writes them. 8 KiB: some tens of events per write.
+    /// How many bytes a stream collects before it writes them. 8 KiB: some tens of events a write.
     pub stream_buffer_bytes: usize,
     /// The size of a client's message on a stream. 4 KiB: clients need to send none.
     pub stream_message_bytes_max: usize,

@@ -8,7 +8,6 @@ mod calendar;
 mod connections;
 mod dashboard;
 mod drift;
-#[cfg(feature = "websocket")]
 mod events;
 mod export;
 mod finished_runs;
@@ -41,7 +40,6 @@ use crate::storage::{RunDetail, Storage};
 
 pub(crate) use crate::lineage::VisibleKinds;
 pub use crate::lineage::{LineageEdge, LineageGraph, LineageKind, LineageNode};
-#[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{
     BackfillFilter, ConnectionFilter, PipelineFilter, RunFilter, VariableFilter,
@@ -52,7 +50,6 @@ pub(crate) use calendar::{CALENDAR_DAYS, CALENDAR_DAYS_MAX, CalendarFilter};
 pub(crate) use dashboard::DashboardFilter;
 pub use dashboard::{Dashboard, FailingPipeline, Trend};
 pub use drift::{Drift, DriftValue};
-#[cfg(feature = "websocket")]
 pub(crate) use events::EventSpan;
 pub(crate) use export::LogFormat;
 pub use line::LogLine;

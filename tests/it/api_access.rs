@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
 /// The routes that need a permission.
-const ROUTES: [(&str, &str, Permission); 22] = [
+const ROUTES: [(&str, &str, Permission); 23] = [
     (
         "POST",
         "/api/pipelines/daily/dry-run",
@@ -52,6 +52,7 @@ const ROUTES: [(&str, &str, Permission); 22] = [
         Permission::RunsCancel,
     ),
     ("GET", "/api/ws", Permission::EventsView),
+    ("GET", "/api/events", Permission::EventsView),
     ("GET", "/api/pipelines", Permission::PipelinesView),
     ("POST", "/api/pipelines", Permission::PipelinesCreate),
     ("GET", "/api/pipelines/daily", Permission::PipelinesView),

@@ -152,7 +152,7 @@ async fn an_unknown_pipeline_filter_is_not_found_on_every_route() {
         let named = json!({"id": "weekly", "pipeline_id": "slug-of-weekly", "name": "weekly",
             "nodes": [{"id": "a", "type": "any"}]});
         assert_eq!(host.post("/api/pipelines", Some(&named)).await.status, 201);
-        for route in ["/api/runs", "/api/runs/calendar", "/api/ws"] {
+        for route in ["/api/runs", "/api/runs/calendar", "/api/ws", "/api/events"] {
             let unknown = host.get(&format!("{route}?pipeline_id=wekly")).await;
             unknown.assert_problem(404, "pipeline-not-found");
             let slug = host.get(&format!("{route}?pipeline_id=slug-of-weekly")).await;

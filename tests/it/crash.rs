@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::followers::{Follower, Kind};
 use crate::standalone::{Api, Standalone};
 
 const ROUNDS: u32 = 25;
@@ -201,17 +202,29 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         pipelines.to_str().unwrap(),
     ];
     let mut acknowledged = HashSet::new();
+    let mut followers = vec![
+        Follower::new(Kind::WebSocket),
+        Follower::new(Kind::ServerSentEvents),
+    ];
     for round in 0..ROUNDS {
         let server = Standalone::start(&arguments);
         let clients: Vec<_> = (0..CLIENTS)
             .map(|seed| client(server.api.clone(), seed, round))
             .collect();
         let clients = clients.into_iter().collect::<tokio::task::JoinSet<_>>();
+        let following = followers
+            .drain(..)
+            .map(|follower| follower.follow(server.api.clone()));
+        let following = following.collect::<tokio::task::JoinSet<_>>();
         pause(Duration::from_millis(20 + u64::from(round) * 7919 % 480)).await;
         server.kill();
         for of_client in clients.join_all().await {
             acknowledged.extend(of_client);
         }
+        followers = following.join_all().await;
+    }
+    for follower in followers {
+        assert!(follower.last > 500, "no load: {follower:?}");
     }
     let server = Standalone::start(&arguments);
     settle(&server.api).await;

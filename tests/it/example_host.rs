@@ -8,10 +8,16 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::built_examples::example;
+use crate::sse;
 
 pub(crate) type Events = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
@@ -100,6 +106,16 @@ impl ExampleHost {
         let value = format!("Bearer {token}").parse().unwrap();
         request.headers_mut().insert("authorization", value);
         connect_async(request).await.unwrap().0
+    }
+
+    /// Opens a stream of server-sent events with this bearer token, from the first event on.
+    pub(crate) async fn server_sent_events(&self, api: &str, token: &str) -> sse::Client<Incoming> {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let request = http::Request::get(format!("http://{}{api}/events?since=0", self.address))
+            .header("authorization", format!("Bearer {token}"))
+            .header("accept-encoding", "gzip")
+            .body(Empty::<Bytes>::new());
+        sse::Client::new(client.request(request.unwrap()).await.unwrap())
     }
 
     /// Sends SIGINT once the process has a handler for it, and waits until the process exits with

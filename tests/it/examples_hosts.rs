@@ -288,6 +288,40 @@ async fn every_host_streams_events_over_a_websocket() {
     }
 }
 
+#[tokio::test]
+async fn every_host_streams_server_sent_events() {
+    for (name, api, pipeline) in HOSTS {
+        let host = ExampleHost::start(name);
+        host.run(pipeline, ANN);
+        let mut stream = host.server_sent_events(api, "ann").await;
+        // Each event comes when it happens, not when some buffer is full or the stream ends.
+        for round in ["stored", "live"] {
+            let mut kinds = Vec::new();
+            while kinds.last().is_none_or(|kind| kind != "run.completed") {
+                let event = with_timeout(name, stream.event()).await;
+                kinds.push(event["type"].as_str().unwrap().to_owned());
+            }
+            assert_eq!(kinds[0], "run.created", "{round} in {name}");
+            if round == "stored" {
+                host.run(pipeline, ANN);
+            }
+        }
+    }
+}
+
+#[test]
+fn in_every_host_a_start_waits_for_the_end_of_its_run() {
+    for (name, _, pipeline) in HOSTS {
+        let host = ExampleHost::start(name);
+        let run = host.ask(&format!("POST {pipeline}/run?wait=60"), ANN);
+        assert_eq!(run.status, 200, "{name}: {run:?}");
+        assert!(
+            run.body.contains(r#""status":"success","trigger""#),
+            "{name}: {run:?}"
+        );
+    }
+}
+
 /// Neither an open stream nor an idle connection may delay the shutdown.
 #[cfg(target_os = "linux")]
 #[tokio::test]
@@ -296,12 +330,14 @@ async fn every_host_shuts_down_when_it_is_interrupted() {
         let mut host = ExampleHost::start(name);
         let _idle = host.connect();
         let mut events = host.events(api, "ann").await;
+        let mut stream = host.server_sent_events(api, "ann").await;
         let stopped = tokio::task::spawn_blocking(move || host.interrupt());
         let mut is_closed = false;
         while let Some(Ok(message)) = with_timeout(name, Box::pin(events.next())).await {
             is_closed |= message.is_close();
         }
         assert!(is_closed, "{name} sent no close frame");
+        with_timeout(name, stream.until_closed()).await;
         with_timeout(name, stopped).await.unwrap();
     }
 }

@@ -9,12 +9,17 @@ use std::process::{Child, Command, Stdio};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite};
 
 use crate::built_examples::example;
+
+type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A running standalone server, killed when dropped.
 pub(crate) struct Standalone {
@@ -118,6 +123,15 @@ fn executable() -> PathBuf {
     example("standalone")
 }
 
+async fn first_event(mut body: Incoming) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !bytes.windows(6).any(|part| part == b"data: ") {
+        let frame = body.frame().await.unwrap().unwrap();
+        bytes.extend(frame.into_data().unwrap());
+    }
+    bytes
+}
+
 impl Api {
     /// Sends a request, with `body` as JSON unless it is null.
     ///
@@ -148,7 +162,8 @@ impl Api {
         ))
     }
 
-    /// Sends a request with these headers and returns the body unparsed.
+    /// Sends a request with these headers and returns the body unparsed, of a stream up to its
+    /// first event.
     pub(crate) async fn exchange(
         &self,
         method: Method,
@@ -165,8 +180,35 @@ impl Api {
         let request = request.body(Full::from(body)).unwrap();
         let response = self.client.request(request).await.unwrap();
         let status = response.status();
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        (status, String::from_utf8(bytes.to_vec()).unwrap())
+        let is_stream = response
+            .headers()
+            .get("content-type")
+            .is_some_and(|value| value == "text/event-stream");
+        let body = response.into_body();
+        let bytes = if is_stream {
+            first_event(body).await
+        } else {
+            body.collect().await.unwrap().to_bytes().to_vec()
+        };
+        (status, String::from_utf8(bytes).unwrap())
+    }
+
+    /// Sends a GET request with a header and returns the response before its body.
+    pub(crate) async fn open(
+        &self,
+        path: &str,
+        (name, value): (&str, String),
+    ) -> Result<http::Response<Incoming>, hyper_util::client::legacy::Error> {
+        let request = http::Request::get(format!("{}{path}", self.base)).header(name, value);
+        self.client
+            .request(request.body(Full::default()).unwrap())
+            .await
+    }
+
+    /// Opens a WebSocket.
+    pub(crate) async fn websocket(&self, path: &str) -> Result<WebSocket, tungstenite::Error> {
+        let url = format!("{}{path}", self.base.replacen("http", "ws", 1));
+        connect_async(url).await.map(|(socket, _)| socket)
     }
 
     /// Returns the URL of the API, without a trailing slash.

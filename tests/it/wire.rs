@@ -4,12 +4,14 @@
 
 use std::fmt::Debug;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use floret::storage::{Durability, MemoryStorage, SqliteOptions, SqliteStorage, Storage};
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, scratch};
 use floret::{Access, Builder, Floret, Limits, Pipeline, RunsService, SecretKey};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -36,7 +38,7 @@ pub(crate) struct Host {
     pub(crate) folder: Scratch,
 }
 
-/// A response whose body was read to the end.
+/// A response whose body was read to the end, or up to the first bytes of a stream of events.
 #[derive(Debug)]
 pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
@@ -183,13 +185,25 @@ pub(crate) fn request(method: Method, path: &str, body: Option<&Value>) -> Reque
 }
 
 impl TestResponse {
-    /// Reads a response to its end.
+    /// Reads a response to its end. A stream of events has none, so its first bytes are read.
     pub(crate) async fn read(response: Response<impl Body<Data = Bytes, Error: Debug>>) -> Self {
         let (parts, body) = response.into_parts();
+        let mut body = pin!(body);
+        let is_stream = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value == "text/event-stream");
+        let body = if is_stream {
+            // A response to HEAD has none.
+            let first = body.frame().await.transpose().unwrap();
+            first.map_or_else(Bytes::new, |frame| frame.into_data().unwrap())
+        } else {
+            body.collect().await.unwrap().to_bytes()
+        };
         Self {
             status: parts.status,
             headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
+            body,
         }
     }
 

@@ -1,14 +1,32 @@
-//! Streams of live events over a WebSocket.
+//! Streams of live events: over a WebSocket, and as server-sent events.
 //!
-//! `websocket` is the handler and accepts or refuses a stream. `handshake` reads and writes the
-//! headers of an upgrade, and `upgrade` gets the connection from the host. `session` runs the
-//! stream over it; `socket` alone handles frames. The crate's module `events` supplies the events.
+//! `selection` reads which events a caller asks for. The crate's module `events` supplies them.
 
-mod handshake;
-mod session;
-mod socket;
-mod upgrade;
+mod selection;
+pub(super) mod sse;
+#[cfg(feature = "websocket")]
 pub(super) mod websocket;
 
-pub(super) use handshake::authorize_by_subprotocol;
-pub use upgrade::{Handover, Upgrade};
+use serde::Serialize;
+
+/// A message to a client that reads too slowly: matching events were skipped.
+#[derive(Serialize)]
+struct Lagged {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    missed: u64,
+    next_seq: u64,
+}
+
+impl Lagged {
+    /// Returns the message as JSON.
+    fn to_json(missed: u64, next_seq: u64) -> Vec<u8> {
+        let message = Self {
+            kind: "lagged",
+            missed,
+            next_seq,
+        };
+        // Numbers and fixed keys cannot fail.
+        serde_json::to_vec(&message).unwrap_or_default()
+    }
+}

@@ -114,6 +114,10 @@ async fn receive(service: &RunsService, request: Request<Full<Bytes>>) -> Receiv
     let answer = service.clone().oneshot(request).await.unwrap();
     let (parts, mut body) = answer.into_parts();
     let mut text = format!("{:?} ", parts.headers);
+    let is_stream = parts
+        .headers
+        .get("content-type")
+        .is_some_and(|value| value == "text/event-stream");
     let mut outcome = match parts.status {
         status if status.is_server_error() => Outcome::Failed,
         status if status.is_success() => Outcome::Succeeded,
@@ -121,7 +125,13 @@ async fn receive(service: &RunsService, request: Request<Full<Bytes>>) -> Receiv
     };
     while let Some(frame) = body.frame().await {
         match frame {
-            Ok(frame) => text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap()),
+            Ok(frame) => {
+                text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+                if is_stream {
+                    // It has no end.
+                    break;
+                }
+            }
             // The client sees a closed connection. The server may log this error.
             Err(error) => {
                 text.push_str(&error.to_string());

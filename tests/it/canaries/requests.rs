@@ -63,6 +63,7 @@ fn path(route: &Route, round: &Round) -> String {
 const fn query(route: &Route) -> &'static str {
     match route.path.as_bytes() {
         b"/search" => "?q=t",
+        b"/events" => "?since=0",
         b"/runs/{run_id}/logs" => "?level=debug",
         _ => "",
     }

@@ -28,6 +28,7 @@ fn paths(route: &str, runs: &[String], backfill: &str) -> Vec<String> {
     }
     let query = match route {
         "/search" => "?q=t",
+        "/events" => "?since=0",
         "/runs/{run_id}/logs" => "?level=debug",
         _ => "",
     };

@@ -89,6 +89,7 @@ pub(super) fn case(route: &Route) -> Case {
         // The request has no upgrade headers, so a permitted caller receives 426.
         "GET /ws" => Case::new(426, 426),
         "GET /runs/{run_id}/logs/export" => Case::object(200).query("?format=ndjson"),
+        "GET /events" => Case::list().query("?since=0"),
         "GET /search" => Case::list().query("?q=acme"),
         "GET /runs"
         | "GET /pipelines"

@@ -227,6 +227,16 @@ pub(super) fn if_none_match() -> Value {
     )
 }
 
+pub(super) fn last_event_id() -> Value {
+    json!({
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The number of the last event that the client has. The stream continues \
+                        after it, whatever `since` says.",
+        "schema": {"type": "integer", "minimum": 0},
+    })
+}
+
 fn tags(name: &str, about: &str) -> Value {
     let schema = json!({"type": "string", "minLength": 1, "pattern": TAGS});
     json!({"name": name, "in": "header", "description": about, "schema": schema})

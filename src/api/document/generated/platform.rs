@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::bodies;
 use super::operation::Operation;
-use super::parameters::if_none_match;
+use super::parameters::{if_none_match, last_event_id};
 use super::schemas::Schemas;
 use crate::api::capabilities::Capabilities;
 use crate::api::route::{Route, Verb};
@@ -53,7 +53,8 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
                 .body(body, json!({"days": 90, "preview": true}))
                 .answer(answer)
         }
-        (Verb::Get, "/ws") => stream(schemas),
+        (Verb::Get, "/ws") => websocket(schemas),
+        (Verb::Get, "/events") => server_sent_events(),
         _ => return overview(route, schemas),
     })
 }
@@ -89,7 +90,7 @@ fn health() -> Value {
     })
 }
 
-fn stream(schemas: &mut Schemas) -> Operation {
+fn websocket(schemas: &mut Schemas) -> Operation {
     let event = schemas.of::<Event>();
     let event = event["$ref"].as_str().unwrap_or_default();
     assert_eq!(event, "#/components/schemas/Event");
@@ -105,5 +106,29 @@ fn stream(schemas: &mut Schemas) -> Operation {
             Problem::RunNotFound,
             Problem::TooManyStreams,
             Problem::UpgradeRequired,
+        ])
+}
+
+fn server_sent_events() -> Operation {
+    let answer = Answer::empty(
+        200,
+        "Blocks of server-sent events, until the client or the server closes the connection. The \
+         data of each is an `Event` of the schemas as JSON, or `{\"type\": \"lagged\", \
+         \"missed\", \"next_seq\"}` for a client that reads too slowly. The id is the number \
+         after which a client continues, also of a block without data.",
+    )
+    .content("text/event-stream", json!({"type": "string"}))
+    .always(
+        "X-Accel-Buffering",
+        "`no`: a proxy passes each block on at once.",
+    );
+    Operation::new("events", "streamServerSentEvents")
+        .header(last_event_id())
+        .answer(answer)
+        .problems(&[
+            Problem::CrossOrigin,
+            Problem::EventsExpired,
+            Problem::RunNotFound,
+            Problem::TooManyStreams,
         ])
 }

@@ -8,13 +8,13 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use super::socket::{CloseReason, Socket, SocketEvent};
 use super::upgrade::Pending;
+use crate::api::stream::Lagged;
 use crate::clock::Clock;
 use crate::error::{Error, Problem, Result, log};
 use crate::events::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
@@ -51,14 +51,6 @@ pub(super) struct Session {
     close_at: Option<Duration>,
     reading: Option<PageRead>,
     retry_at: Option<Duration>,
-}
-
-#[derive(Serialize)]
-struct Lagged {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    missed: u64,
-    next_seq: u64,
 }
 
 /// The reason why a wait ended.
@@ -299,14 +291,9 @@ fn next_message(ping: &mut bool, feed: &mut Feed) -> Option<Message> {
         return Some(Message::Ping(Bytes::new()));
     }
     match feed.take()? {
-        FeedItem::Event(event) => Some(text(event)),
+        FeedItem::Event { json, .. } => Some(text(json)),
         FeedItem::Lagged { missed, next_seq } => {
-            let lagged = Lagged {
-                kind: "lagged",
-                missed,
-                next_seq,
-            };
-            Some(text(serde_json::to_vec(&lagged).unwrap_or_default().into()))
+            Some(text(Lagged::to_json(missed, next_seq).into()))
         }
     }
 }
