@@ -85,7 +85,7 @@ pub use secret::{Connection, Secret};
 /// The answers serialize as the API shows them, so that a host can hand them out from endpoints of
 /// its own.
 pub mod query {
-    pub use crate::api::Capabilities;
+    pub use crate::api::{Capabilities, Guarantee};
     pub use crate::engine::{SavedPipeline, ValidationReport};
     pub use crate::floret::{
         Backfills, Calendar, Connections, DeletePipelineBuilder, Logs, NewConnection, NewVariable,

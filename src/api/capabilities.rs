@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::body::Body;
 use super::call::Call;
+use super::guarantees::{GUARANTEES, Guarantee};
 use super::response;
 use crate::engine::Engine;
 use crate::error::Result;
@@ -36,6 +37,8 @@ pub struct Capabilities {
     pub disabled_node_types: &'static [&'static str],
     /// The JSON Schema of the config of each type that declares one.
     pub node_type_config: BTreeMap<String, Value>,
+    /// What the server promises.
+    pub guarantees: &'static [Guarantee],
 }
 
 impl Capabilities {
@@ -53,6 +56,7 @@ impl Capabilities {
             node_type_config: schemas
                 .map(|(kind, schema)| (kind.to_owned(), schema))
                 .collect(),
+            guarantees: GUARANTEES,
         }
     }
 }
