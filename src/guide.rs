@@ -14,6 +14,9 @@ pub mod files {}
 #[doc = include_str!("../docs/guides/operating.md")]
 pub mod operating {}
 
+#[doc = include_str!("../docs/guides/parameters.md")]
+pub mod parameters {}
+
 #[doc = include_str!("../docs/guides/recipes.md")]
 pub mod recipes {}
 

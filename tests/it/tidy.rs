@@ -602,6 +602,7 @@ const PAGES: &[&str] = &[
     "docs/guides/embedding.md",
     "docs/guides/executors.md",
     "docs/guides/operating.md",
+    "docs/guides/parameters.md",
     "docs/guides/recipes.md",
     "docs/guides/storage.md",
     "docs/guides/tenants.md",
