@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use floret::storage::{Purge, System};
 use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Access, Event, Problem, RunsService};
+use floret::{Access, Problem, RunsService};
 use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::harness::{Host, Store, World, chain};
 use crate::sse::{Client, connect, get, open};
+use crate::streamed::{chatty, check_lag, sent, streaming};
 
 on_every_backend! {
     stored_events_come_first_and_live_ones_follow,
@@ -31,32 +32,10 @@ on_every_backend! {
 const HEARTBEAT: Duration = Duration::from_secs(20);
 const STALL: Duration = Duration::from_secs(10);
 
-async fn with(world: World) -> (World, Host, RunsService) {
-    let world = world.pipeline(chain("p", &["a", "b"]));
-    let host = world.start().await;
-    let service = host.floret.service(Access::allow_all());
-    (world, host, service)
-}
-
-/// Returns the events in the form in which a stream sends them.
-fn sent(events: &[Event]) -> Vec<Value> {
-    let events = events.iter();
-    events
-        .map(|event| serde_json::to_value(event).unwrap())
-        .collect()
-}
-
-/// A step that logs `lines` lines.
-fn chatty(lines: usize) -> Step {
-    (0..lines).fold(Step::pass_on(), |step, line| {
-        step.logs(format!("line {line}"))
-    })
-}
-
 async fn stored_events_come_first_and_live_ones_follow(store: Store) {
     let mut world = World::quiet(store);
     world.limits.events_page_max = 3;
-    let (_world, host, service) = with(world).await;
+    let (_world, host, service) = streaming(world).await;
     host.run("p").await;
     let stored = host.events().await.len();
     let mut client = open(&service, "/api/events?since=0").await;
@@ -93,7 +72,7 @@ async fn a_client_that_connects_again_misses_no_event(store: Store) {
     let mut world = World::quiet(store);
     world.limits.events_page_max = 7;
     world.script.script("a", (0..RUNS).map(|_| chatty(3)));
-    let (world, host, service) = with(world).await;
+    let (world, host, service) = streaming(world).await;
     let mut readers = JoinSet::new();
     for blocks in [2, 3, 5, 50] {
         readers.spawn(read_with_breaks(service.clone(), blocks));
@@ -113,7 +92,7 @@ async fn a_client_that_connects_again_misses_no_event(store: Store) {
 
 async fn filters_apply_to_stored_and_live_events(store: Store) {
     let world = World::quiet(store).pipeline(chain("q", &["a"]));
-    let (_world, host, service) = with(world).await;
+    let (_world, host, service) = streaming(world).await;
     host.run("p").await;
     host.run("q").await;
     let query = "pipeline_id=q&types=node.started,run.completed";
@@ -130,7 +109,7 @@ async fn filters_apply_to_stored_and_live_events(store: Store) {
 }
 
 async fn a_quiet_stream_moves_the_place_to_continue_from(store: Store) {
-    let (world, host, service) = with(World::quiet(store)).await;
+    let (world, host, service) = streaming(World::quiet(store)).await;
     let mut client = open(&service, "/api/events?types=run.failed").await;
     assert_eq!(client.first_id().await, 0);
     let opened_at = world.clock.clock().elapsed();
@@ -148,7 +127,7 @@ async fn a_quiet_stream_moves_the_place_to_continue_from(store: Store) {
 }
 
 async fn a_failed_read_skips_no_event(store: Store) {
-    let (world, host, service) = with(World::quiet(store)).await;
+    let (world, host, service) = streaming(World::quiet(store)).await;
     host.run("p").await;
     let all = sent(&host.events().await);
     host.storage
@@ -161,7 +140,7 @@ async fn a_failed_read_skips_no_event(store: Store) {
 }
 
 async fn a_shutdown_ends_streams_first(store: Store) {
-    let (world, host, service) = with(World::quiet(store)).await;
+    let (world, host, service) = streaming(World::quiet(store)).await;
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
     let mut clients = [
@@ -190,7 +169,7 @@ async fn a_shutdown_ends_streams_first(store: Store) {
 async fn a_shutdown_does_not_wait_for_a_client_that_reads_nothing(store: Store) {
     let world = World::quiet(store);
     world.script.script("a", [chatty(400)]);
-    let (world, host, service) = with(world).await;
+    let (world, host, service) = streaming(world).await;
     host.run("p").await;
     let client = open(&service, "/api/events?since=0").await;
     let stop = host.floret.shutdown(Duration::from_secs(3_600));
@@ -216,28 +195,6 @@ async fn slow_client(world: &mut World) -> (Host, Client, Vec<Value>) {
     }
     let unread = sent(&host.events().await).split_off(read);
     (host, client, unread)
-}
-
-/// Checks the received messages against all events. Returns the number of events received or
-/// reported as missed, and the number of `lagged` messages.
-fn check_lag(received: &[Value], all: &[Value]) -> (usize, usize) {
-    let (mut count, mut lags) = (0, 0);
-    for message in received {
-        if message["type"] == "lagged" {
-            lags += 1;
-            let next = message["next_seq"].as_u64().unwrap();
-            let later = all[count..].iter();
-            let missed = later.take_while(|event| event["seq"].as_u64().unwrap() < next);
-            let missed = missed.count();
-            assert!(missed > 0);
-            assert_eq!(message["missed"], missed, "{message}");
-            count += missed;
-        } else {
-            assert_eq!(*message, all[count]);
-            count += 1;
-        }
-    }
-    (count, lags)
 }
 
 async fn a_slow_reader_learns_exactly_what_it_missed(store: Store) {
@@ -289,7 +246,7 @@ async fn a_purge_of_unsent_events_ends_the_stream(store: Store) {
     let mut world = World::quiet(store);
     world.limits.events_page_max = 5;
     world.script.script("a", [chatty(400)]);
-    let (world, host, service) = with(world).await;
+    let (world, host, service) = streaming(world).await;
     host.run("p").await;
     let mut client = open(&service, "/api/events?since=0").await;
     // The server has read some pages before the purge.

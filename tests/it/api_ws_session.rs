@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use floret::storage::{Purge, System};
 use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Access, Event, Problem, RunsService};
+use floret::{Access, Problem, RunsService};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{Host, Store, World, chain};
 use crate::stream::{Client, Received, connect_with_pipe, open, upgrade};
+use crate::streamed::{chatty, check_lag, sent, streaming};
 
 on_every_backend! {
     stored_events_come_first_and_live_ones_follow,
@@ -36,35 +37,13 @@ const PING: Duration = Duration::from_secs(20);
 const STALL: Duration = Duration::from_secs(10);
 
 async fn host(store: Store) -> (World, Host, RunsService) {
-    with(World::quiet(store)).await
-}
-
-async fn with(world: World) -> (World, Host, RunsService) {
-    let world = world.pipeline(chain("p", &["a", "b"]));
-    let host = world.start().await;
-    let service = host.floret.service(Access::allow_all());
-    (world, host, service)
-}
-
-/// Returns the events in the form in which a stream sends them.
-fn sent(events: &[Event]) -> Vec<Value> {
-    let events = events.iter();
-    events
-        .map(|event| serde_json::to_value(event).unwrap())
-        .collect()
-}
-
-/// A step that logs `lines` lines.
-fn chatty(lines: usize) -> Step {
-    (0..lines).fold(Step::pass_on(), |step, line| {
-        step.logs(format!("line {line}"))
-    })
+    streaming(World::quiet(store)).await
 }
 
 async fn stored_events_come_first_and_live_ones_follow(store: Store) {
     let mut world = World::quiet(store);
     world.limits.events_page_max = 3;
-    let (_world, host, service) = with(world).await;
+    let (_world, host, service) = streaming(world).await;
     host.run("p").await;
     let stored = host.events().await.len();
     let mut client = open(&service, "/api/ws?since=0").await;
@@ -100,7 +79,7 @@ async fn streams_opened_under_load_get_every_event_once(store: Store) {
     let mut world = World::quiet(store);
     world.limits.events_page_max = 7;
     world.script.script("a", (0..RUNS).map(|_| chatty(3)));
-    let (_world, host, service) = with(world).await;
+    let (_world, host, service) = streaming(world).await;
     let floret = host.floret.clone();
     let work = host.on_runtime(async move {
         let mut runs = JoinSet::new();
@@ -157,7 +136,7 @@ type Matches = fn(&Value, &str) -> bool;
 async fn filters_apply_to_stored_and_live_events(store: Store) {
     let world = World::quiet(store).pipeline(chain("q", &["a"]));
     world.script.script("a", (0..4).map(|_| chatty(2)));
-    let (_world, host, service) = with(world).await;
+    let (_world, host, service) = streaming(world).await;
     let p = host.run("p").await.run.id;
     host.run("q").await;
     let p = p.to_string();
@@ -354,28 +333,6 @@ async fn slow_client(world: &mut World, query: &str) -> (Host, Client, Vec<Value
     (host, client, all)
 }
 
-/// Checks the received messages against all events. Returns the number of events received or
-/// reported as missed, and the number of `lagged` messages.
-fn check_lag(received: &[Value], all: &[Value]) -> (usize, usize) {
-    let (mut count, mut lags) = (0, 0);
-    for message in received {
-        if message["type"] == "lagged" {
-            lags += 1;
-            let next = message["next_seq"].as_u64().unwrap();
-            let later = all[count..].iter();
-            let missed = later.take_while(|event| event["seq"].as_u64().unwrap() < next);
-            let missed = missed.count();
-            assert!(missed > 0);
-            assert_eq!(message["missed"], missed, "{message}");
-            count += missed;
-        } else {
-            assert_eq!(*message, all[count]);
-            count += 1;
-        }
-    }
-    (count, lags)
-}
-
 /// Reads until every event was received or reported as missed.
 async fn catch_up(client: &mut Client, all: &[Value]) -> Vec<Value> {
     let last = all.last().unwrap()["seq"].as_u64().unwrap();
@@ -439,7 +396,7 @@ async fn a_purge_of_unsent_events_closes_the_stream(store: Store) {
     let mut world = World::quiet(store);
     world.limits.events_page_max = 5;
     world.script.script("a", [chatty(400)]);
-    let (world, host, service) = with(world).await;
+    let (world, host, service) = streaming(world).await;
     host.run("p").await;
     let request = upgrade("/api/ws?since=0", &[]);
     let mut client = connect_with_pipe(&service, request, 1_024).await.unwrap();

@@ -118,6 +118,7 @@ mod spans;
 mod sse;
 mod standalone;
 mod stream;
+mod streamed;
 mod tenant_names;
 mod tenants;
 mod test_kit;

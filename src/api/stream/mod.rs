@@ -1,7 +1,9 @@
 //! Streams of live events: over a WebSocket, and as server-sent events.
 //!
-//! `selection` reads which events a caller asks for. The crate's module `events` supplies them.
+//! `selection` reads which events a caller asks for. The crate's module `events` supplies them, and
+//! `page` says what a failed read of stored ones means.
 
+mod page;
 mod selection;
 pub(super) mod sse;
 #[cfg(feature = "websocket")]

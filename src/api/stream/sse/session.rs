@@ -13,14 +13,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::api::stream::Lagged;
+use crate::api::stream::page::{Page, RETRY};
 use crate::clock::Clock;
-use crate::error::{Problem, Result, log};
+use crate::error::{Result, log};
 use crate::events::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 use crate::limits::Limits;
-
-/// The pause after a failed read. Not `outage::retry_while_unavailable`: heartbeats go on
-/// meanwhile, and the feed says anew what to read.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// A session that is about to start.
 pub(super) struct NewSession<'a> {
@@ -193,17 +190,10 @@ impl Session {
     }
 
     fn accept(&mut self, page: Result<FeedPage>) -> Result<(), End> {
-        match self.feed.accept_page(page) {
-            Ok(()) => Ok(()),
-            Err(error) if error.problem() == Problem::EventsExpired => Err(End::Expired),
-            Err(error) if error.kind().is_transient() => {
-                log::debug!(%error, "events could not be read for a stream; the read is retried");
-                Ok(())
-            }
-            Err(error) => {
-                log::warn!(%error, "events cannot be read for a stream");
-                Err(End::Unreadable)
-            }
+        match Page::accept(&mut self.feed, page) {
+            Page::Accepted | Page::Unavailable => Ok(()),
+            Page::Expired => Err(End::Expired),
+            Page::Unreadable => Err(End::Unreadable),
         }
     }
 }

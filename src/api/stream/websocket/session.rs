@@ -15,14 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::socket::{CloseReason, Socket, SocketEvent};
 use super::upgrade::Pending;
 use crate::api::stream::Lagged;
+use crate::api::stream::page::{Page, RETRY};
 use crate::clock::Clock;
 use crate::error::{Error, Problem, Result, log};
 use crate::events::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 use crate::limits::Limits;
-
-/// The pause after a failed read. Not `outage::retry_while_unavailable`: pings and the client's
-/// frames go on meanwhile, and the feed says anew what to read.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// A session that is about to start.
 pub(super) struct NewSession {
@@ -216,23 +213,20 @@ impl Session {
     }
 
     fn on_page(&mut self, page: Result<FeedPage>) -> Option<CloseReason> {
-        match self.feed.accept_page(page) {
-            Ok(()) => None,
-            Err(error) if error.problem() == Problem::EventsExpired => {
-                Some(CloseReason::Local(CloseCode::Again, error.slug()))
-            }
-            Err(error) if error.kind().is_transient() => {
-                log::debug!(%error, "events could not be read for a stream; the read is retried");
+        match Page::accept(&mut self.feed, page) {
+            Page::Accepted => None,
+            Page::Unavailable => {
                 self.retry_at = Some(self.clock.elapsed().saturating_add(RETRY));
                 None
             }
-            Err(error) => {
-                log::warn!(%error, "events cannot be read for a stream");
-                Some(CloseReason::Local(
-                    CloseCode::Error,
-                    "events cannot be read",
-                ))
+            Page::Expired => {
+                let slug = Problem::EventsExpired.slug();
+                Some(CloseReason::Local(CloseCode::Again, slug))
             }
+            Page::Unreadable => Some(CloseReason::Local(
+                CloseCode::Error,
+                "events cannot be read",
+            )),
         }
     }
 
