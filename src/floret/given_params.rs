@@ -12,19 +12,19 @@ use crate::graph::issues::Issues;
 
 /// Parameters by name, and why others cannot be given.
 #[derive(Debug, Clone, Default)]
-pub(super) struct GivenParams {
+pub(crate) struct GivenParams {
     texts: BTreeMap<String, String>,
     /// What cannot be given, by JSON pointers.
     unfit: Vec<(String, String)>,
 }
 
 impl GivenParams {
-    pub(super) fn insert(&mut self, name: impl Into<String>, text: impl Into<String>) {
+    pub(crate) fn insert(&mut self, name: impl Into<String>, text: impl Into<String>) {
         self.texts.insert(name.into(), text.into());
     }
 
     /// Adds each field of a struct or entry of a map. One without a value (`None`) is left out.
-    pub(super) fn extend(&mut self, params: &(impl Serialize + ?Sized)) {
+    pub(crate) fn extend(&mut self, params: &(impl Serialize + ?Sized)) {
         let entries = entries(params).unwrap_or_else(|Unfit(found)| {
             let detail = format!("the parameters must be a struct or a map, received {found}");
             self.unfit.push(("/params".to_owned(), detail));

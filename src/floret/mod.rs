@@ -32,6 +32,8 @@ pub use cancel::{BackfillCancelBuilder, CancelBuilder};
 pub use client::Client;
 pub use connections::{Connections, NewConnection};
 pub use dry_run::DryRunBuilder;
+#[cfg(feature = "testing")]
+pub(crate) use given_params::GivenParams;
 pub use logs::Logs;
 pub use pipelines::{DeletePipelineBuilder, Pipelines, PutPipelineBuilder};
 pub use resume::ResumeBuilder;
@@ -140,13 +142,14 @@ impl Floret {
     }
 
     /// Adds a pipeline to those of the code, as [`Builder::pipeline`](crate::Builder::pipeline)
-    /// does before the start. It replaces the stored pipeline of the same tenant and id.
+    /// does before the start. It replaces the stored pipeline of the same tenant and id, also one
+    /// that callers manage, and the code manages it from then on.
     ///
     /// The next start no longer has it, unless the host adds it again.
     ///
     /// # Errors
     /// - `Invalid` with every problem of the definition.
-    /// - `Conflict` (`already-exists`) if its id or slug is taken.
+    /// - `Conflict` (`already-exists`) if another pipeline of the tenant has its slug.
     /// - `ShuttingDown` or `Unavailable`.
     ///
     /// ```

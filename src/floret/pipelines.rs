@@ -84,7 +84,28 @@ impl Pipelines {
         self.client.engine().create_pipeline(body, &scope).await
     }
 
-    /// Prepares to replace the stored pipeline of the same id. Awaiting the result saves it.
+    /// Prepares to replace the stored pipeline of the same id and of its [`Pipeline::tenant`], or
+    /// else of the tenant of the client. Awaiting the result saves it.
+    ///
+    /// To change a pipeline that was found, begin with `Pipeline::from(&stored)`, which has the
+    /// tenant. A client of every tenant that names none means the pipeline without a tenant, or
+    /// else the only one of this id.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let hourly = Pipeline::new("hourly").node("load", "load").schedule("@hourly");
+    /// # let floret = memory().node("load", load).pipeline(hourly).start().await?;
+    /// // Pauses every schedule.
+    /// for stored in floret.pipelines().await?.items {
+    ///     floret.pipelines().put(Pipeline::from(&stored).disabled()).await?;
+    /// }
+    /// assert!(floret.pipelines().enabled(true).await?.items.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn put(&self, pipeline: Pipeline) -> PutPipelineBuilder {
         PutPipelineBuilder {
             client: self.client.clone(),

@@ -122,6 +122,13 @@ impl RunBuilder {
         self
     }
 
+    /// Sets all parameters.
+    #[cfg(feature = "testing")]
+    pub(crate) fn given(mut self, params: GivenParams) -> Self {
+        self.params = params;
+        self
+    }
+
     /// Sets the date of the run, which is also its parameter `date` and `${run.date}`.
     ///
     /// Without it, the date is the pipeline's parameter `date`, or else the day of the creation in

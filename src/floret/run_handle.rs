@@ -60,6 +60,9 @@ impl RunHandle {
 
     /// Waits until the run has finished and returns the run with its nodes.
     ///
+    /// To wait for a while only, drop the future, for example by `tokio::time::timeout`. The run
+    /// goes on.
+    ///
     /// # Errors
     /// - `NotFound` if there is no such run, or it was purged meanwhile.
     /// - `ShuttingDown` if Floret stops first.

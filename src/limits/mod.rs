@@ -40,7 +40,7 @@ const MIB: usize = 1024 * KIB;
 #[non_exhaustive]
 pub struct Limits {
     /// The number of runs that execute at once in an engine. 5: the number that existing clients
-    /// expect.
+    /// expect. With 0, no run starts until the limit is raised.
     pub runs_max: u32,
     /// The number of nodes that execute at once in an engine. 64: most nodes wait for other systems
     /// rather than compute.

@@ -154,7 +154,8 @@ pub struct Event {
     /// attempt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duration_ms: Option<u64>,
-    /// The number of the attempt of the node, from 1.
+    /// The number of the attempt of the node, from 1. For [`EventKind::NodeRetrying`], that of the
+    /// next attempt; `error` is that of the one before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt: Option<u32>,
     /// The error message of a failure. For [`EventKind::NodeRecovered`], what interrupted the

@@ -50,7 +50,7 @@ pub struct StoredPipeline {
     pub tenant: Option<TenantId>,
     /// The version of the definition, from 1. Each save that changes something increases it by 1.
     pub version: u32,
-    /// The definition of that version.
+    /// The definition of that version, without the tenant: `Pipeline::from(&stored)` has it.
     pub definition: Arc<Pipeline>,
     /// Who decides what the pipeline is.
     pub managed: Managed,
@@ -58,6 +58,16 @@ pub struct StoredPipeline {
     pub created_at: DateTime<Utc>,
     /// When a save last changed the pipeline.
     pub updated_at: DateTime<Utc>,
+}
+
+/// The definition with its tenant, to be changed and saved again by a caller of any scope.
+impl From<&StoredPipeline> for Pipeline {
+    fn from(stored: &StoredPipeline) -> Self {
+        Self {
+            tenant: stored.tenant.clone(),
+            ..(*stored.definition).clone()
+        }
+    }
 }
 
 impl StoredPipeline {

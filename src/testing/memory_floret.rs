@@ -4,10 +4,11 @@
 
 use chrono::NaiveDate;
 use futures_core::future::BoxFuture;
+use serde::Serialize;
 
 use crate::builder::Builder;
 use crate::error::Result;
-use crate::floret::{Floret, RunHandle};
+use crate::floret::{Floret, GivenParams, RunHandle};
 use crate::model::{DATE_PARAM, Pipeline, RunStatus};
 use crate::storage::{MemoryOptions, MemoryStorage, RunDetail};
 
@@ -82,7 +83,7 @@ pub fn run_to_end(builder: Builder, pipeline: Pipeline) -> RunToEnd {
     RunToEnd {
         builder,
         pipeline,
-        params: Vec::new(),
+        params: GivenParams::default(),
     }
 }
 
@@ -92,13 +93,20 @@ pub fn run_to_end(builder: Builder, pipeline: Pipeline) -> RunToEnd {
 pub struct RunToEnd {
     builder: Builder,
     pipeline: Pipeline,
-    params: Vec<(String, String)>,
+    params: GivenParams,
 }
 
 impl RunToEnd {
     /// Sets a parameter of the run, which overrides the pipeline's own.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.params.push((name.into(), value.into()));
+        self.params.insert(name, value);
+        self
+    }
+
+    /// Sets a parameter for each field of a struct, as
+    /// [`RunBuilder::params`](crate::RunBuilder::params) does.
+    pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
+        self.params.extend(params);
         self
     }
 
@@ -115,10 +123,7 @@ impl RunToEnd {
         } = self;
         let id = pipeline.id.clone();
         let floret = builder.pipeline(pipeline).start().await?;
-        let run = params
-            .into_iter()
-            .fold(floret.run(id), |run, (name, value)| run.param(name, value));
-        let handle = run.start().await?;
+        let handle = floret.run(id).given(params).start().await?;
         let detail = handle.finished().await?;
         Ok(FinishedRun {
             detail,
