@@ -25,9 +25,12 @@ use floret::executor::{Ctx, ExecutorError};
 use floret::storage::MemoryStorage;
 use floret::{Access, Floret, Permission, Permissions, Pipeline};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// How long nodes may run on after the application was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long clients may take for the rest of their responses after that.
+const LAST_BYTES: Duration = Duration::from_secs(2);
 
 /// The state of the application's handlers. Floret is one part of it.
 #[derive(Clone)]
@@ -68,8 +71,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1);
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let serve = axum::serve(listener, router).with_graceful_shutdown(shut_down(floret));
-    Ok(serve.await?)
+    let (is_shut_down, shut_down) = oneshot::channel();
+    let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop(floret).await;
+        let _ = is_shut_down.send(());
+    });
+    tokio::select! {
+        served = serve.into_future() => served?,
+        () = cut_off(shut_down) => eprintln!("some clients did not take their responses in time"),
+    }
+    Ok(())
 }
 
 /// The application's own login. It attaches permissions to the requests of known users.
@@ -106,7 +117,7 @@ async fn order(
 
 /// Shuts Floret down as soon as the application is asked to stop. axum then waits for every
 /// connection, and an event stream never closes by itself.
-async fn shut_down(floret: Floret) {
+async fn stop(floret: Floret) {
     if let Err(error) = tokio::signal::ctrl_c().await {
         eprintln!("cannot receive signals: {error}");
         return std::future::pending().await;
@@ -114,4 +125,17 @@ async fn shut_down(floret: Floret) {
     if let Err(error) = floret.shutdown(GRACE).await {
         eprintln!("the storage was not closed properly: {error}");
     }
+}
+
+/// Waits until Floret is shut down, and then for the last bytes of responses. axum itself would
+/// wait for ever for a client that takes none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a host's own pauses are not on Floret's clock"
+)]
+async fn cut_off(shut_down: oneshot::Receiver<()>) {
+    if shut_down.await.is_err() {
+        return std::future::pending().await;
+    }
+    tokio::time::sleep(LAST_BYTES).await;
 }

@@ -13,6 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -115,8 +116,7 @@ where
         let answering = service.call(request);
         async move {
             let response = answering.await;
-            let status = response.as_ref().map(Response::status);
-            if status.is_ok_and(|status| status == StatusCode::SWITCHING_PROTOCOLS) {
+            if response.as_ref().is_ok_and(is_stream) {
                 busy.keep();
             }
             response
@@ -151,6 +151,13 @@ where
             }
         }
     }
+}
+
+/// Returns whether the connection is silent for as long as nothing happens.
+fn is_stream<B>(response: &Response<B>) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+        || content_type.is_some_and(|value| value == "text/event-stream")
 }
 
 /// Returns whether the client left before its connection was accepted.

@@ -15,6 +15,7 @@ use floret::{Access, Floret, Pipeline};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tower::ServiceBuilder;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
@@ -32,6 +33,7 @@ const APP: &str = "https://app.example.com";
 const REQUESTS_MAX: usize = 64;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const LAST_BYTES: Duration = Duration::from_secs(2);
 
 async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
     ctx.log.info("good morning").await;
@@ -105,6 +107,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let router = Router::new().nest_service("/api", stack);
+    let (is_shut_down, shut_down) = oneshot::channel();
     let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
@@ -112,8 +115,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if let Err(error) = floret.shutdown(ANSWER_TIMEOUT).await {
             tracing::error!(%error, "the storage was not closed properly");
         }
+        let _ = is_shut_down.send(());
     });
-    Ok(serve.await?)
+    tokio::select! {
+        served = serve.into_future() => served?,
+        () = cut_off(shut_down) => {
+            tracing::warn!("some clients did not take their responses in time");
+        }
+    }
+    Ok(())
+}
+
+/// Waits until Floret is shut down, and then for the last bytes of responses. axum itself would
+/// wait for ever for a client that takes none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a host's own pauses are not on Floret's clock"
+)]
+async fn cut_off(shut_down: oneshot::Receiver<()>) {
+    if shut_down.await.is_err() {
+        return std::future::pending().await;
+    }
+    tokio::time::sleep(LAST_BYTES).await;
 }
 
 fn cors() -> Result<CorsLayer, Box<dyn Error>> {

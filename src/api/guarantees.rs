@@ -103,11 +103,13 @@ pub(super) const GUARANTEES: &[Guarantee] = &[
         ],
     ),
     guarantee(
-        "A stream of events has no gap, also for a client that connects again.",
+        "A stream of events has no gap, also for a client that connects again. A client that reads \
+         too slowly learns how many events it missed.",
         EVERY,
         &[
             "streams_opened_under_load_get_every_event_once",
             "a_client_that_connects_again_misses_no_event",
+            "a_slow_reader_learns_exactly_what_it_missed",
         ],
     ),
     guarantee(

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures_util::stream::select_all;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::built_examples::example;
@@ -172,6 +172,10 @@ fn no_client_that_holds_connections_keeps_others_out() {
         scope.spawn(more_silent_clients_than_connections_keep_nobody_out);
         scope.spawn(the_middleware_gives_up_on_a_slow_request);
         #[cfg(target_os = "linux")]
+        for name in ["axum", "hyper", "middleware", "rocket"] {
+            scope.spawn(move || a_client_that_takes_no_response_delays_no_shutdown(name));
+        }
+        #[cfg(target_os = "linux")]
         scope.spawn(clients_that_take_every_descriptor_keep_nobody_out);
     });
 }
@@ -203,6 +207,15 @@ fn the_middleware_gives_up_on_a_slow_request() {
     assert_eq!(RawResponse::read(&mut socket).status, 503);
 }
 
+/// Waits as long as the hosts do: for the bytes that the client never takes.
+#[cfg(target_os = "linux")]
+fn a_client_that_takes_no_response_delays_no_shutdown(name: &str) {
+    let mut host = ExampleHost::start(name);
+    let deaf = Held::open_deaf(&host);
+    host.interrupt();
+    drop(deaf);
+}
+
 #[cfg(target_os = "linux")]
 fn clients_that_take_every_descriptor_keep_nobody_out() {
     let limited = |executable| {
@@ -221,6 +234,8 @@ fn clients_that_take_every_descriptor_keep_nobody_out() {
 async fn a_stream_outlives_the_clients_that_send_nothing() {
     for (name, host) in hosts() {
         let mut stream = host.events("/api", "none").await;
+        let mut quiet = host.server_sent_events("/api", "none").await;
+        assert_eq!(quiet.first_id().await, 0, "{name}");
         let held: Vec<_> = (0..CONNECTIONS_MAX + 100)
             .map(|_| Held::open(&host, OPENINGS[0]))
             .collect();
@@ -234,6 +249,8 @@ async fn a_stream_outlives_the_clients_that_send_nothing() {
         let mut pong = std::pin::pin!(pong);
         let answer = with_timeout(name, pong.next()).await;
         assert!(answer.is_some(), "{name} has closed the stream");
+        let ended = quiet.block().now_or_never();
+        assert!(ended.is_none(), "{name} has closed the quiet stream");
         drop(held);
     }
 }
