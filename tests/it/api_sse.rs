@@ -2,7 +2,7 @@
 //!
 //! `api_sse_session` covers what a stream sends.
 
-use floret::storage::{Purge, System};
+use floret::storage::{Events, Purge, System};
 use floret::{Access, Limits, Permissions, Scope, TenantId};
 use http::{Method, Request};
 use serde_json::json;
@@ -16,9 +16,13 @@ fn assert_refused(result: Result<Client, TestResponse>, status: u16, slug: &str)
     response
 }
 
-/// Returns the number of the newest event.
+/// Returns the number of the newest stored event, once new streams begin after it.
 async fn newest(host: &Host) -> u64 {
-    open(&host.service, "/api/events").await.first_id().await
+    let stored = host.faults.newest_seq().await.unwrap();
+    while open(&host.service, "/api/events").await.first_id().await != stored {
+        tokio::task::yield_now().await;
+    }
+    stored
 }
 
 #[tokio::test]

@@ -105,10 +105,10 @@ async fn a_lowered_limit_of_nodes_holds_once_the_executing_ones_have_finished(st
     let mut world = World::new(store).pipeline(wide("p", STEP, 3));
     world = world.pipeline(wide("q", "count", 8));
     world.limits.nodes_engine_max = 3;
-    let gate = Gate::new();
+    let gates = [Gate::new(), Gate::new()];
     for index in 0..3 {
-        let step = Step::rows([]).at(&gate);
-        world.script.script(format!("p{index}"), [step]);
+        let steps = gates.each_ref().map(|gate| Step::rows([]).at(gate));
+        world.script.script(format!("p{index}"), steps);
     }
     let count = move |_: Ctx| Arc::clone(&counted).count();
     let host = world
@@ -119,16 +119,17 @@ async fn a_lowered_limit_of_nodes_holds_once_the_executing_ones_have_finished(st
     set(&host, |limits| limits.nodes_engine_max = 1);
     let run = host.trigger("q").await;
     assert_eq!(world.script.executing(), 3, "nothing is stopped");
-    gate.open();
+    gates[0].open();
     held.finished().await.unwrap();
     let finished = run.finished().await.unwrap().run;
     assert_eq!(finished.status, RunStatus::Success, "{finished:?}");
     assert_eq!(busy.most.load(Ordering::SeqCst), 1);
     // All slots are there again.
-    busy.most.store(0, Ordering::SeqCst);
-    set(&host, |limits| limits.nodes_engine_max = 8);
-    host.trigger("q").await.finished().await.unwrap();
-    assert!(busy.most.load(Ordering::SeqCst) > 1);
+    set(&host, |limits| limits.nodes_engine_max = 3);
+    let again = host.trigger("p").await;
+    world.script.executing_at_once(3).await;
+    gates[1].open();
+    again.finished().await.unwrap();
 }
 
 /// Counts the calls that are in progress at once.
