@@ -168,7 +168,8 @@ impl Floret {
     /// # }
     /// ```
     pub async fn add_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
-        self.0.engine().add_pipeline(pipeline).await
+        let added = self.0.engine().add_pipeline(pipeline).await;
+        added.map(StoredPipeline::with_tenant)
     }
 
     /// Removes a pipeline from those of the code: disables it and leaves it to callers.
@@ -185,7 +186,8 @@ impl Floret {
         id: &str,
         tenant: Option<&TenantId>,
     ) -> Result<StoredPipeline> {
-        self.0.engine().remove_pipeline(id, tenant).await
+        let removed = self.0.engine().remove_pipeline(id, tenant).await;
+        removed.map(StoredPipeline::with_tenant)
     }
 
     /// Returns the limits as they are now.

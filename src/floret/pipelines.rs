@@ -68,7 +68,8 @@ impl Pipelines {
     /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
     /// - `Unavailable`.
     pub async fn get(&self, key: &str) -> Result<StoredPipeline> {
-        self.client.views().pipeline(key, self.client.scope()).await
+        let found = self.client.views().pipeline(key, self.client.scope()).await;
+        found.map(StoredPipeline::with_tenant)
     }
 
     /// Creates a pipeline. It belongs to its [`Pipeline::tenant`], or else to the tenant of the
@@ -81,15 +82,16 @@ impl Pipelines {
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn create(&self, pipeline: Pipeline) -> Result<SavedPipeline> {
         let (body, scope) = body(pipeline, self.client.scope())?;
-        self.client.engine().create_pipeline(body, &scope).await
+        let saved = self.client.engine().create_pipeline(body, &scope).await;
+        saved.map(with_tenant)
     }
 
     /// Prepares to replace the stored pipeline of the same id and of its [`Pipeline::tenant`], or
     /// else of the tenant of the client. Awaiting the result saves it.
     ///
-    /// To change a pipeline that was found, begin with `Pipeline::from(&stored)`, which has the
-    /// tenant. A client of every tenant that names none means the pipeline without a tenant, or
-    /// else the only one of this id.
+    /// To change a pipeline, begin with the definition that was found, which has its tenant. A
+    /// client of every tenant that names none means the pipeline without a tenant, or else the only
+    /// one of this id.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -100,7 +102,7 @@ impl Pipelines {
     /// # let floret = memory().node("load", load).pipeline(hourly).start().await?;
     /// // Pauses every schedule.
     /// for stored in floret.pipelines().await?.items {
-    ///     floret.pipelines().put(Pipeline::from(&stored).disabled()).await?;
+    ///     floret.pipelines().put((*stored.definition).clone().disabled()).await?;
     /// }
     /// assert!(floret.pipelines().enabled(true).await?.items.is_empty());
     /// # Ok(())
@@ -174,8 +176,21 @@ impl IntoFuture for Pipelines {
                 managed: self.managed,
                 text: None,
             };
-            self.client.storage().list_pipelines(filter, page).await
+            let mut page = self.client.storage().list_pipelines(filter, page).await?;
+            page.items = page
+                .items
+                .into_iter()
+                .map(StoredPipeline::with_tenant)
+                .collect();
+            Ok(page)
         })
+    }
+}
+
+fn with_tenant(saved: SavedPipeline) -> SavedPipeline {
+    SavedPipeline {
+        stored: saved.stored.with_tenant(),
+        ..saved
     }
 }
 
@@ -223,9 +238,10 @@ impl IntoFuture for PutPipelineBuilder {
             let id = pipeline.id.clone();
             let (body, scope) = body(pipeline, client.scope())?;
             let engine = client.engine();
-            engine
+            let saved = engine
                 .replace_pipeline(&id, body, &precondition, &scope)
-                .await
+                .await;
+            saved.map(with_tenant)
         })
     }
 }

@@ -75,8 +75,7 @@ pub struct Pipeline {
     /// The overlap rule: what a tick does while a run of the schedule is unfinished.
     #[serde(skip_serializing_if = "is_default")]
     pub overlap: Overlap,
-    /// The tenant that a pipeline of the host's code belongs to. A save takes it out of the
-    /// definition: [`StoredPipeline::tenant`](super::StoredPipeline::tenant) has it.
+    /// The tenant that the pipeline belongs to. Its JSON has none: a caller over HTTP has its own.
     #[serde(skip)]
     pub tenant: Option<TenantId>,
     /// Fields that Floret does not know. It keeps them unchanged.

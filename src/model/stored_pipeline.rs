@@ -50,7 +50,8 @@ pub struct StoredPipeline {
     pub tenant: Option<TenantId>,
     /// The version of the definition, from 1. Each save that changes something increases it by 1.
     pub version: u32,
-    /// The definition of that version, without the tenant: `Pipeline::from(&stored)` has it.
+    /// The definition of that version. Of what a [`Client`](crate::Client) returns, it has the
+    /// tenant, so that it can be changed and saved again; storage keeps it without.
     pub definition: Arc<Pipeline>,
     /// Who decides what the pipeline is.
     pub managed: Managed,
@@ -58,16 +59,6 @@ pub struct StoredPipeline {
     pub created_at: DateTime<Utc>,
     /// When a save last changed the pipeline.
     pub updated_at: DateTime<Utc>,
-}
-
-/// The definition with its tenant, to be changed and saved again by a caller of any scope.
-impl From<&StoredPipeline> for Pipeline {
-    fn from(stored: &StoredPipeline) -> Self {
-        Self {
-            tenant: stored.tenant.clone(),
-            ..(*stored.definition).clone()
-        }
-    }
 }
 
 impl StoredPipeline {
@@ -89,6 +80,14 @@ impl StoredPipeline {
             created_at,
             updated_at: created_at,
         }
+    }
+
+    /// Gives the definition the tenant. A caller that saves it again then means this pipeline.
+    pub(crate) fn with_tenant(mut self) -> Self {
+        if self.tenant.is_some() {
+            Arc::make_mut(&mut self.definition).tenant = self.tenant.clone();
+        }
+        self
     }
 
     /// Returns the texts that a search reads.

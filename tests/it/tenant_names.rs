@@ -339,3 +339,42 @@ async fn every_view_of_all_tenants_shows_whose_an_object_is() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_pipeline_that_is_found_and_saved_again_stays_its_tenants() {
+    on_each_backend(async |host: &Host| {
+        create_for_both(host).await;
+        create(host, "").await;
+        let pipelines = host.floret.pipelines();
+        let shared = pipelines.clone().await.unwrap().items;
+        let shared = shared
+            .into_iter()
+            .filter(|found| found.id.as_str() == "shared");
+        let mut tenants = Vec::new();
+        for found in shared {
+            let disabled = (*found.definition).clone().disabled();
+            let saved = pipelines.put(disabled.description("first")).await.unwrap();
+            let again = (*saved.stored.definition).clone().description("second");
+            let again = pipelines.put(again).await.unwrap().stored;
+            assert_eq!(
+                (again.tenant.as_ref(), again.version),
+                (found.tenant.as_ref(), 3)
+            );
+            tenants.push(again.tenant);
+        }
+        assert_eq!(tenants.len(), 3);
+        for tenant in tenants {
+            let scope = tenant.map_or(Scope::NoTenant, Scope::Tenant);
+            let own = host
+                .floret
+                .scoped(scope)
+                .pipelines()
+                .get("shared")
+                .await
+                .unwrap();
+            assert!(!own.definition.enabled);
+            assert_eq!(own.definition.description, "second");
+        }
+    })
+    .await;
+}
