@@ -94,17 +94,29 @@ pub(super) const GUARANTEES: &[Guarantee] = &[
         &["a_cancel_that_races_with_the_last_node_finishes_the_run_once"],
     ),
     guarantee(
-        "A tick of a schedule creates one run, also after a crash and with two schedulers.",
+        "A tick of a schedule creates one run, also with two schedulers and a storage that fails.",
         EVERY,
         &[
-            "a_crash_after_a_tick_does_not_repeat_it",
             "two_schedulers_create_one_run_for_each_tick",
             "a_tick_creates_one_run_even_if_storage_fails",
         ],
     ),
     guarantee(
-        "A stream of events has no gap, also for a client that connects again. A client that reads \
-         too slowly learns how many events it missed.",
+        "A crash neither repeats a tick of a schedule nor loses it.",
+        DURABLE,
+        &[
+            "a_crash_after_a_tick_does_not_repeat_it",
+            "a_tick_during_a_restart_is_not_lost",
+        ],
+    ),
+    guarantee(
+        "A client continues its stream without a gap after the server was killed.",
+        DURABLE,
+        &["nothing_acknowledged_is_lost_to_kill_9"],
+    ),
+    guarantee(
+        "While the server runs, a stream of events has no gap, also for a client that connects \
+         again. A client that reads too slowly learns how many events it missed.",
         EVERY,
         &[
             "streams_opened_under_load_get_every_event_once",

@@ -94,23 +94,8 @@ impl Query {
         name: &'static str,
         bounds: std::ops::RangeInclusive<u64>,
     ) -> Result<Option<u64>> {
-        let Some(text) = self.get(name) else {
-            return Ok(None);
-        };
-        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.parse().ok().filter(|number| bounds.contains(number));
-        match number {
-            Some(number) if is_plain => Ok(Some(number)),
-            Some(_) | None => Err(invalid(
-                name,
-                format!(
-                    "must be a whole number from {} to {}, received {}",
-                    bounds.start(),
-                    bounds.end(),
-                    quote(text)
-                ),
-            )),
-        }
+        let parse = |text| whole_number(name, text, bounds);
+        self.get(name).map(parse).transpose()
     }
 
     /// Parses `true` or `false`.
@@ -196,6 +181,32 @@ pub(super) fn value_of(text: Option<&str>, name: &str) -> Option<String> {
 }
 
 /// Returns the error that refuses one parameter.
+/// Parses a whole number within bounds that consists of digits. `name` is that of the parameter or
+/// the header.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`).
+pub(super) fn whole_number(
+    name: &str,
+    text: &str,
+    bounds: std::ops::RangeInclusive<u64>,
+) -> Result<u64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    match number {
+        Some(number) if is_plain => Ok(number),
+        Some(_) | None => Err(invalid(
+            name,
+            format!(
+                "must be a whole number from {} to {}, received {}",
+                bounds.start(),
+                bounds.end(),
+                quote(text)
+            ),
+        )),
+    }
+}
+
 pub(super) fn invalid(name: &str, detail: impl Into<String>) -> Error {
     Error::invalid_parameter(name, detail)
 }

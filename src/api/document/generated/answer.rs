@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 /// An answer of a route that is no problem.
 pub(super) struct Answer {
     status: u16,
-    about: &'static str,
+    about: String,
     content: Map<String, Value>,
     headers: Map<String, Value>,
     links: Map<String, Value>,
@@ -13,10 +13,10 @@ pub(super) struct Answer {
 
 impl Answer {
     /// An answer without a body.
-    pub(super) fn empty(status: u16, about: &'static str) -> Self {
+    pub(super) fn empty(status: u16, about: impl Into<String>) -> Self {
         Self {
             status,
-            about,
+            about: about.into(),
             content: Map::new(),
             headers: Map::new(),
             links: Map::new(),
@@ -24,7 +24,7 @@ impl Answer {
     }
 
     /// An answer with JSON of this schema.
-    pub(super) fn json(status: u16, about: &'static str, schema: Value) -> Self {
+    pub(super) fn json(status: u16, about: impl Into<String>, schema: Value) -> Self {
         Self::empty(status, about).content("application/json", schema)
     }
 

@@ -179,7 +179,8 @@ fn of_answer(name: &str) -> Option<(&'static str, Value)> {
             number(1, WAIT_SECONDS_MAX),
         ),
         "since" => (
-            "Replays the stored events after this sequence number first. It is that of an event.",
+            "The number of an event. The stream begins with the stored events after it. Without it, only \
+             new events come.",
             json!({"type": "integer", "minimum": 0}),
         ),
         _ => return None,

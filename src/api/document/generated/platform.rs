@@ -90,45 +90,43 @@ fn health() -> Value {
     })
 }
 
+/// The problems of a request for a stream of either kind.
+const STREAM_PROBLEMS: [Problem; 4] = [
+    Problem::CrossOrigin,
+    Problem::EventsExpired,
+    Problem::RunNotFound,
+    Problem::TooManyStreams,
+];
+
+/// What a stream of either kind sends.
+const MESSAGES: &str = "an `Event` of the schemas as JSON, or `{\"type\": \"lagged\", \"missed\", \
+                        \"next_seq\"}` for a client that reads too slowly";
+
 fn websocket(schemas: &mut Schemas) -> Operation {
     let event = schemas.of::<Event>();
     let event = event["$ref"].as_str().unwrap_or_default();
     assert_eq!(event, "#/components/schemas/Event");
+    let about = format!("The connection is a WebSocket. Each message is {MESSAGES}.");
     Operation::new("events", "streamEvents")
-        .answer(Answer::empty(
-            101,
-            "The connection is a WebSocket. Each message is an `Event` of the schemas as JSON, or \
-             `{\"type\": \"lagged\", \"missed\", \"next_seq\"}` for a client that reads too slowly.",
-        ))
-        .problems(&[
-            Problem::CrossOrigin,
-            Problem::EventsExpired,
-            Problem::RunNotFound,
-            Problem::TooManyStreams,
-            Problem::UpgradeRequired,
-        ])
+        .answer(Answer::empty(101, about))
+        .problems(&STREAM_PROBLEMS)
+        .problems(&[Problem::UpgradeRequired])
 }
 
 fn server_sent_events() -> Operation {
-    let answer = Answer::empty(
-        200,
+    let about = format!(
         "Blocks of server-sent events, until the client or the server closes the connection. The \
-         data of each is an `Event` of the schemas as JSON, or `{\"type\": \"lagged\", \
-         \"missed\", \"next_seq\"}` for a client that reads too slowly. The id is the number \
-         after which a client continues, also of a block without data.",
-    )
-    .content("text/event-stream", json!({"type": "string"}))
-    .always(
-        "X-Accel-Buffering",
-        "`no`: a proxy passes each block on at once.",
+         data of each is {MESSAGES}. The id is the number after which a client continues, also of \
+         a block without data."
     );
+    let answer = Answer::empty(200, about)
+        .content("text/event-stream", json!({"type": "string"}))
+        .always(
+            "X-Accel-Buffering",
+            "`no`: a proxy passes each block on at once.",
+        );
     Operation::new("events", "streamServerSentEvents")
         .header(last_event_id())
         .answer(answer)
-        .problems(&[
-            Problem::CrossOrigin,
-            Problem::EventsExpired,
-            Problem::RunNotFound,
-            Problem::TooManyStreams,
-        ])
+        .problems(&STREAM_PROBLEMS)
 }

@@ -9,12 +9,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tokio::sync::mpsc;
 
-use self::session::{NewSession, Session};
+use self::session::Session;
 use super::selection::{Selected, Selection};
 use crate::api::body::Body;
 use crate::api::call::Call;
 use crate::api::{origin, query};
-use crate::error::{Result, quote};
+use crate::error::Result;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -30,16 +30,10 @@ pub(in crate::api) async fn open(call: Call) -> Result<Response<Body>> {
         Selected::Expired(refusal) => return Ok(refusal),
     };
     let engine = &call.shared.engine;
-    let (feed, signals) = selection.open(&call)?;
+    let feed = selection.open(&call)?;
     // One chunk: the session notices early that the client does not read.
     let (chunks, taken) = mpsc::channel(1);
-    let session = Session::new(NewSession {
-        feed,
-        signals,
-        clock: engine.clock().clone(),
-        limits: engine.limits(),
-        chunks,
-    });
+    let session = Session::new(feed, engine.clock().clone(), engine.limits(), chunks);
     engine.spawn_stream(session.serve());
     let mut response = Response::new(Body::stream(taken, next_chunk));
     let headers = response.headers_mut();
@@ -57,20 +51,14 @@ async fn next_chunk(
 
 /// Returns the number of the last event that a client received before it connected again.
 fn last_event(headers: &HeaderMap) -> Result<Option<u64>> {
+    const NAME: &str = "Last-Event-ID";
     let mut values = headers.get_all(&LAST_EVENT_ID).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default();
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && values.next().is_none();
-    match text.parse().ok().filter(|_| is_plain) {
-        Some(number) => Ok(Some(number)),
-        None => Err(query::invalid(
-            "Last-Event-ID",
-            format!(
-                "must be the number of an event, once, received {}",
-                quote(text)
-            ),
-        )),
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            query::whole_number(NAME, &text, 0..=u64::MAX).map(Some)
+        }
+        (Some(_), Some(_)) => Err(query::invalid(NAME, "must be given once")),
     }
 }

@@ -19,15 +19,6 @@ use crate::error::{Result, log};
 use crate::events::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 use crate::limits::Limits;
 
-/// A session that is about to start.
-pub(super) struct NewSession<'a> {
-    pub(super) feed: Feed,
-    pub(super) signals: FeedSignals,
-    pub(super) clock: Clock,
-    pub(super) limits: &'a Limits,
-    pub(super) chunks: mpsc::Sender<Bytes>,
-}
-
 /// A stream whose body a client reads.
 pub(super) struct Session {
     feed: Feed,
@@ -57,14 +48,13 @@ enum End {
 }
 
 impl Session {
-    pub(super) fn new(new: NewSession<'_>) -> Self {
-        let NewSession {
-            feed,
-            signals,
-            clock,
-            limits,
-            chunks,
-        } = new;
+    /// Returns a session that sends the events of a feed.
+    pub(super) fn new(
+        (feed, signals): (Feed, FeedSignals),
+        clock: Clock,
+        limits: &Limits,
+        chunks: mpsc::Sender<Bytes>,
+    ) -> Self {
         Self {
             feed,
             signals,

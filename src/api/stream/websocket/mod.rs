@@ -35,10 +35,9 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
         }
         Err(error) => return Err(error),
     };
-    let engine = call.shared.engine.clone();
-    engine.refuse_in_shutdown()?;
-    let pending = Pending::take(&mut call.parts.extensions)?;
     let (feed, signals) = selection.open(&call)?;
+    let pending = Pending::take(&mut call.parts.extensions)?;
+    let engine = &call.shared.engine;
     let new = NewSession {
         feed,
         signals,
