@@ -8,6 +8,7 @@ use http::{Method, Request};
 use serde_json::json;
 
 use crate::sse::{Client, connect, get, open};
+use crate::streamed::INVALID_QUERIES;
 use crate::wire::{Backend, Host, TestResponse, on_each_backend, request, send};
 
 fn assert_refused(result: Result<Client, TestResponse>, status: u16, slug: &str) -> TestResponse {
@@ -74,18 +75,7 @@ async fn a_stream_begins_after_the_last_event_that_the_client_has() {
 #[tokio::test]
 async fn invalid_parameters_are_refused() {
     on_each_backend(async |host: &Host| {
-        for query in [
-            "since=x",
-            "since=",
-            "since=18446744073709551616",
-            "since=1&since=2",
-            "since=18446744073709551615",
-            "run_id=x",
-            "pipeline_id=%20",
-            "types=run.created,nothing",
-            "types=",
-            "limit=1",
-        ] {
+        for query in INVALID_QUERIES {
             let path = format!("/api/events?{query}");
             let response = assert_refused(
                 connect(&host.service, get(&path, &[])).await,

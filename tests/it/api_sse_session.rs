@@ -6,18 +6,19 @@
 use std::time::Duration;
 
 use floret::storage::{Purge, System};
-use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Access, Problem, RunsService};
+use floret::testing::{Gate, Step};
+use floret::{Access, RunsService};
 use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::harness::{Host, Store, World, chain};
 use crate::sse::{Client, connect, get, open};
-use crate::streamed::{chatty, check_lag, sent, streaming};
+use crate::streamed::{self, chatty, check_lag, sent, streaming};
 
 on_every_backend! {
     stored_events_come_first_and_live_ones_follow,
+    without_since_only_new_events_are_sent,
     a_client_that_connects_again_misses_no_event,
     filters_apply_to_stored_and_live_events,
     a_quiet_stream_moves_the_place_to_continue_from,
@@ -33,18 +34,11 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 const STALL: Duration = Duration::from_secs(10);
 
 async fn stored_events_come_first_and_live_ones_follow(store: Store) {
-    let mut world = World::quiet(store);
-    world.limits.events_page_max = 3;
-    let (_world, host, service) = streaming(world).await;
-    host.run("p").await;
-    let stored = host.events().await.len();
-    let mut client = open(&service, "/api/events?since=0").await;
-    let first = client.events(stored).await;
-    host.run("p").await;
-    let all = sent(&host.events().await);
-    let second = client.events(all.len() - stored).await;
-    assert_eq!([first, second].concat(), all);
-    assert_eq!(client.last_event, all.last().unwrap()["seq"].as_u64());
+    streamed::stored_events_come_first_and_live_ones_follow::<Client>(store).await;
+}
+
+async fn without_since_only_new_events_are_sent(store: Store) {
+    streamed::without_since_only_new_events_are_sent::<Client>(store).await;
 }
 
 /// Reads up to the message `the end`. Connects again after every `blocks` blocks, as browsers do.
@@ -91,21 +85,7 @@ async fn a_client_that_connects_again_misses_no_event(store: Store) {
 }
 
 async fn filters_apply_to_stored_and_live_events(store: Store) {
-    let world = World::quiet(store).pipeline(chain("q", &["a"]));
-    let (_world, host, service) = streaming(world).await;
-    host.run("p").await;
-    host.run("q").await;
-    let query = "pipeline_id=q&types=node.started,run.completed";
-    let mut client = open(&service, &format!("/api/events?since=0&{query}")).await;
-    host.run("p").await;
-    host.run("q").await;
-    let mut expected = sent(&host.events().await);
-    expected.retain(|event| {
-        let is_named = event["type"] == "node.started" || event["type"] == "run.completed";
-        event["pipeline_id"] == "q" && is_named
-    });
-    assert_eq!(expected.len(), 4);
-    assert_eq!(client.events(4).await, expected);
+    streamed::filters_apply_to_stored_and_live_events::<Client>(store).await;
 }
 
 async fn a_quiet_stream_moves_the_place_to_continue_from(store: Store) {
@@ -127,16 +107,7 @@ async fn a_quiet_stream_moves_the_place_to_continue_from(store: Store) {
 }
 
 async fn a_failed_read_skips_no_event(store: Store) {
-    let (world, host, service) = streaming(World::quiet(store)).await;
-    host.run("p").await;
-    let all = sent(&host.events().await);
-    host.storage
-        .fail(Fault::before(Method::Events, Problem::StorageBusy).times(2));
-    let mut client = open(&service, "/api/events?since=0").await;
-    let listen = async {
-        assert_eq!(client.events(all.len()).await, all);
-    };
-    world.advance_until(Duration::from_secs(1), listen).await;
+    streamed::a_failed_read_skips_no_event::<Client>(store).await;
 }
 
 async fn a_shutdown_ends_streams_first(store: Store) {

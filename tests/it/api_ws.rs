@@ -9,6 +9,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::stream::{Client, connect, open, upgrade};
+use crate::streamed::INVALID_QUERIES;
 use crate::wire::{Backend, Host, TestResponse, on_each_backend, request};
 
 fn assert_refused(result: Result<Client, TestResponse>, status: u16, slug: &str) -> TestResponse {
@@ -97,20 +98,7 @@ async fn a_stream_for_another_origin_is_refused() {
 #[tokio::test]
 async fn invalid_parameters_are_refused() {
     on_each_backend(async |host: &Host| {
-        for query in [
-            "since=x",
-            "since=-1",
-            "since=",
-            "since=1.5",
-            "since=18446744073709551616",
-            "since=1&since=2",
-            "since=18446744073709551615",
-            "run_id=x",
-            "pipeline_id=%20",
-            "types=run.created,nothing",
-            "types=",
-            "limit=1",
-        ] {
+        for query in INVALID_QUERIES {
             let result = connect(&host.service, upgrade(&format!("/api/ws?{query}"), &[])).await;
             let response = assert_refused(result, 400, "invalid-parameter");
             let name = query.split('=').next().unwrap();

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use floret::storage::{Purge, System};
-use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Access, Problem, RunsService};
+use floret::testing::{Gate, Step};
+use floret::{Access, RunsService};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{Host, Store, World, chain};
 use crate::stream::{Client, Received, connect_with_pipe, open, upgrade};
-use crate::streamed::{chatty, check_lag, sent, streaming};
+use crate::streamed::{self, chatty, check_lag, sent, streaming};
 
 on_every_backend! {
     stored_events_come_first_and_live_ones_follow,
@@ -41,37 +41,11 @@ async fn host(store: Store) -> (World, Host, RunsService) {
 }
 
 async fn stored_events_come_first_and_live_ones_follow(store: Store) {
-    let mut world = World::quiet(store);
-    world.limits.events_page_max = 3;
-    let (_world, host, service) = streaming(world).await;
-    host.run("p").await;
-    let stored = host.events().await.len();
-    let mut client = open(&service, "/api/ws?since=0").await;
-    let first = client.events(stored).await;
-    host.run("p").await;
-    let all = sent(&host.events().await);
-    let second = client.events(all.len() - stored).await;
-    assert_eq!([first, second].concat(), all);
+    streamed::stored_events_come_first_and_live_ones_follow::<Client>(store).await;
 }
 
 async fn without_since_only_new_events_are_sent(store: Store) {
-    let (_world, host, service) = host(store).await;
-    host.run("p").await;
-    let before = host.events().await.len();
-    let mut client = open(&service, "/api/ws").await;
-    host.run("p").await;
-    let all = sent(&host.events().await);
-    let received = client.events(all.len() - before).await;
-    assert_eq!(received, all[before..]);
-    drop(client);
-    // A client that connects after the last one has gone also starts with new events.
-    host.run("p").await;
-    let before = host.events().await.len();
-    let mut client = open(&service, "/api/ws").await;
-    host.run("p").await;
-    let all = sent(&host.events().await);
-    let received = client.events(all.len() - before).await;
-    assert_eq!(received, all[before..]);
+    streamed::without_since_only_new_events_are_sent::<Client>(store).await;
 }
 
 async fn streams_opened_under_load_get_every_event_once(store: Store) {
@@ -130,76 +104,12 @@ async fn streams_opened_under_load_get_every_event_once(store: Store) {
     }
 }
 
-/// Returns whether a filter, which may name a run, matches an event.
-type Matches = fn(&Value, &str) -> bool;
-
 async fn filters_apply_to_stored_and_live_events(store: Store) {
-    let world = World::quiet(store).pipeline(chain("q", &["a"]));
-    world.script.script("a", (0..4).map(|_| chatty(2)));
-    let (_world, host, service) = streaming(world).await;
-    let p = host.run("p").await.run.id;
-    host.run("q").await;
-    let p = p.to_string();
-    let filters: [(String, Matches); 4] = [
-        (format!("run_id={p}"), |event, p| event["run_id"] == p),
-        ("pipeline_id=q".to_owned(), |event, _| {
-            event["pipeline_id"] == "q"
-        }),
-        ("types=log,run.completed".to_owned(), |event, _| {
-            event["type"] == "log" || event["type"] == "run.completed"
-        }),
-        ("pipeline_id=p&types=node.started".to_owned(), |event, _| {
-            event["pipeline_id"] == "p" && event["type"] == "node.started"
-        }),
-    ];
-    let mut clients = Vec::new();
-    for (query, _) in &filters {
-        clients.push(open(&service, &format!("/api/ws?since=0&{query}")).await);
-    }
-    host.run("q").await;
-    host.run("p").await;
-    let all = sent(&host.events().await);
-    for ((query, matches), mut client) in filters.iter().zip(clients) {
-        let expected: Vec<_> = all
-            .iter()
-            .filter(|event| matches(event, &p))
-            .cloned()
-            .collect();
-        assert!(!expected.is_empty(), "{query}");
-        let received = client.events(expected.len()).await;
-        assert_eq!(received, expected, "{query}");
-    }
+    streamed::filters_apply_to_stored_and_live_events::<Client>(store).await;
 }
 
 async fn a_failed_read_skips_no_event(store: Store) {
-    let (world, host, service) = host(store).await;
-    let mut live = open(&service, "/api/ws").await;
-    host.run("p").await;
-    let of_one_run = host.events().await.len();
-    let first = live.event().await;
-    assert_eq!(first["seq"], 1);
-    let mut fault = Fault::before(Method::Events, Problem::StorageBusy);
-    fault = fault.times(2);
-    host.storage.fail(fault);
-    let mut stored = open(&service, "/api/ws?since=0").await;
-    let listen = async {
-        host.run("p").await;
-        let stored = stored.events(2 * of_one_run).await;
-        let live = live.events(2 * of_one_run - 1).await;
-        // Both streams have read past the faults, so this read does not fail.
-        let all = sent(&host.events().await);
-        assert_eq!(stored, all);
-        assert_eq!(live, all[1..]);
-    };
-    let advance = async {
-        loop {
-            world.advance_within(Duration::from_secs(1)).await;
-        }
-    };
-    tokio::select! {
-        () = listen => {}
-        () = advance => {}
-    }
+    streamed::a_failed_read_skips_no_event::<Client>(store).await;
 }
 
 async fn a_client_is_pinged_and_closed_if_it_does_not_answer(store: Store) {

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use floret::{Body, RunsService};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
@@ -22,6 +23,12 @@ pub(crate) struct Client<B = Body> {
     pub(crate) headers: HeaderMap,
     /// What the client sends as `Last-Event-ID` when it connects again.
     pub(crate) last_event: Option<u64>,
+}
+
+/// Returns whether a response with these headers is a stream of events, whose body has no end.
+pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE);
+    content_type.is_some_and(|value| value == "text/event-stream")
 }
 
 /// Returns a request for events with these headers.
@@ -58,7 +65,7 @@ impl<B: http_body::Body<Data = Bytes, Error: Debug> + Unpin> Client<B> {
     /// Returns a client that reads this response.
     pub(crate) fn new(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();
-        assert_eq!(parts.headers["content-type"], "text/event-stream");
+        assert!(is_stream(&parts.headers), "{parts:?}");
         Self {
             body,
             unread: Vec::new(),

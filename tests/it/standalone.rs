@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite};
 
 use crate::built_examples::example;
+use crate::sse;
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -180,10 +181,7 @@ impl Api {
         let request = request.body(Full::from(body)).unwrap();
         let response = self.client.request(request).await.unwrap();
         let status = response.status();
-        let is_stream = response
-            .headers()
-            .get("content-type")
-            .is_some_and(|value| value == "text/event-stream");
+        let is_stream = sse::is_stream(response.headers());
         let body = response.into_body();
         let bytes = if is_stream {
             first_event(body).await

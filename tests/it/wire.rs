@@ -11,7 +11,6 @@ use bytes::Bytes;
 use floret::storage::{Durability, MemoryStorage, SqliteOptions, SqliteStorage, Storage};
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, scratch};
 use floret::{Access, Builder, Floret, Limits, Pipeline, RunsService, SecretKey};
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -19,6 +18,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::openapi;
+use crate::sse;
 
 /// The storage backend of a host.
 #[derive(Debug, Clone, Copy)]
@@ -189,11 +189,7 @@ impl TestResponse {
     pub(crate) async fn read(response: Response<impl Body<Data = Bytes, Error: Debug>>) -> Self {
         let (parts, body) = response.into_parts();
         let mut body = pin!(body);
-        let is_stream = parts
-            .headers
-            .get(CONTENT_TYPE)
-            .is_some_and(|value| value == "text/event-stream");
-        let body = if is_stream {
+        let body = if sse::is_stream(&parts.headers) {
             // A response to HEAD has none.
             let first = body.frame().await.transpose().unwrap();
             first.map_or_else(Bytes::new, |frame| frame.into_data().unwrap())

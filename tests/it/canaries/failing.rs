@@ -22,6 +22,7 @@ use super::levels::Levels;
 use super::requests::{Round, every_request};
 use super::{PASSWORD, TOKEN, VARIABLE, assert_hidden, key, store_secrets, with_node};
 use crate::harness::{all_events, with_timeout};
+use crate::sse;
 use crate::stream::{connect, upgrade};
 use crate::wire::{Backend, Host, daily};
 
@@ -114,10 +115,7 @@ async fn receive(service: &RunsService, request: Request<Full<Bytes>>) -> Receiv
     let answer = service.clone().oneshot(request).await.unwrap();
     let (parts, mut body) = answer.into_parts();
     let mut text = format!("{:?} ", parts.headers);
-    let is_stream = parts
-        .headers
-        .get("content-type")
-        .is_some_and(|value| value == "text/event-stream");
+    let is_stream = sse::is_stream(&parts.headers);
     let mut outcome = match parts.status {
         status if status.is_server_error() => Outcome::Failed,
         status if status.is_success() => Outcome::Succeeded,
