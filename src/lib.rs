@@ -66,15 +66,16 @@ pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
     BackfillBuilder, BackfillCancelBuilder, BackfillHandle, CancelBuilder, Client, DryRunBuilder,
-    Floret, ResumeBuilder, RunBuilder, RunHandle,
+    EditBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle,
 };
 pub use limits::{DatasetLimits, Limits};
 pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
     BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, DryRun, DryRunNode,
-    Edge, Event, EventKind, EventStatus, IdError, Level, Managed, Node, NodeId, NodeRun,
-    NodeStatus, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pipeline, PipelineId,
-    Preview, Profile, Retention, Run, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger,
+    Edge, Event, EventKind, EventStatus, IdError, LabelChanges, Labels, Level, Managed, Node,
+    NodeId, NodeRun, NodeStatus, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pipeline,
+    PipelineId, Preview, Profile, Retention, Run, RunCancel, RunId, RunStatus, Scope, SkipReason,
+    Slug, TenantId, Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use floret::storage::{CancelBackfill, CancelOutcome, CancelRequest, NodeIndex};
 use floret::{
-    BackfillId, BackfillStatus, Cancel, Error, EventKind, Problem, Result, Run, RunId, RunStatus,
+    BackfillId, BackfillStatus, Cancel, Error, EventKind, Problem, Result, Run, RunCancel, RunId,
+    RunStatus,
 };
 
 use crate::rows::{BackfillRow, Rows};
@@ -134,7 +135,9 @@ fn count_outcome(rows: &mut Rows, id: BackfillId, run: &Run, at: DateTime<Utc>) 
         row.backfill.status = status_of(row);
     } else if is_too_many {
         rows.run_mut(run.id)?.has_cancelled_backfill = true;
-        cancel_remaining(rows, &CancelBackfill::new(id, Cancel::Plain, at))?;
+        let mut remaining = CancelBackfill::new(id, Cancel::Plain, at);
+        remaining.reason = RunCancel::of_failures(at).reason;
+        cancel_remaining(rows, &remaining)?;
     }
     Ok(())
 }
@@ -176,7 +179,10 @@ pub(crate) fn cancel_remaining(rows: &mut Rows, request: &CancelBackfill) -> Res
     let mut remaining: Vec<_> = unfinished.map(|row| (row.run.date, row.run.id)).collect();
     remaining.sort_unstable();
     for (_, run) in remaining {
-        request_cancel(rows, &CancelRequest::new(run, request.cancel, request.now))?;
+        let mut of_run = CancelRequest::new(run, request.cancel, request.now);
+        of_run.by.clone_from(&request.by);
+        of_run.reason.clone_from(&request.reason);
+        request_cancel(rows, &of_run)?;
     }
     Ok(())
 }
@@ -195,7 +201,7 @@ pub(crate) fn request_cancel(rows: &mut Rows, request: &CancelRequest) -> Result
             return Err(Error::new(Problem::RunFinished, message));
         }
         RunStatus::Pending => {
-            rows.run_mut(run.id)?.run.cancel = Some(request.cancel);
+            rows.run_mut(run.id)?.run.cancel = Some(request.record());
             finish(rows, run.id, Outcome::cancelled(request.now))?;
         }
         RunStatus::Running => {
@@ -203,8 +209,10 @@ pub(crate) fn request_cancel(rows: &mut Rows, request: &CancelRequest) -> Result
                 let event = rows.record_event(&run, EventKind::RunCancelling, request.now);
                 event.status = Some(run.status.into());
             }
-            let cancel = run.cancel.max(Some(request.cancel));
-            rows.run_mut(run.id)?.run.cancel = cancel;
+            let requested = run.cancel.as_ref().map(|cancel| cancel.kind);
+            if requested < Some(request.cancel) {
+                rows.run_mut(run.id)?.run.cancel = Some(request.record());
+            }
         }
         _ => {}
     }

@@ -4,10 +4,10 @@
 
 use async_trait::async_trait;
 use floret::storage::{
-    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey, RunDetail,
-    RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
+    RunDetail, RunFilter, Runs,
 };
-use floret::{NodeId, NodeStatus, PageRequest, Preview, Profile, Result, Run, RunId, Scope};
+use floret::{Error, NodeId, NodeStatus, PageRequest, Preview, Profile, Result, Run, RunId, Scope};
 
 use crate::audited::AuditedStorage;
 use crate::creation::{create_runs, find_key};
@@ -60,6 +60,20 @@ impl Runs for AuditedStorage {
         self.write("request_cancel", |rows| request_cancel(rows, &request))
     }
 
+    async fn edit_run(&self, edit: EditRun) -> Result<()> {
+        self.write("edit_run", |rows| {
+            let found = rows.run(edit.run, &edit.scope);
+            let found = found.ok_or_else(|| Error::run_not_found(edit.run))?;
+            let labels = found.run.labels.edited(&edit.labels)?;
+            let run = &mut rows.run_mut(edit.run)?.run;
+            run.labels = labels;
+            if let Some(note) = edit.note {
+                run.note = Some(note).filter(|note| !note.is_empty());
+            }
+            Ok(())
+        })
+    }
+
     async fn find_preview(
         &self,
         run: RunId,
@@ -103,6 +117,10 @@ fn is_wanted(run: &Run, filter: &RunFilter) -> bool {
         && (filter.triggers.is_empty() || filter.triggers.contains(&run.trigger))
         && filter.from.is_none_or(|from| run.created_at >= from)
         && filter.to.is_none_or(|to| run.created_at < to)
+        && filter
+            .labels
+            .iter()
+            .all(|(name, value)| run.labels.get(name) == Some(value))
 }
 
 /// Returns the run that executed a node of this run, and its row of the node.

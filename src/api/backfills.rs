@@ -109,7 +109,6 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
     let cancel = call.read(Call::cancel).await?;
     let id = call.backfill_id()?;
-    let engine = call.engine();
-    let detail = engine.cancel_backfill(id, cancel, &call.scope).await?;
+    let detail = call.engine().cancel_backfill(id, cancel).await?;
     Ok(response::json(StatusCode::OK, &detail))
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use serde_json::Value;
 
-use super::input;
+use super::input::BodyFields;
 use super::path::Params;
 use super::permission::Permission;
 use super::query::{self, Parameter, Query};
@@ -16,7 +16,7 @@ use super::request::Payload;
 use super::shared::Shared;
 use super::subject::Subject;
 use super::tenant;
-use crate::engine::Engine;
+use crate::engine::{CancelCommand, Engine};
 use crate::error::{Error, Problem, Result, quote};
 use crate::json;
 use crate::model::{BackfillId, CallerName, Cancel, NodeId, PipelineId, RunId, Scope, TenantId};
@@ -172,17 +172,24 @@ impl Call {
         Ok((bytes, value))
     }
 
-    /// Reads a cancel request: the parameter `force`, and a body without fields.
+    /// Reads a cancel request: the parameter `force`, and the reason in the body.
     ///
     /// # Errors
     /// `Malformed` or `Invalid` when the query or the body is not acceptable.
-    pub(super) fn cancel(&mut self) -> Result<Cancel> {
+    pub(super) fn cancel(&mut self) -> Result<CancelCommand> {
         let is_forced = self.query()?.flag("force")?;
         let (_, body) = self.json()?;
-        input::object(&body, &[])?;
-        Ok(match is_forced {
-            Some(true) => Cancel::Forced,
-            Some(false) | None => Cancel::Plain,
+        let mut fields = BodyFields::of(&body, &["reason"])?;
+        let reason = fields.text("reason").map(str::to_owned);
+        fields.finish()?;
+        Ok(CancelCommand {
+            cancel: match is_forced {
+                Some(true) => Cancel::Forced,
+                Some(false) | None => Cancel::Plain,
+            },
+            reason,
+            by: self.by.clone(),
+            scope: self.scope.clone(),
         })
     }
 

@@ -14,6 +14,7 @@ use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
 use crate::graph::fields::{mismatch, unknown_field, whole_number};
 use crate::graph::issues::Issues;
 use crate::graph::params::parse_date;
+use crate::model::{LabelChanges, Labels};
 
 /// Returns the body as an object that has no unknown fields.
 ///
@@ -61,6 +62,56 @@ impl<'a> BodyFields<'a> {
     /// Reads a string.
     pub(super) fn text(&mut self, name: &str) -> Option<&'a str> {
         self.read(name, || "a string".to_owned(), Value::as_str)
+    }
+
+    /// Reads a string, or `null` as an empty one.
+    pub(super) fn text_or_null(&mut self, name: &str) -> Option<&'a str> {
+        self.read(
+            name,
+            || "a string or null".to_owned(),
+            |given| match given {
+                Value::Null => Some(""),
+                given => given.as_str(),
+            },
+        )
+    }
+
+    /// Reads the labels of a new run.
+    pub(super) fn labels(&mut self) -> Labels {
+        let given = self.read("labels", || "an object".to_owned(), Value::as_object);
+        let mut labels = Labels::new();
+        for (name, value) in given.into_iter().flatten() {
+            match value {
+                Value::String(value) => labels.insert(name, value),
+                other => self.refuse_label(name, "a string", other),
+            }
+        }
+        labels
+    }
+
+    /// Reads changes to the labels of a run: a value to set, or `null` to remove a label.
+    pub(super) fn label_changes(&mut self) -> LabelChanges {
+        let given = self.read("labels", || "an object".to_owned(), Value::as_object);
+        let mut changes = LabelChanges::new();
+        for (name, value) in given.into_iter().flatten() {
+            let change = match value {
+                Value::String(value) => Some(value.clone()),
+                Value::Null => None,
+                other => {
+                    self.refuse_label(name, "a string or null", other);
+                    continue;
+                }
+            };
+            changes.insert(name.clone(), change);
+        }
+        changes
+    }
+
+    fn refuse_label(&mut self, name: &str, allowed: &str, given: &Value) {
+        let at = format!("/labels/{}", reference_token(name));
+        self.issues.push(&at, || {
+            mismatch(&format!("the label {}", quote(name)), allowed, given)
+        });
     }
 
     /// Reads one of a few words.

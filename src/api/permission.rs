@@ -52,6 +52,8 @@ permissions! {
     PipelinesRun = "pipelines.run",
     /// View runs, their logs and their data.
     RunsView = "runs.view",
+    /// Change the labels and notes of runs.
+    RunsEdit = "runs.edit",
     /// Cancel runs.
     RunsCancel = "runs.cancel",
     /// Resume failed runs.
@@ -95,6 +97,7 @@ impl Permission {
             | Self::PipelinesEdit
             | Self::PipelinesDelete
             | Self::PipelinesRun
+            | Self::RunsEdit
             | Self::RunsCancel
             | Self::RunsResume
             | Self::ConnectionsCreate

@@ -180,7 +180,6 @@ pub(super) fn value_of(text: Option<&str>, name: &str) -> Option<String> {
     })
 }
 
-/// Returns the error that refuses one parameter.
 /// Parses a whole number within bounds that consists of digits. `name` is that of the parameter or
 /// the header.
 ///
@@ -207,6 +206,7 @@ pub(super) fn whole_number(
     }
 }
 
+/// Returns the error that refuses one parameter.
 pub(super) fn invalid(name: &str, detail: impl Into<String>) -> Error {
     Error::invalid_parameter(name, detail)
 }

@@ -83,14 +83,16 @@ routes! {
     Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", rust "Client::run", body Optional, query [Single("wait")];
     Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_by_pipeline => "lists the runs of a pipeline", rust "Runs::of", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
-        Repeatable("status"), Single("trigger"), Single("from"), Single("to"),
+        Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Repeatable("label"),
     ];
     Get "/runs" - RunsView runs::list => "lists runs", rust "Client::runs", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
-        Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Single("pipeline_id"),
+        Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Repeatable("label"),
+        Single("pipeline_id"),
     ];
     Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", rust "Client::calendar", query [Single("days"), Single("pipeline_id")];
     Get "/runs/{run_id}" Run RunsView runs::find => "returns a run with its nodes", rust "RunHandle::get", query [Single("wait")];
+    Patch "/runs/{run_id}" Run RunsEdit runs::edit => "changes the labels and the note of a run", rust "RunHandle::edit", body Required;
     Post "/runs/{run_id}/cancel" Run RunsCancel runs::cancel => "cancels a run", rust "RunHandle::cancel", body Optional, query [Single("force")];
     Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that continues a failed run", rust "RunHandle::resume", body Optional, query [Single("wait")];
     Get "/runs/{run_id}/logs" Run RunsView logs::list => "returns the log of a run", rust "RunHandle::logs", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
@@ -190,6 +192,7 @@ mod tests {
             "GET, HEAD /runs runs.view",
             "GET, HEAD /runs/calendar runs.view",
             "GET, HEAD /runs/{run_id} runs.view",
+            "PATCH /runs/{run_id} runs.edit",
             "POST /runs/{run_id}/cancel runs.cancel",
             "POST /runs/{run_id}/resume runs.resume",
             "GET, HEAD /runs/{run_id}/logs runs.view",

@@ -1,4 +1,4 @@
-//! Handlers that trigger, show, list, cancel and resume runs.
+//! Handlers that trigger, show, list, edit, cancel and resume runs.
 //!
 //! The engine carries out the commands, and `views` defines the JSON of a run.
 
@@ -11,9 +11,13 @@ use super::input::BodyFields;
 use super::query::Query;
 use super::wait::StartWait;
 use super::{idempotency, paging, precondition, response, wait};
-use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
-use crate::error::Result;
-use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Scope, TenantId, Trigger};
+use crate::engine::{
+    Annotations, EditRun, ResumeDefinition, ResumeRequest, RunRequest, StartedRun,
+};
+use crate::error::{Error, Result, quote};
+use crate::model::{
+    LABEL_SEPARATOR, PageRequest, PipelineId, RunId, RunStatus, Scope, TenantId, Trigger,
+};
 use crate::views::{RunFilter, check_period};
 
 const STATUSES: &[(&str, RunStatus)] = &[
@@ -71,21 +75,26 @@ pub(super) struct CancelState {
 
 /// `POST /pipelines/{id}/run`
 pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
-    let (params, key, wait) = call
+    let (params, annotations, key, wait) = call
         .read(|call| {
             let wait = wait::read(&call.query()?)?;
             let (bytes, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["params"])?;
+            let mut fields = BodyFields::of(&body, &["params", "labels", "note"])?;
             let params = fields.params(&bytes);
+            let annotations = Annotations {
+                labels: fields.labels(),
+                note: fields.text("note").map(str::to_owned),
+            };
             fields.finish()?;
             let key = idempotency::key(&call.parts.headers, &body)?;
-            Ok((params, key, wait))
+            Ok((params, annotations, key, wait))
         })
         .await?;
     let wait = StartWait::new(&call, wait)?;
     let request = RunRequest {
         pipeline: call.pipeline_key().to_owned(),
         params,
+        annotations,
         key,
         scope: call.scope.clone(),
         by: call.by.clone(),
@@ -154,11 +163,31 @@ fn accepted(started: &StartedRun, resumed_from: Option<RunId>) -> Response<Body>
     response::json(StatusCode::ACCEPTED, &accepted)
 }
 
+/// `PATCH /runs/{run_id}`
+pub(super) async fn edit(mut call: Call) -> Result<Response<Body>> {
+    let (labels, note) = call
+        .read(|call| {
+            call.query()?;
+            let (_, body) = call.json()?;
+            let mut fields = BodyFields::of(&body, &["labels", "note"])?;
+            let labels = fields.label_changes();
+            let note = fields.text_or_null("note");
+            fields.finish()?;
+            Ok((labels, note.map(str::to_owned)))
+        })
+        .await?;
+    let id = call.run_id()?;
+    let mut edit = EditRun::new(id);
+    (edit.scope, edit.labels, edit.note) = (call.scope.clone(), labels, note);
+    call.engine().edit_run(edit).await?;
+    precondition::whole(call.views().run(id, &call.scope).await?)
+}
+
 /// `POST /runs/{run_id}/cancel`
 pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
     let cancel = call.read(Call::cancel).await?;
     let id = call.run_id()?;
-    let cancelled = call.engine().cancel(id, cancel, &call.scope).await?;
+    let cancelled = call.engine().cancel(id, cancel).await?;
     let state = CancelState {
         id,
         status: cancelled.status,
@@ -213,9 +242,22 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
         triggers: query.choice("trigger", TRIGGERS)?.into_iter().collect(),
         from: query.instant("from")?,
         to: query.instant("to")?,
+        labels: labels(query)?,
     };
     check_period(filter.from, filter.to)?;
     Ok((filter, paging::read(query)?))
+}
+
+/// Reads the labels of a filter, such as `team:data`.
+fn labels(query: &Query) -> Result<Vec<(String, String)>> {
+    let read = |text: &str| {
+        let (name, value) = text.split_once(LABEL_SEPARATOR).ok_or_else(|| {
+            let detail = format!("must be a label like team:data, received {}", quote(text));
+            Error::invalid_parameter("label", detail)
+        })?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    query.all("label").map(read).collect()
 }
 
 async fn list_response(

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::cancel::CancelCommand;
+use super::note::check_reason;
 use super::run_date::{pipeline_timezone, set_params};
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
 use crate::graph::{param_defs, sizes};
 use crate::model::{
-    Backfill, BackfillId, BackfillOrder, BackfillPreview, CallerName, Cancel, DATE_PARAM, Params,
-    Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
+    Backfill, BackfillId, BackfillOrder, BackfillPreview, CallerName, DATE_PARAM, Params, Run,
+    RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
@@ -90,15 +92,22 @@ impl Engine {
     /// Requests the cancellation of every unfinished run of a backfill.
     ///
     /// # Errors
-    /// `NotFound`, `RunFinished` (`run-finished`), and any error of storage.
+    /// `NotFound`, `Invalid` (`invalid-field`), `RunFinished` (`run-finished`), and any error of
+    /// storage.
     pub(crate) async fn cancel_backfill(
         &self,
         id: BackfillId,
-        cancel: Cancel,
-        scope: &Scope,
+        cancel: CancelCommand,
     ) -> Result<BackfillDetail> {
+        let CancelCommand {
+            cancel,
+            reason,
+            by,
+            scope,
+        } = cancel;
+        check_reason(reason.as_deref())?;
         let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
-        request.scope = scope.clone();
+        (request.by, request.reason, request.scope) = (by, reason, scope);
         self.command(|shared| cancel_and_notify(shared, request))
             .await
     }

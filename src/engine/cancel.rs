@@ -23,24 +23,38 @@
 
 use std::sync::Arc;
 
+use super::note::check_reason;
 use super::{Engine, Shared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Cancel, RunId, RunStatus, Scope};
+use crate::model::{CallerName, Cancel, RunId, RunStatus, Scope};
 use crate::storage::{CancelOutcome, CancelRequest};
+
+/// How a caller cancels a run or a backfill.
+#[derive(Debug, Clone)]
+pub(crate) struct CancelCommand {
+    pub(crate) cancel: Cancel,
+    /// Why, in the words of the caller.
+    pub(crate) reason: Option<String>,
+    pub(crate) by: Option<CallerName>,
+    pub(crate) scope: Scope,
+}
 
 impl Engine {
     /// Requests that a run stops.
     ///
     /// # Errors
-    /// `NotFound`, `RunFinished`, `ShuttingDown` and the errors of storage.
-    pub(crate) async fn cancel(
-        &self,
-        run: RunId,
-        cancel: Cancel,
-        scope: &Scope,
-    ) -> Result<CancelOutcome> {
+    /// `NotFound`, `Invalid` (`invalid-field`), `RunFinished`, `ShuttingDown` and the errors of
+    /// storage.
+    pub(crate) async fn cancel(&self, run: RunId, cancel: CancelCommand) -> Result<CancelOutcome> {
+        let CancelCommand {
+            cancel,
+            reason,
+            by,
+            scope,
+        } = cancel;
+        check_reason(reason.as_deref())?;
         let mut request = CancelRequest::new(run, cancel, self.0.clock.now());
-        request.scope = scope.clone();
+        (request.by, request.reason, request.scope) = (by, reason, scope);
         self.command(|shared| request_and_notify(shared, request))
             .await
     }
@@ -76,7 +90,7 @@ impl Shared {
         if detail.run.status.is_terminal() {
             self.events.run_finished(run);
         } else if let Some(cancel) = detail.run.cancel {
-            self.active.request_cancel(run, cancel);
+            self.active.request_cancel(run, cancel.kind);
         }
     }
 

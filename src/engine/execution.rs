@@ -31,7 +31,8 @@ pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
     let run = &claimed.run;
     let tenant = run.tenant.as_ref().map(tracing::field::display);
     let span = log::info_span!("run", run_id = %run.id, pipeline_id = %run.pipeline_id, tenant);
-    let (cancel_sender, cancel_request) = watch::channel(claimed.run.cancel);
+    let (cancel_sender, cancel_request) =
+        watch::channel(claimed.run.cancel.as_ref().map(|cancel| cancel.kind));
     let stop_signal = watch::Sender::new(StopSignal::None);
     let held = HeldRun::new(claimed.run.id, claimed.epoch);
     shared.active.insert(

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
+use super::labels::Annotations;
 use super::run_date::{run_date, set_params};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
@@ -52,6 +53,8 @@ pub(crate) struct RunRequest {
     pub(crate) pipeline: String,
     /// Parameters that override the pipeline's own.
     pub(crate) params: BTreeMap<String, String>,
+    /// Its labels and its note.
+    pub(crate) annotations: Annotations,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
     /// Who creates the run.
@@ -114,7 +117,8 @@ impl Shared {
         let key = start
             .key
             .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.qualified_id())));
-        let run = match self.new_manual_run(&pipeline, start.params) {
+        let run = self.new_manual_run(&pipeline, start.params);
+        let run = match run.and_then(|run| start.annotations.attach(run)) {
             Ok(run) => Run {
                 created_by: start.by,
                 ..run

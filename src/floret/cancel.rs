@@ -5,6 +5,7 @@
 use futures_core::future::BoxFuture;
 
 use super::{Client, RunHandle};
+use crate::engine::CancelCommand;
 use crate::error::Result;
 use crate::model::{BackfillId, Cancel, RunId, RunStatus};
 use crate::storage::BackfillDetail;
@@ -47,6 +48,18 @@ pub struct CancelBuilder {
     client: Client,
     run: RunId,
     cancel: Cancel,
+    reason: Option<String>,
+}
+
+impl Client {
+    fn cancel_command(&self, cancel: Cancel, reason: Option<String>) -> CancelCommand {
+        CancelCommand {
+            cancel,
+            reason,
+            by: self.name().cloned(),
+            scope: self.scope().clone(),
+        }
+    }
 }
 
 impl RunHandle {
@@ -56,6 +69,7 @@ impl RunHandle {
             client: self.client().clone(),
             run: self.id(),
             cancel: Cancel::Plain,
+            reason: None,
         }
     }
 }
@@ -90,6 +104,32 @@ impl CancelBuilder {
         self.cancel = Cancel::Forced;
         self
     }
+
+    /// Says why, in at most 500 characters. The run shows it
+    /// ([`Run::cancel`](crate::Run::cancel)).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let mut limits = floret::Limits::default();
+    /// # limits.runs_max = 0;
+    /// # let memory = memory().limits(limits);
+    /// # let floret = memory.node("load", load).pipeline(daily).start().await?;
+    /// let run = floret.by("alice").run("daily").await?;
+    /// floret.by("bob").run_by_id(run.id()).cancel().reason("the wrong region").await?;
+    /// let cancel = run.get().await?.run.cancel.expect("a cancel request");
+    /// assert_eq!(cancel.reason.as_deref(), Some("the wrong region"));
+    /// assert_eq!(cancel.by.expect("a name").as_str(), "bob");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
 }
 
 impl IntoFuture for CancelBuilder {
@@ -98,6 +138,7 @@ impl IntoFuture for CancelBuilder {
     ///
     /// # Errors
     /// - `NotFound` if there is no such run.
+    /// - `Invalid` if the reason is too long.
     /// - `RunFinished` if the run has succeeded or failed.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<RunStatus>;
@@ -109,8 +150,10 @@ impl IntoFuture for CancelBuilder {
                 client,
                 run,
                 cancel,
+                reason,
             } = self;
-            let outcome = client.engine().cancel(run, cancel, client.scope()).await?;
+            let cancel = client.cancel_command(cancel, reason);
+            let outcome = client.engine().cancel(run, cancel).await?;
             Ok(outcome.status)
         })
     }
@@ -126,6 +169,7 @@ pub struct BackfillCancelBuilder {
     client: Client,
     backfill: BackfillId,
     cancel: Cancel,
+    reason: Option<String>,
 }
 
 impl BackfillCancelBuilder {
@@ -134,12 +178,19 @@ impl BackfillCancelBuilder {
             client,
             backfill,
             cancel: Cancel::Plain,
+            reason: None,
         }
     }
 
     /// Cancels the executing nodes, too, as [`CancelBuilder::force`] does.
     pub fn force(mut self) -> Self {
         self.cancel = Cancel::Forced;
+        self
+    }
+
+    /// Says why, in at most 500 characters. Each cancelled run shows it.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
         self
     }
 }
@@ -149,6 +200,7 @@ impl IntoFuture for BackfillCancelBuilder {
     ///
     /// # Errors
     /// - `NotFound` if there is no such backfill.
+    /// - `Invalid` if the reason is too long.
     /// - `RunFinished` if it has finished without being cancelled.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<BackfillDetail>;
@@ -160,9 +212,10 @@ impl IntoFuture for BackfillCancelBuilder {
                 client,
                 backfill,
                 cancel,
+                reason,
             } = self;
-            let (engine, scope) = (client.engine(), client.scope());
-            engine.cancel_backfill(backfill, cancel, scope).await
+            let cancel = client.cancel_command(cancel, reason);
+            client.engine().cancel_backfill(backfill, cancel).await
         })
     }
 }

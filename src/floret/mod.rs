@@ -11,6 +11,7 @@ mod connections;
 mod dashboard;
 mod dry_run;
 mod given_params;
+mod labels;
 mod lineage;
 mod logs;
 mod paging;
@@ -34,6 +35,7 @@ pub use connections::{Connections, NewConnection};
 pub use dry_run::DryRunBuilder;
 #[cfg(feature = "testing")]
 pub(crate) use given_params::GivenParams;
+pub use labels::EditBuilder;
 pub use logs::Logs;
 pub use pipelines::{DeletePipelineBuilder, Pipelines, PutPipelineBuilder};
 pub use resume::ResumeBuilder;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::given_params::GivenParams;
 use super::{Client, RunHandle};
-use crate::engine::{RequestKey, RunRequest, hash_body};
+use crate::engine::{Annotations, RequestKey, RunRequest, hash_body};
 use crate::error::Result;
 use crate::model::{DATE_PARAM, RunId};
 
@@ -44,6 +44,7 @@ impl Client {
             client: self.clone(),
             pipeline: pipeline.into(),
             params: GivenParams::default(),
+            annotations: Annotations::default(),
             key: None,
         }
     }
@@ -81,6 +82,7 @@ pub struct RunBuilder {
     client: Client,
     pipeline: String,
     params: GivenParams,
+    annotations: Annotations,
     key: Option<String>,
 }
 
@@ -151,6 +153,36 @@ impl RunBuilder {
         self.param(DATE_PARAM, date.to_string())
     }
 
+    /// Sets a label, by which lists find the run.
+    ///
+    /// A run has at most 16 labels. A name has 1 to 128 characters and no colon, a value at most
+    /// 128. A resume takes the labels of its run.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let run = floret.run("daily").label("order", "17").note("asked for by Ann").await?;
+    /// let found = floret.runs().label("order", "17").await?.items;
+    /// assert_eq!(found[0].id, run.id());
+    /// assert_eq!(found[0].note.as_deref(), Some("asked for by Ann"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.annotations.labels.insert(name, value);
+        self
+    }
+
+    /// Sets a note about the run, of at most 2,000 characters.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.annotations.note = Some(note.into());
+        self
+    }
+
     /// Sets the idempotency key.
     ///
     /// A key that was used before for this pipeline creates nothing: the result is the first run.
@@ -165,12 +197,13 @@ impl RunBuilder {
     /// - `NotFound` if there is no such pipeline in scope.
     /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
     /// - `Invalid` if a node type has no executor, a parameter does not fit its definition
-    ///   (`param-invalid`) or is no scalar, or the key was used with other parameters.
+    ///   (`param-invalid`) or is no scalar, a label or the note is out of bounds, or the key was
+    ///   used with other parameters, labels or another note.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {
         let params = self.params.into_texts()?;
-        let body_hash = || hash_body(&body(&params));
+        let body_hash = || hash_body(&body(&params, &self.annotations));
         let key = self.key.map(|key| RequestKey {
             key,
             body_hash: body_hash(),
@@ -178,6 +211,7 @@ impl RunBuilder {
         let start = RunRequest {
             pipeline: self.pipeline,
             params,
+            annotations: self.annotations,
             key,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
@@ -201,16 +235,24 @@ impl IntoFuture for RunBuilder {
 }
 
 /// Returns the body that a client would send for the same run.
-fn body(params: &BTreeMap<String, String>) -> Value {
-    if params.is_empty() {
-        return Value::Object(Map::new());
-    }
-    let params = params
+fn body(params: &BTreeMap<String, String>, annotations: &Annotations) -> Value {
+    let mut body = Map::new();
+    let params: Map<_, _> = params
         .iter()
         .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
         .collect();
-    Value::Object(Map::from_iter([(
-        "params".to_owned(),
-        Value::Object(params),
-    )]))
+    let labels: Map<_, _> = annotations
+        .labels
+        .iter()
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect();
+    for (name, texts) in [("params", params), ("labels", labels)] {
+        if !texts.is_empty() {
+            body.insert(name.to_owned(), Value::Object(texts));
+        }
+    }
+    if let Some(note) = &annotations.note {
+        body.insert("note".to_owned(), Value::from(note.as_str()));
+    }
+    Value::Object(body)
 }

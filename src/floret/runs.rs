@@ -41,6 +41,7 @@ pub struct Runs {
     triggers: Vec<Trigger>,
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
+    labels: Vec<(String, String)>,
     page: PageChoice,
 }
 
@@ -54,6 +55,7 @@ impl Client {
             triggers: Vec::new(),
             from: None,
             to: None,
+            labels: Vec::new(),
             page: PageChoice::default(),
         }
     }
@@ -91,6 +93,12 @@ impl Runs {
         self
     }
 
+    /// Lists only runs with this label, and with every other one that is given in the same way.
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.push((name.into(), value.into()));
+        self
+    }
+
     page_methods!();
 }
 
@@ -120,6 +128,7 @@ impl IntoFuture for Runs {
                 triggers: self.triggers,
                 from: self.from,
                 to: self.to,
+                labels: self.labels,
             };
             client.views().list_runs(filter, page).await
         })

@@ -11,6 +11,7 @@ mod dry_run;
 pub(crate) mod engine_keys;
 mod event;
 mod id;
+mod labels;
 mod node;
 mod page;
 mod param_def;
@@ -51,6 +52,8 @@ pub use id::{
     BackfillId, ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId,
     VariableKey,
 };
+pub(crate) use labels::LABEL_SEPARATOR;
+pub use labels::{LabelChanges, Labels};
 pub use node::{NodeIndex, NodeRun, NodeStatus, UnstoredOutput};
 pub use page::{Page, PageRequest};
 pub(crate) use param_def::scalar_text;
@@ -65,7 +68,7 @@ pub use priority::Priority;
 pub use profile::{ColumnProfile, Profile};
 pub use qualified::Qualified;
 pub use retention::Retention;
-pub use run::{Cancel, InheritedOutput, Run, RunStatus, Trigger};
+pub use run::{Cancel, InheritedOutput, Run, RunCancel, RunStatus, Trigger};
 pub use schedule::{Overlap, SkipReason};
 pub(crate) use scheduled_pipelines::ScheduledPipelines;
 pub use scope::Scope;

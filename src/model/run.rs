@@ -9,8 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BackfillId, CallerName, NodeIndex, NodeStatus, Params, PipelineId, Priority, Qualified, RunId,
-    TenantId,
+    BackfillId, CallerName, Labels, NodeIndex, NodeStatus, Params, PipelineId, Priority, Qualified,
+    RunId, TenantId,
 };
 
 /// The status of a run.
@@ -175,7 +175,8 @@ impl Trigger {
 ///
 /// let run = floret.run("forever").start().await?;
 /// run.cancel().force().await?;
-/// assert_eq!(run.finished().await?.run.cancel, Some(Cancel::Forced));
+/// let cancel = run.finished().await?.run.cancel.expect("a cancel request");
+/// assert_eq!(cancel.kind, Cancel::Forced);
 /// # Ok(())
 /// # }
 /// ```
@@ -187,6 +188,49 @@ pub enum Cancel {
     /// Executing nodes receive the cancel signal and are abandoned after the grace period. No
     /// further node starts.
     Forced,
+}
+
+/// The cancel request of a run: what was requested, by whom, why and when.
+///
+/// A request that escalates an earlier one replaces it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunCancel {
+    /// How to cancel.
+    pub kind: Cancel,
+    /// Who requested it, if the host has named the caller. `None` also if Floret did.
+    pub by: Option<CallerName>,
+    /// Why: at most 500 characters.
+    pub reason: Option<String>,
+    /// When it was requested. `None` for a request from before Floret recorded it.
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl RunCancel {
+    /// Creates a request at this time, without a caller and without a reason.
+    #[must_use]
+    pub const fn new(kind: Cancel, at: DateTime<Utc>) -> Self {
+        Self {
+            kind,
+            by: None,
+            reason: None,
+            at: Some(at),
+        }
+    }
+
+    /// Creates the request for the other runs of a backfill that has reached its `max_failures`.
+    #[must_use]
+    pub fn of_failures(at: DateTime<Utc>) -> Self {
+        Self {
+            reason: Some("max_failures of the backfill was reached".to_owned()),
+            ..Self::new(Cancel::Plain, at)
+        }
+    }
+
+    /// Returns whether it asks for more than an earlier request.
+    pub(crate) fn escalates(&self, earlier: Option<&Self>) -> bool {
+        earlier.map(|earlier| earlier.kind) < Some(self.kind)
+    }
 }
 
 /// A run of a pipeline.
@@ -219,7 +263,7 @@ pub struct Run {
     /// The current status.
     pub status: RunStatus,
     /// The cancel request, if there is one.
-    pub cancel: Option<Cancel>,
+    pub cancel: Option<RunCancel>,
     /// The cause of the run.
     pub trigger: Trigger,
     /// The parameters: the defaults of the pipeline, overridden by the values of the trigger.
@@ -236,6 +280,10 @@ pub struct Run {
     pub error: Option<String>,
     /// Who created the run, if the host has named the caller.
     pub created_by: Option<CallerName>,
+    /// Its labels, by which lists find the run.
+    pub labels: Labels,
+    /// What people have noted about the run: at most 2,000 characters.
+    pub note: Option<String>,
     /// The backfill that created the run. A resume belongs to no backfill.
     pub backfill_id: Option<BackfillId>,
     /// The run that this one resumes.
@@ -275,6 +323,8 @@ impl Run {
             finished_at: None,
             error: None,
             created_by: None,
+            labels: Labels::new(),
+            note: None,
             backfill_id: None,
             resumed_from: None,
             first_run: id,

@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::model::{
-    Backfill, BackfillId, BackfillRun, Cancel, Page, PageRequest, PipelineId, Scope,
+    Backfill, BackfillId, BackfillRun, CallerName, Cancel, Page, PageRequest, PipelineId,
+    RunCancel, Scope,
 };
 
 /// A backfill to create. It gets the tenant of its pipeline.
@@ -72,6 +73,10 @@ pub struct CancelBackfill {
     pub scope: Scope,
     /// How to cancel. `Forced` replaces an earlier `Plain`, but not the other way around.
     pub cancel: Cancel,
+    /// Who requests it. Each run records it.
+    pub by: Option<CallerName>,
+    /// Why. Each run records it.
+    pub reason: Option<String>,
     /// The time of the request.
     pub now: DateTime<Utc>,
 }
@@ -84,8 +89,19 @@ impl CancelBackfill {
             backfill,
             scope: Scope::All,
             cancel,
+            by: None,
+            reason: None,
             now,
         }
+    }
+
+    /// Returns what each run records of the request.
+    #[must_use]
+    pub fn record(&self) -> RunCancel {
+        let mut record = RunCancel::new(self.cancel, self.now);
+        record.by.clone_from(&self.by);
+        record.reason.clone_from(&self.reason);
+        record
     }
 }
 

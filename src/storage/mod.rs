@@ -14,12 +14,12 @@ mod backfills;
 mod connections;
 mod deliveries;
 mod events;
+mod finished_changes;
 mod journal;
 mod memory;
 mod node_indexes;
 mod outputs;
 mod pipelines;
-mod purges;
 mod queue;
 mod rules;
 mod runs;
@@ -38,6 +38,7 @@ pub use deliveries::{
     PutDeliveries,
 };
 pub use events::{EventFilter, EventPage, Events};
+pub(crate) use finished_changes::Unchanged;
 pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};
 pub use node_indexes::NodeIndexes;
@@ -45,11 +46,10 @@ pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{
     DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SavedBy, SlugChoice,
 };
-pub(crate) use purges::Unpurged;
 pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 pub(crate) use rules::{blocks_resume, not_resumable};
 pub use runs::{
-    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
     IdempotentOperation, NewRun, RunDetail, RunFilter, Runs,
 };
 pub use schedules::{Advance, AdvanceOutcome, Schedules, StoredSchedule, TickOutcome};

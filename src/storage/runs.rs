@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::NewBackfill;
-use super::purges::Unpurged;
+use super::finished_changes::Unchanged;
 use crate::error::Result;
 use crate::model::{
-    BackfillId, NodeId, NodeRun, Page, PageRequest, Pipeline, PipelineId, Preview, Profile,
-    Qualified, Run, RunId, RunStatus, Scope, Trigger,
+    BackfillId, CallerName, Cancel, LabelChanges, NodeId, NodeRun, Page, PageRequest, Pipeline,
+    PipelineId, Preview, Profile, Qualified, Run, RunCancel, RunId, RunStatus, Scope, Trigger,
 };
 
 /// The operation that an idempotency key belongs to.
@@ -154,7 +154,11 @@ pub struct CancelRequest {
     /// The scope of the caller. A run outside it is not found.
     pub scope: Scope,
     /// How to cancel. `Forced` replaces an earlier `Plain`, but not the other way around.
-    pub cancel: crate::model::Cancel,
+    pub cancel: Cancel,
+    /// Who requests it.
+    pub by: Option<CallerName>,
+    /// Why.
+    pub reason: Option<String>,
     /// The time of the request.
     pub now: DateTime<Utc>,
 }
@@ -162,13 +166,24 @@ pub struct CancelRequest {
 impl CancelRequest {
     /// Creates a request in every scope.
     #[must_use]
-    pub const fn new(run: RunId, cancel: crate::model::Cancel, now: DateTime<Utc>) -> Self {
+    pub const fn new(run: RunId, cancel: Cancel, now: DateTime<Utc>) -> Self {
         Self {
             run,
             scope: Scope::All,
             cancel,
+            by: None,
+            reason: None,
             now,
         }
+    }
+
+    /// Returns what the run records of the request.
+    #[must_use]
+    pub fn record(&self) -> RunCancel {
+        let mut record = RunCancel::new(self.cancel, self.now);
+        record.by.clone_from(&self.by);
+        record.reason.clone_from(&self.reason);
+        record
     }
 }
 
@@ -190,11 +205,38 @@ impl CancelOutcome {
     }
 }
 
+/// An edit of a run: what changes at any time, also after the run has finished.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EditRun {
+    /// The run.
+    pub run: RunId,
+    /// The scope of the caller. A run outside it is not found.
+    pub scope: Scope,
+    /// The labels to set, and those to remove. All others stay.
+    pub labels: LabelChanges,
+    /// The new note. `None` leaves the note as it is, and an empty text removes it.
+    pub note: Option<String>,
+}
+
+impl EditRun {
+    /// Creates an edit in every scope that changes nothing.
+    #[must_use]
+    pub const fn new(run: RunId) -> Self {
+        Self {
+            run,
+            scope: Scope::All,
+            labels: LabelChanges::new(),
+            note: None,
+        }
+    }
+}
+
 /// A run with its definition and its nodes.
 ///
-/// Floret's own backends note in a finished run that it does not change until it is purged, and the
-/// service then keeps its JSON. A storage that wraps such a backend and has other answers returns a
-/// detail of its own ([`RunDetail::new`]), which has no such note.
+/// Floret's own backends note in a finished run that it does not change until it is edited or
+/// purged, and the service then keeps its JSON. A storage that wraps such a backend and has other
+/// answers returns a detail of its own ([`RunDetail::new`]), which has no such note.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunDetail {
@@ -205,8 +247,8 @@ pub struct RunDetail {
     /// The nodes that have an entry, by [`NodeIndex`](crate::storage::NodeIndex). Every other node
     /// has the status [`RunStatus::unstarted_node`].
     pub nodes: Vec<NodeRun>,
-    /// What is known of later purges, if the run is finished and its backend counts them.
-    pub(crate) unpurged: Option<Unpurged>,
+    /// What is known of later changes, if the run is finished and its backend counts them.
+    pub(crate) unchanged: Option<Unchanged>,
 }
 
 impl RunDetail {
@@ -217,26 +259,26 @@ impl RunDetail {
             run,
             definition,
             nodes,
-            unpurged: None,
+            unchanged: None,
         }
     }
 
-    /// Notes what the read of this run knows of later purges. A run that is not finished may change
-    /// otherwise.
-    pub(super) fn known_unpurged(mut self, unpurged: Option<Unpurged>) -> Self {
-        self.unpurged = unpurged.filter(|_| self.run.status.is_terminal());
+    /// Notes what the read of this run knows of later changes. A run that is not finished may
+    /// change otherwise.
+    pub(super) fn known_unchanged(mut self, unchanged: Option<Unchanged>) -> Self {
+        self.unchanged = unchanged.filter(|_| self.run.status.is_terminal());
         self
     }
 }
 
 impl PartialEq for RunDetail {
-    /// Compares the runs, whatever is known of purges.
+    /// Compares the runs, whatever is known of changes.
     fn eq(&self, other: &Self) -> bool {
         let Self {
             run,
             definition,
             nodes,
-            unpurged: _,
+            unchanged: _,
         } = self;
         *run == other.run && *definition == other.definition && *nodes == other.nodes
     }
@@ -278,6 +320,8 @@ pub struct RunFilter {
     pub from: Option<DateTime<Utc>>,
     /// Only runs created before this time.
     pub to: Option<DateTime<Utc>>,
+    /// Only runs that have all of these labels: names with values.
+    pub labels: Vec<(String, String)>,
 }
 
 /// Creates, finds, lists and cancels runs.
@@ -350,11 +394,24 @@ pub trait Runs: Send + Sync + 'static {
     /// - A running run MUST get the event `run.cancelling` once, even if the request is repeated or
     ///   escalated.
     /// - A `cancelled` run MUST stay as it is.
+    /// - The run MUST record the request ([`CancelRequest::record`]), and one that escalates it in
+    ///   its place. Any other repeat leaves the record as it is.
     ///
     /// # Errors
     /// - `NotFound` (`run-not-found`): the run is not found.
     /// - `RunFinished` (`run-finished`): the run has succeeded or failed.
     async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome>;
+
+    /// Changes the labels and the note of a run, whatever its status.
+    ///
+    /// - It MUST change all of them in one step, and nothing else. It has no event.
+    /// - Labels that [`EditRun::labels`] does not name MUST stay.
+    /// - A read that begins after the answer MUST find the run as edited.
+    ///
+    /// # Errors
+    /// - `NotFound` (`run-not-found`): the run is not found.
+    /// - `Invalid` (`invalid-field`): the run would have more than 16 labels.
+    async fn edit_run(&self, edit: EditRun) -> Result<()>;
 
     /// Returns the preview of a node's output, or `None` if there is none.
     ///

@@ -41,6 +41,7 @@ methods! {
     FindChain,
     ListRuns,
     RequestCancel,
+    EditRun,
     FindBackfill,
     ListBackfills,
     CancelBackfill,

@@ -20,10 +20,10 @@ use crate::model::{
 };
 use crate::storage::{
     Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimCursors, ClaimOutcome,
-    CreateRuns, CreatedRuns, Cursors, DeletePipeline, Deliveries, EventFilter, EventPage, Events,
-    Figures, FiguresFilter, FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs,
-    PipelineFilter, Pipelines, Purge, PurgeOutcome, PutDeliveries, PutPipeline, Queue, RunDetail,
-    RunFilter, Runs, Stats, Storage, StoredOutput, System,
+    CreateRuns, CreatedRuns, Cursors, DeletePipeline, Deliveries, EditRun, EventFilter, EventPage,
+    Events, Figures, FiguresFilter, FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk,
+    Outputs, PipelineFilter, Pipelines, Purge, PurgeOutcome, PutDeliveries, PutPipeline, Queue,
+    RunDetail, RunFilter, Runs, Stats, Storage, StoredOutput, System,
 };
 
 /// A wrapper around any storage that fails, waits and counts calls as a test asks.
@@ -214,6 +214,11 @@ impl Runs for FaultyStorage {
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
         self.intercept(Method::RequestCancel, self.inner.request_cancel(request))
+            .await
+    }
+
+    async fn edit_run(&self, edit: EditRun) -> Result<()> {
+        self.intercept(Method::EditRun, self.inner.edit_run(edit))
             .await
     }
 

@@ -1,7 +1,8 @@
-//! The documents of finished runs that callers have read, as long as no run was purged since.
+//! The documents of finished runs that callers have read, as long as no finished run has
+//! changed since.
 //!
-//! A finished run changes in no other way, so that its bytes are made once. `storage` says whether
-//! it may have been purged.
+//! Only a purge and an edit change one, so that its bytes are made once. `storage` says whether one
+//! may have.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use quick_cache::unsync::Cache;
 
 use super::tagged_json::TaggedJson;
 use crate::model::{RunId, Scope, TenantId};
-use crate::storage::Unpurged;
+use crate::storage::Unchanged;
 
 /// The bytes that an entry takes beside its document: keys, pointers, the tag.
 const ENTRY_BYTES: u64 = 256;
@@ -27,7 +28,7 @@ pub(super) struct FinishedRuns(RwLock<Cache<RunId, FinishedRun, DocumentBytes>>)
 pub(super) struct FinishedRun {
     pub(super) tenant: Option<TenantId>,
     pub(super) document: TaggedJson,
-    pub(super) unpurged: Unpurged,
+    pub(super) unchanged: Unchanged,
 }
 
 #[derive(Clone)]
@@ -49,13 +50,13 @@ impl FinishedRuns {
     pub(super) fn find(&self, id: RunId, scope: &Scope) -> Option<TaggedJson> {
         let runs = self.0.read();
         let run = runs.get(&id)?;
-        let is_found = scope.admits(run.tenant.as_ref()) && run.unpurged.holds();
+        let is_found = scope.admits(run.tenant.as_ref()) && run.unchanged.holds();
         is_found.then(|| run.document.clone())
     }
 
-    /// Keeps a run, unless a purge began since it was read.
+    /// Keeps a run, unless a change began since it was read.
     pub(super) fn add(&self, id: RunId, run: FinishedRun) {
-        if run.unpurged.holds() {
+        if run.unchanged.holds() {
             self.0.write().insert(id, run);
         }
     }

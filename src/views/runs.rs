@@ -13,8 +13,8 @@ use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::model::{
-    BackfillId, CallerName, Cancel, NodeRun, Page, PageRequest, Params, PipelineId, Run, RunId,
-    RunStatus, Scope, TenantId, Trigger, rfc3339,
+    BackfillId, CallerName, Cancel, Labels, NodeRun, Page, PageRequest, Params, PipelineId, Run,
+    RunCancel, RunId, RunStatus, Scope, TenantId, Trigger, rfc3339,
 };
 use crate::storage::RunDetail;
 
@@ -56,6 +56,56 @@ struct RunFields<'a> {
     tenant: Option<&'a TenantId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_by: Option<&'a CallerName>,
+    #[serde(skip_serializing_if = "labels_are_absent")]
+    labels: &'a Labels,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel: Option<CancelFields<'a>>,
+}
+
+fn labels_are_absent(labels: &&Labels) -> bool {
+    labels.is_empty()
+}
+
+/// The fields of a cancel request, in the order of the wire contract.
+#[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "RunCancel",
+        description = "Who asked to cancel a run, why and when."
+    )
+)]
+struct CancelFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a CallerName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
+    at: Option<DateTime<Utc>>,
+    force: bool,
+}
+
+impl<'a> From<&'a RunCancel> for CancelFields<'a> {
+    fn from(cancel: &'a RunCancel) -> Self {
+        let RunCancel {
+            kind,
+            by,
+            reason,
+            at,
+        } = cancel;
+        Self {
+            by: by.as_ref(),
+            reason: reason.as_deref(),
+            at: *at,
+            force: *kind == Cancel::Forced,
+        }
+    }
 }
 
 /// A run with every node of its definition, in topological order.
@@ -118,14 +168,14 @@ impl Views {
             return Ok(document);
         }
         let mut detail = self.detail(run, scope).await?;
-        let (tenant, unpurged) = (detail.run.tenant.clone(), detail.unpurged.take());
+        let (tenant, unchanged) = (detail.run.tenant.clone(), detail.unchanged.take());
         let json = RunView::try_from(detail)?.into_json(self.run_bytes_max)?;
         let document = self.document(json).await?;
-        if let Some(unpurged) = unpurged {
+        if let Some(unchanged) = unchanged {
             let finished = FinishedRun {
                 tenant,
                 document: document.clone(),
-                unpurged,
+                unchanged,
             };
             self.finished_runs.add(run, finished);
         }
@@ -193,7 +243,7 @@ impl TryFrom<RunDetail> for RunView {
             run,
             definition,
             nodes,
-            unpurged: _,
+            unchanged: _,
         } = detail;
         let node_runs = if nodes.len() == definition.nodes.len() {
             nodes
@@ -243,6 +293,8 @@ impl Serialize for Run {
             finished_at,
             error,
             created_by,
+            labels,
+            note,
             backfill_id,
             resumed_from,
             first_run: _,
@@ -254,7 +306,7 @@ impl Serialize for Run {
             pipeline_id,
             pipeline_version: *pipeline_version,
             status: *status,
-            cancelling: is_cancelling(*status, *cancel).then_some(OnlyTrue),
+            cancelling: is_cancelling(*status, cancel.as_ref()).then_some(OnlyTrue),
             trigger: *trigger,
             params,
             created_at: *created_at,
@@ -265,6 +317,9 @@ impl Serialize for Run {
             backfill_id: *backfill_id,
             tenant: tenant.as_ref(),
             created_by: created_by.as_ref(),
+            labels,
+            note: note.as_deref(),
+            cancel: cancel.as_ref().map(CancelFields::from),
         };
         fields.serialize(serializer)
     }
@@ -284,7 +339,7 @@ impl Serialize for RunDetail {
 #[cfg(test)]
 schema_of! { RunDetail => RunView }
 
-const fn is_cancelling(status: RunStatus, cancel: Option<Cancel>) -> bool {
+const fn is_cancelling(status: RunStatus, cancel: Option<&RunCancel>) -> bool {
     !status.is_terminal() && cancel.is_some()
 }
 
@@ -353,7 +408,7 @@ mod tests {
     #[test]
     fn fields_are_in_the_order_of_the_contract_and_absent_ones_are_omitted() {
         let mut run = run(RunStatus::Running);
-        run.cancel = Some(Cancel::Plain);
+        run.cancel = Some(RunCancel::new(Cancel::Plain, run.created_at));
         run.started_at = Utc.timestamp_millis_opt(1_705_298_400_250).single();
         let mut node_run =
             NodeRun::unstarted(run.id, NodeId::new("a").unwrap(), 0, NodeStatus::Running);
@@ -364,6 +419,7 @@ mod tests {
                 r#"{"id":"00000000-0000-0000-0000-000000000000","pipeline_id":"daily","pipeline_version":3,"#,
                 r#""status":"running","cancelling":true,"trigger":"manual","params":{},"#,
                 r#""created_at":"2024-01-15T06:00:00Z","started_at":"2024-01-15T06:00:00.250Z","#,
+                r#""cancel":{"at":"2024-01-15T06:00:00Z","force":false},"#,
                 r#""node_runs":[{"id":"00000000-0000-0000-0000-000000000000.0","node_id":"a","status":"running","attempt":1},"#,
             )),
             "{text}"
@@ -373,8 +429,10 @@ mod tests {
     #[test]
     fn a_finished_run_is_not_cancelling() {
         let mut run = run(RunStatus::Cancelled);
-        run.cancel = Some(Cancel::Forced);
-        assert!(!to_json(run, Vec::new()).contains("cancelling"));
+        run.cancel = Some(RunCancel::new(Cancel::Forced, run.created_at));
+        let text = to_json(run, Vec::new());
+        assert!(!text.contains("cancelling"), "{text}");
+        assert!(text.contains(r#""force":true"#), "{text}");
     }
 
     #[test]

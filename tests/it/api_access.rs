@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
 /// The routes that need a permission.
-const ROUTES: [(&str, &str, Permission); 23] = [
+const ROUTES: [(&str, &str, Permission); 24] = [
     (
         "POST",
         "/api/pipelines/daily/dry-run",
@@ -21,6 +21,7 @@ const ROUTES: [(&str, &str, Permission); 23] = [
     ("GET", "/api/pipelines/daily/runs", Permission::RunsView),
     ("GET", "/api/runs", Permission::RunsView),
     ("GET", "/api/runs/{run}", Permission::RunsView),
+    ("PATCH", "/api/runs/{run}", Permission::RunsEdit),
     ("POST", "/api/runs/{run}/cancel", Permission::RunsCancel),
     ("POST", "/api/runs/{run}/resume", Permission::RunsResume),
     ("GET", "/api/runs/{run}/logs", Permission::RunsView),

@@ -50,6 +50,7 @@ fn writes(host: &Host) -> u64 {
         Method::Append,
         Method::PutOutputChunk,
         Method::RequestCancel,
+        Method::EditRun,
     ];
     let calls = of_runs.map(|method| host.storage.calls(method));
     calls.iter().sum()

@@ -18,6 +18,7 @@ use crate::wire::{request, send};
 on_every_backend! {
     pipelines_are_saved_and_deleted_and_their_schedules_fire,
     runs_are_created_and_execute,
+    runs_are_edited,
     cancel_requests_reach_the_executing_nodes,
     connections_are_saved_and_deleted,
     variables_are_saved_and_deleted,
@@ -34,6 +35,7 @@ const CREATIONS: &[&str] = &[
     "POST /pipelines/{id}/backfill",
     "POST /runs/{run_id}/resume",
 ];
+const EDITS: &[&str] = &["PATCH /runs/{run_id}"];
 const CANCELS: &[&str] = &[
     "POST /runs/{run_id}/cancel",
     "POST /backfills/{backfill_id}/cancel",
@@ -63,6 +65,7 @@ const CALLS: &[Method] = &[
     Method::FindRun,
     Method::FindChain,
     Method::RequestCancel,
+    Method::EditRun,
     Method::CancelBackfill,
     Method::FindConnection,
     Method::PutConnection,
@@ -127,6 +130,11 @@ impl Scene {
                 let failed = self.host.run("p").await.run;
                 assert_eq!(failed.status, RunStatus::Failed);
                 self.path = self.path.replace("{run_id}", &failed.id.to_string());
+            }
+            "PATCH /runs/{run_id}" => {
+                let run = self.host.run("p").await.run.id;
+                self.path = self.path.replace("{run_id}", &run.to_string());
+                self.body = Some(json!({"note": "new"}));
             }
             "POST /runs/{run_id}/cancel" => {
                 self.hold_first_node();
@@ -242,6 +250,10 @@ impl Scene {
                 })
                 .await;
             }
+            "PATCH /runs/{run_id}" => {
+                let path = format!("/api{}", self.path);
+                self.setting_is_changed(&path, "note").await;
+            }
             "POST /system/purge" => until(async || self.host.runs().await.is_empty()).await,
             command if CONNECTIONS.contains(&command) => {
                 self.setting_is_changed("/api/connections/c", "host").await;
@@ -315,6 +327,10 @@ async fn runs_are_created_and_execute(store: Store) {
     leave_everywhere(&store, CREATIONS).await;
 }
 
+async fn runs_are_edited(store: Store) {
+    leave_everywhere(&store, EDITS).await;
+}
+
 async fn cancel_requests_reach_the_executing_nodes(store: Store) {
     leave_everywhere(&store, CANCELS).await;
 }
@@ -340,6 +356,7 @@ fn every_route_that_writes_is_left() {
     let left = [
         SAVES,
         CREATIONS,
+        EDITS,
         CANCELS,
         CONNECTIONS,
         VARIABLES,

@@ -23,6 +23,7 @@ mod api_health;
 mod api_hostile;
 mod api_hyper;
 mod api_idempotency;
+mod api_labels;
 mod api_layer;
 mod api_lineage;
 mod api_lists;

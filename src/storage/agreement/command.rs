@@ -53,6 +53,13 @@ pub(super) enum Command {
         forced: bool,
         scope: u8,
     },
+    /// Sets (0, 1), removes (2) or leaves (3) the label of a number.
+    Edit {
+        run: u8,
+        labels: [u8; 2],
+        note: Option<u8>,
+        scope: u8,
+    },
     Backfill {
         pipeline: u8,
         count: u8,
@@ -138,6 +145,7 @@ pub(super) enum Question {
         pipeline: Option<u8>,
         status: Option<u8>,
         trigger: Option<u8>,
+        label: Option<(u8, u8)>,
         page: Paging,
         scope: u8,
     },
@@ -251,6 +259,9 @@ fn creations() -> impl Strategy<Value = Command> {
             .prop_map(|(run, inherit, key)| Command::Resume { run, inherit, key }),
         1 => (any::<u8>(), any::<bool>(), any_scope())
             .prop_map(|(run, forced, scope)| Command::Cancel { run, forced, scope }),
+        2 => (any::<u8>(), any::<[u8; 2]>(), proptest::option::weighted(0.4, 0..3u8), any_scope()).prop_map(
+            |(run, labels, note, scope)| Command::Edit { run, labels: labels.map(|change| change % 4), note, scope }
+        ),
         2 => (any_pipeline(), 1..5u8, (1..3u8, 0..3u8), any::<[bool; 3]>(), key(), any_scope()).prop_map(
             |(pipeline, count, limits, flags, key, scope)| Command::Backfill { pipeline, count, limits, flags, key, scope }
         ),
@@ -288,15 +299,24 @@ fn deliveries() -> impl Strategy<Value = Command> {
 fn question() -> impl Strategy<Value = Question> {
     let some = |values: std::ops::Range<u8>| proptest::option::of(values);
     prop_oneof![
-        (some(0..3), some(0..5), some(0..7), paging(), any_scope()).prop_map(
-            |(pipeline, status, trigger, page, scope)| Question::Runs {
-                pipeline,
-                status,
-                trigger,
-                page,
-                scope
-            }
-        ),
+        (
+            some(0..3),
+            some(0..5),
+            some(0..7),
+            label(),
+            paging(),
+            any_scope()
+        )
+            .prop_map(
+                |(pipeline, status, trigger, label, page, scope)| Question::Runs {
+                    pipeline,
+                    status,
+                    trigger,
+                    label,
+                    page,
+                    scope
+                }
+            ),
         pipelines_question(),
         (
             proptest::option::weighted(0.3, 0..255u8),
@@ -344,6 +364,11 @@ fn question() -> impl Strategy<Value = Question> {
         (paging(), any_scope()).prop_map(|(page, scope)| Question::Settings { page, scope }),
         any_scope().prop_map(|scope| Question::System { scope }),
     ]
+}
+
+/// Sometimes the numbers of a label's name and value.
+fn label() -> impl Strategy<Value = Option<(u8, u8)>> {
+    proptest::option::weighted(0.3, (0..2u8, 0..2u8))
 }
 
 fn pipelines_question() -> impl Strategy<Value = Question> {

@@ -105,6 +105,7 @@ impl World<'_> {
                 pipeline,
                 status,
                 trigger,
+                label,
                 page,
                 scope,
             } => {
@@ -122,6 +123,10 @@ impl World<'_> {
                         .collect(),
                     from: (*scope == 2).then(|| at(30)),
                     to: (*scope == 1).then(|| at(40_000)),
+                    labels: label
+                        .map(|(name, value)| (format!("label {name}"), format!("value {value}")))
+                        .into_iter()
+                        .collect(),
                 };
                 let page = page_of(page, |number| self.run(number).to_string());
                 drop(both!(self, question, |storage, _side| storage

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::command::Command;
 use crate::error::{Problem, Result};
-use crate::model::{BackfillId, Cancel, OwnerId, RunId, Scope};
-use crate::storage::{CancelBackfill, CancelRequest, Purge, PurgeMode, Storage};
+use crate::model::{BackfillId, Cancel, LabelChanges, OwnerId, RunId, Scope};
+use crate::storage::{CancelBackfill, CancelRequest, EditRun, Purge, PurgeMode, Storage};
 use crate::testing::contract::fixtures::{at, backfill_id, owner, run_id, scope};
 use crate::testing::contract::snapshot::snapshot_in;
 
@@ -189,9 +189,11 @@ impl<'a> World<'a> {
             Command::Cancel { run, forced, scope } => {
                 let mut request = CancelRequest::new(self.run(run), cancel_of(forced), self.now());
                 request.scope = scope_of(scope);
+                request.reason = Some(format!("reason {}", self.seconds));
                 drop(both!(self, command, |storage, _side| storage
                     .request_cancel(request.clone())));
             }
+            Command::Edit { .. } => self.edit_run(command).await,
             Command::Backfill { .. } => self.backfill_dates(command).await,
             Command::CancelBackfill {
                 backfill,
@@ -244,6 +246,24 @@ impl<'a> World<'a> {
             Command::Ask(ref question) => self.ask(question).await,
         }
     }
+
+    async fn edit_run(&self, command: &Command) {
+        let &Command::Edit {
+            run,
+            labels,
+            note,
+            scope,
+        } = command
+        else {
+            return;
+        };
+        let mut edit = EditRun::new(self.run(run));
+        edit.scope = scope_of(scope);
+        edit.labels = changes_of(labels);
+        edit.note = note.map(|number| "x".repeat(usize::from(number)));
+        drop(both!(self, command, |storage, _side| storage
+            .edit_run(edit.clone())));
+    }
 }
 
 const fn cancel_of(forced: bool) -> Cancel {
@@ -252,6 +272,18 @@ const fn cancel_of(forced: bool) -> Cancel {
     } else {
         Cancel::Plain
     }
+}
+
+/// Returns the changes of an edit. A change is the number of a value, 2 to remove the label, or
+/// more to leave it.
+fn changes_of(labels: [u8; 2]) -> LabelChanges {
+    let numbered = (0..).zip(labels).filter(|(_, change)| *change <= 2);
+    numbered
+        .map(|(name, change)| {
+            let value = (change < 2).then(|| format!("value {change}"));
+            (format!("label {name}"), value)
+        })
+        .collect()
 }
 
 pub(super) fn name_of(pipeline: u8) -> String {

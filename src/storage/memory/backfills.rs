@@ -15,8 +15,8 @@ use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
-    Backfill, BackfillCounts, BackfillId, BackfillRun, BackfillStatus, Cancel, Page, PageRequest,
-    PipelineId, Qualified, Run, RunId, RunStatus, Scope, TenantId, Trigger,
+    Backfill, BackfillCounts, BackfillId, BackfillRun, BackfillStatus, Page, PageRequest,
+    PipelineId, Qualified, Run, RunCancel, RunId, RunStatus, Scope, TenantId, Trigger,
 };
 use crate::storage::rules::{BackfillOutcomes, OpenBackfill, Settlement};
 use crate::storage::{
@@ -87,7 +87,7 @@ impl State {
             row.outcomes.count(status);
         }
         if self.settlement(id) == Settlement::CancelRest {
-            self.cancel_rest(id, Cancel::Plain, at)?;
+            self.cancel_rest(id, &RunCancel::of_failures(at), at)?;
         }
         if let Settlement::Finish(status) = self.settlement(id)
             && let Some(row) = self.backfills.get_mut(&id)
@@ -138,11 +138,11 @@ impl State {
     }
 
     /// Cancels a backfill: requests the cancel of each unfinished run, the oldest first.
-    fn cancel_rest(&mut self, id: BackfillId, cancel: Cancel, at: DateTime<Utc>) -> Result<()> {
+    fn cancel_rest(&mut self, id: BackfillId, cancel: &RunCancel, at: DateTime<Utc>) -> Result<()> {
         let Some(row) = self.backfills.get_mut(&id) else {
             return Ok(());
         };
-        row.backfill.cancel = row.backfill.cancel.max(Some(cancel));
+        row.backfill.cancel = row.backfill.cancel.max(Some(cancel.kind));
         let mut unfinished: Vec<RunId> = self.index.unfinished_of_backfill(id).collect();
         unfinished.sort_unstable();
         for run in unfinished {
@@ -236,7 +236,9 @@ impl State {
         let CancelBackfill {
             backfill: id,
             scope,
-            cancel,
+            cancel: _,
+            by: _,
+            reason: _,
             now,
         } = request;
         let row = self.backfills.get(id);
@@ -244,7 +246,7 @@ impl State {
             .filter(|row| scope.admits(row.backfill.tenant.as_ref()))
             .ok_or_else(|| Error::backfill_not_found(id))?;
         match row.backfill.status {
-            BackfillStatus::Running => self.cancel_rest(*id, *cancel, *now)?,
+            BackfillStatus::Running => self.cancel_rest(*id, &request.record(), *now)?,
             BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => {
                 if row.backfill.cancel.is_none() {
                     return Err(rules::backfill_finished(*id));

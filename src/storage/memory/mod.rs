@@ -4,6 +4,7 @@
 //! What all backends decide in the same way is in `rules`.
 
 mod backfills;
+mod cancel;
 mod connections;
 mod cursor_table;
 mod deliveries;
@@ -14,6 +15,7 @@ mod finish;
 mod idempotency;
 mod index;
 mod journal;
+mod labels;
 mod options;
 mod outputs;
 mod pages;

@@ -102,7 +102,7 @@ impl State {
     }
 
     fn purge_run(&mut self, id: RunId) {
-        let _step = self.purges.begin();
+        let _step = self.finished_changes.begin();
         let Some(row) = self.runs.remove(&id) else {
             return;
         };

@@ -86,7 +86,7 @@ impl State {
 
     fn poison_run(&mut self, id: RunId, now: DateTime<Utc>) -> Result<()> {
         let row = self.run_mut(id)?;
-        let (status, error) = rules::poisoned_outcome(row.run.cancel, row.claim.count);
+        let (status, error) = rules::poisoned_outcome(row.run.cancel.is_some(), row.claim.count);
         for node in row.nodes.values_mut() {
             rules::finish_node(&mut node.node, status);
         }

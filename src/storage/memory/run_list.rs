@@ -40,6 +40,7 @@ impl State {
             triggers,
             from,
             to,
+            labels,
         } = filter;
         let has_status = |status: &RunStatus| statuses.is_empty() || statuses.contains(status);
         let sets = RunStatus::ALL.into_iter().filter(has_status);
@@ -58,6 +59,9 @@ impl State {
                     && (triggers.is_empty() || triggers.contains(&run.trigger))
                     && from.is_none_or(|from| from <= run.created_at)
                     && to.is_none_or(|to| run.created_at < to)
+                    && labels
+                        .iter()
+                        .all(|(name, value)| run.labels.get(name) == Some(value))
             })
     }
 

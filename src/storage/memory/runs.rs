@@ -1,24 +1,23 @@
-//! Runs: create, find, list, request a cancel.
+//! Runs: create and find.
 //!
-//! `resume` decides what a resume may do and inherits. The list is left to `run_list`.
+//! `resume` decides what a resume may do and inherits, `cancel` handles cancel requests, `labels`
+//! edits runs, and `run_list` lists them.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
-use super::finish::RunOutcome;
 use super::rows::{KeyRow, NodeRow, RunRow};
 use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
-    BackfillId, Cancel, EventKind, NodeId, NodeIndex, NodeStatus, Page, PageRequest, PipelineId,
-    Preview, Qualified, Run, RunId, RunStatus, Scope,
+    BackfillId, EventKind, NodeId, NodeIndex, NodeStatus, Page, PageRequest, PipelineId, Preview,
+    Qualified, Run, RunId, RunStatus, Scope,
 };
 use crate::storage::{
-    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey, NewRun,
-    RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
+    NewRun, RunDetail, RunFilter, Runs,
 };
 
 impl State {
@@ -166,47 +165,6 @@ impl State {
         self.runs.insert(id, row);
     }
 
-    fn request_cancel(&mut self, request: &CancelRequest) -> Result<CancelOutcome> {
-        let CancelRequest {
-            run: id,
-            scope,
-            cancel,
-            now,
-        } = request;
-        if self.run(*id, scope).is_none() {
-            return Err(Error::run_not_found(id));
-        }
-        let status = self.cancel_run(*id, *cancel, *now)?;
-        Ok(CancelOutcome::new(status, self.events.newest()))
-    }
-
-    /// Cancels a pending run or records the request of a running one, and returns the status.
-    pub(super) fn cancel_run(
-        &mut self,
-        id: RunId,
-        cancel: Cancel,
-        now: DateTime<Utc>,
-    ) -> Result<RunStatus> {
-        let run = &mut self.run_mut(id)?.run;
-        let (status, before) = (run.status, run.cancel);
-        match status {
-            RunStatus::Pending => {
-                run.cancel = Some(cancel);
-                self.finish_run(id, RunOutcome::cancelled(now))?;
-                return Ok(RunStatus::Cancelled);
-            }
-            RunStatus::Running => match before {
-                None => self.change_run(id, EventKind::RunCancelling, now, |run| {
-                    run.cancel = Some(cancel);
-                })?,
-                Some(before) => run.cancel = Some(before.max(cancel)),
-            },
-            RunStatus::Cancelled => {}
-            RunStatus::Success | RunStatus::Failed => return Err(rules::run_finished(id)),
-        }
-        Ok(status)
-    }
-
     /// Returns a part of a node's row, from the run that executed the node.
     fn node_part<T: Clone>(
         &self,
@@ -273,7 +231,7 @@ impl Runs for MemoryStorage {
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
         let state = self.state()?;
         let found = state.run(run, scope).map(RunRow::detail);
-        Ok(found.map(|detail| detail.known_unpurged(state.purges.unpurged())))
+        Ok(found.map(|detail| detail.known_unchanged(state.finished_changes.unchanged())))
     }
 
     async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
@@ -291,6 +249,10 @@ impl Runs for MemoryStorage {
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
         self.state()?.request_cancel(&request)
+    }
+
+    async fn edit_run(&self, edit: EditRun) -> Result<()> {
+        self.state()?.edit_run(edit)
     }
 
     async fn find_preview(

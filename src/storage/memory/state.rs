@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::model::{
     BackfillId, PipelineId, Qualified, RunId, Scope, StoredConnection, StoredVariable,
 };
-use crate::storage::purges::Purges;
+use crate::storage::finished_changes::FinishedChanges;
 
 /// All tables of a storage.
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) ticks: BTreeMap<(Qualified<PipelineId>, DateTime<Utc>), RunId>,
     /// The greatest id so far. It survives the purge of that run, so that ids keep growing.
     pub(super) newest_run: Option<RunId>,
-    pub(super) purges: Purges,
+    pub(super) finished_changes: FinishedChanges,
 }
 
 impl State {

@@ -66,7 +66,7 @@ impl System for MemoryStorage {
     async fn close(&self) -> Result<()> {
         let mut state = self.0.state.lock();
         state.is_closed = true;
-        state.purges.close();
+        state.finished_changes.close();
         Ok(())
     }
 }

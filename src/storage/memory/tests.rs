@@ -108,7 +108,7 @@ async fn clones_share_all_data() {
 async fn a_surplus_that_is_purged_ends_what_earlier_reads_know() {
     let storage = storage_of(1);
     finished_run(&storage, 1, RunStatus::Success).await;
-    let known = read_run(&storage, run_id(1)).await.unpurged.unwrap();
+    let known = read_run(&storage, run_id(1)).await.unchanged.unwrap();
     started_run(&storage, 2).await;
     assert!(known.holds());
     finished_run(&storage, 3, RunStatus::Success).await;

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::poisoned_message;
-use crate::model::{Cancel, OwnerId, RunId, RunStatus};
+use crate::model::{OwnerId, RunId, RunStatus};
 use crate::storage::Claim;
 
 /// A running run, with what the choice depends on.
@@ -82,12 +82,13 @@ pub(in crate::storage) fn choose_orphans(
 
 /// Returns the status and the error of a poisoned run.
 pub(in crate::storage) fn poisoned_outcome(
-    cancel: Option<Cancel>,
+    is_cancelling: bool,
     claim_count: u32,
 ) -> (RunStatus, Option<String>) {
-    match cancel {
-        Some(_) => (RunStatus::Cancelled, None),
-        None => (RunStatus::Failed, Some(poisoned_message(claim_count))),
+    if is_cancelling {
+        (RunStatus::Cancelled, None)
+    } else {
+        (RunStatus::Failed, Some(poisoned_message(claim_count)))
     }
 }
 
@@ -288,10 +289,10 @@ mod tests {
 
     #[test]
     fn a_poisoned_run_with_a_cancel_request_becomes_cancelled() {
-        let (status, error) = poisoned_outcome(None, 3);
+        let (status, error) = poisoned_outcome(false, 3);
         assert_eq!(status, RunStatus::Failed);
         assert!(error.is_some_and(|error| error.starts_with("poisoned")));
-        let cancelled = poisoned_outcome(Some(Cancel::Plain), 3);
+        let cancelled = poisoned_outcome(true, 3);
         assert_eq!(cancelled, (RunStatus::Cancelled, None));
     }
 }

@@ -299,13 +299,15 @@ impl Tx {
         let CancelBackfill {
             backfill: id,
             scope,
-            cancel,
+            cancel: _,
+            by: _,
+            reason: _,
             now,
         } = request;
         let (key, found) =
             find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         match found.status {
-            BackfillStatus::Running => self.cancel_rest(key, *cancel, *now)?,
+            BackfillStatus::Running => self.cancel_rest(key, &request.record(), *now)?,
             BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => {
                 if found.cancel.is_none() {
                     return Err(rules::backfill_finished(*id).into());

@@ -10,9 +10,9 @@ use super::finish::RunCompletion;
 use super::lanes::LaneKey;
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{self, id, run_id, tenant, to_cancel, to_priority, to_run_status};
+use super::values::{self, id, millis, run_id, tenant, to_cancel, to_priority, to_run_status};
 use crate::error::{Error, Result};
-use crate::model::{Cancel, EventKind, RunId, RunStatus, TenantId};
+use crate::model::{CallerName, Cancel, EventKind, RunCancel, RunId, RunStatus, TenantId};
 use crate::storage::{CancelOutcome, CancelRequest, rules};
 
 /// A run, as far as a cancel request depends on it.
@@ -55,7 +55,9 @@ impl Tx {
         let CancelRequest {
             run,
             scope,
-            cancel,
+            cancel: _,
+            by: _,
+            reason: _,
             now,
         } = request;
         let sql = format!("SELECT {CANCEL_TARGET} FROM runs WHERE id = ?");
@@ -63,7 +65,7 @@ impl Tx {
             .row(&sql, [id(run)], read_cancel_target)?
             .filter(|target| scope.admits(target.tenant.as_ref()))
             .ok_or_else(|| Error::run_not_found(run))?;
-        let status = self.cancel_run(&target, *cancel, *now)?;
+        let status = self.cancel_run(&target, &request.record(), *now)?;
         Ok(CancelOutcome::new(status, self.newest_seq()))
     }
 
@@ -71,7 +73,7 @@ impl Tx {
     pub(super) fn cancel_run(
         &mut self,
         target: &CancelTarget,
-        cancel: Cancel,
+        cancel: &RunCancel,
         now: DateTime<Utc>,
     ) -> Result<RunStatus, StoreError> {
         let &CancelTarget {
@@ -89,16 +91,16 @@ impl Tx {
                 self.cancel_pending(target, now)?;
                 return Ok(RunStatus::Cancelled);
             }
-            RunStatus::Running if requested < Some(cancel) => {
+            RunStatus::Running if requested < Some(cancel.kind) => {
                 self.write_cancel_request(key, cancel)?;
                 if requested.is_none() {
                     let body = JournalBody::of_run(EventKind::RunCancelling, status, None, now)?;
                     self.write_events(key, &body, None)?;
                 }
                 if let Some(active) = self.state.running.get_mut(&run) {
-                    active.cancel = Some(cancel);
+                    active.cancel = Some(cancel.kind);
                     if let Some(cached) = active.cached.as_mut() {
-                        cached.run.cancel = Some(cancel);
+                        cached.run.cancel = Some(cancel.clone());
                     }
                 }
             }
@@ -107,10 +109,22 @@ impl Tx {
         Ok(status)
     }
 
-    fn write_cancel_request(&mut self, key: i64, cancel: Cancel) -> Result<(), StoreError> {
+    fn write_cancel_request(&mut self, key: i64, cancel: &RunCancel) -> Result<(), StoreError> {
+        let RunCancel {
+            kind,
+            by,
+            reason,
+            at,
+        } = cancel;
         self.write(
-            "UPDATE runs SET cancel = ? WHERE key = ?",
-            params![values::cancel(cancel), key],
+            "UPDATE runs SET cancel = ?, cancel_by = ?, cancel_reason = ?, cancel_at = ? WHERE key = ?",
+            params![
+                values::cancel(*kind),
+                by.as_ref().map(CallerName::as_str),
+                reason,
+                at.map(millis),
+                key
+            ],
         )?;
         Ok(())
     }

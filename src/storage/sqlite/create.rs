@@ -235,6 +235,7 @@ impl Tx {
             shared_params: params,
         };
         insert_run(self, &run, &keys)?;
+        self.add_labels(run.id, &run.labels)?;
         self.state.next_run += 1;
         self.state.newest_run = self.state.newest_run.max(Some(run.id));
         let counted = Counted {

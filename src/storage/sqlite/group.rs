@@ -134,8 +134,10 @@ impl Writer {
         let changes = tx.state.pipelines.take_changes();
         let found = &self.published.found_pipelines;
         // Until the outcome is known, callers find pipelines in the rows.
-        let _change = (!changes.is_empty()).then(|| found.begin_change());
-        let _purge = tx.has_purged.then(|| self.published.purges.begin());
+        let _found = (!changes.is_empty()).then(|| found.begin_change());
+        let _change = tx
+            .changes_finished
+            .then(|| self.published.finished_changes.begin());
         let commit_no = tx.state.commit_no;
         let newest_seq = tx.newest_seq();
         let Err(error) = self.try_commit(&tx) else {

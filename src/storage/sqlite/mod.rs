@@ -32,6 +32,7 @@ mod group;
 mod idempotency;
 mod inbox;
 mod journal;
+mod labels;
 mod lanes;
 mod lock;
 mod meta;
@@ -62,6 +63,7 @@ mod recorded_texts;
 mod repair;
 mod rows;
 mod run_cache;
+mod run_filter;
 mod run_list;
 mod runs;
 mod schedules;
@@ -244,7 +246,7 @@ impl SqliteStorage {
             let handle = Arc::clone(&self.0);
             let join = move || {
                 let outcome = handle.join_threads();
-                handle.published.purges.close();
+                handle.published.finished_changes.close();
                 outcome
             };
             let joined = tokio::task::spawn_blocking(join).await;

@@ -41,7 +41,7 @@ impl Tx {
         active: &ActiveRun,
         claim: &Claim,
     ) -> Result<RunStatus, StoreError> {
-        let (status, error) = rules::poisoned_outcome(active.cancel, active.claims);
+        let (status, error) = rules::poisoned_outcome(active.cancel.is_some(), active.claims);
         let finished = RunCompletion::of_running(active, status, error.as_deref(), claim.now);
         self.finish_run(&finished)?;
         self.write_finish_event(&finished)?;

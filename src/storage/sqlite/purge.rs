@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::counts::Counted;
 use super::meta::meta;
@@ -17,8 +17,10 @@ use super::store_error::StoreError;
 use super::sweep_queue::Sweep;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
-use super::values::{NUMBERS_END, id, millis, nearest_time, run_id, tenant_or_none, to_run_status};
-use crate::model::{RunId, RunStatus, TenantId};
+use super::values::{
+    NUMBERS_END, id, json, millis, nearest_time, run_id, tenant_or_none, to_run_status,
+};
+use crate::model::{Labels, RunId, RunStatus, TenantId};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
 /// A finished run that a purge may delete.
@@ -34,6 +36,7 @@ struct PurgeCandidate {
     status: Option<RunStatus>,
     idempotency: Option<i64>,
     backfill: Option<i64>,
+    labels: Labels,
     /// Whether its backfill counts it as a success, although it failed.
     is_recovered: bool,
     /// Whether a notifier still waits for one of its events.
@@ -96,7 +99,7 @@ fn candidates(
         conn,
         "SELECT key, pipeline, tenant, created_at, status, idempotency, id, finished_at, \
          ifnull((SELECT max(seq) FROM journal WHERE run = runs.key AND seq < ?6), 0) > ?5 \
-         OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0), backfill, is_recovered IS NOT NULL FROM runs \
+         OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0), backfill, is_recovered IS NOT NULL, labels FROM runs \
          WHERE finished_at < ?1 AND (finished_at, id) > (?2, ?3) \
          ORDER BY finished_at, id LIMIT ?4",
         params![
@@ -111,6 +114,7 @@ fn candidates(
             let key: i64 = row.get(0)?;
             let status = to_run_status(row.get(4)?);
             let id = run_id(&row.get::<_, Vec<u8>>(6)?);
+            let labels = read_labels(row, 11);
             Ok(PurgeCandidate {
                 key,
                 pipeline: row.get(1)?,
@@ -123,9 +127,19 @@ fn candidates(
                 is_undelivered: row.get(8)?,
                 backfill: row.get(9)?,
                 is_recovered: row.get(10)?,
+                labels: unreadable
+                    .skip("a finished run", key, labels)?
+                    .flatten()
+                    .unwrap_or_default(),
             })
         },
     )
+}
+
+/// Reads the labels of a run from a column.
+fn read_labels(row: &Row<'_>, column: usize) -> Result<Option<Labels>, StoreError> {
+    let text = row.get::<_, Option<String>>(column)?;
+    text.map(|text| json("a run's labels", &text)).transpose()
 }
 
 /// Returns the number up to which no notifier needs events any more.
@@ -189,7 +203,7 @@ impl Tx {
     fn purge_run(&mut self, run: &PurgeCandidate) -> Result<(), StoreError> {
         let PurgeCandidate {
             key,
-            id: _,
+            id,
             finished_at: _,
             is_undelivered: _,
             pipeline,
@@ -198,6 +212,7 @@ impl Tx {
             status,
             idempotency,
             backfill,
+            labels,
             is_recovered,
         } = run;
         if let Some(idempotency) = idempotency {
@@ -221,7 +236,10 @@ impl Tx {
             self.backfills
                 .note(backfill, Some(RunStatus::Success), None);
         }
-        self.has_purged = true;
+        self.changes_finished = true;
+        if let Some(id) = id {
+            self.remove_labels(*id, labels)?;
+        }
         self.write("DELETE FROM runs WHERE key = ?", [key])?;
         self.sweep_later(Sweep::Run, *key)
     }

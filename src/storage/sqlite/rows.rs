@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
+use serde::Serialize;
 
 use super::backfill_params::{SharedParams, own_params, read_params};
 use super::definitions::Definition;
@@ -17,13 +18,16 @@ use super::values::{
     pipeline_id, run_id, tenant, text, time, to_cancel, to_node_status, to_run_status, to_trigger,
     to_u32, to_u64, to_unstored,
 };
-use crate::model::{CallerName, Managed, NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
+use crate::model::{
+    CallerName, Labels, Managed, NodeRun, PipelineId, Run, RunCancel, Slug, StoredPipeline,
+    TenantId,
+};
 
 /// The columns that [`read_run`] reads, in this order.
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill), \
-     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by";
+     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at";
 
 /// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -49,7 +53,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     );
     run.tenant = tenant(row.get(5)?)?;
     run.status = to_run_status(row.get(6)?)?;
-    run.cancel = row.get::<_, Option<i64>>(7)?.map(to_cancel).transpose()?;
+    run.cancel = read_cancel(row)?;
     read_params(row, 9, 20, &mut run)?;
     run.started_at = optional_time(row.get(12)?)?;
     run.finished_at = optional_time(row.get(13)?)?;
@@ -67,11 +71,27 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
         .map(|bytes| backfill_id(&bytes))
         .transpose()?;
     run.created_by = row.get::<_, Option<String>>(21)?.map(CallerName::from);
+    if let Some(text) = row.get::<_, Option<String>>(22)? {
+        run.labels = json("a run's labels", &text)?;
+    }
+    run.note = row.get(23)?;
     Ok(RunRow {
         key: row.get(0)?,
         definition: row.get(1)?,
         run,
     })
+}
+
+/// Reads the cancel request of a run from the columns [`RUN`].
+fn read_cancel(row: &Row<'_>) -> Result<Option<RunCancel>, StoreError> {
+    let Some(kind) = row.get::<_, Option<i64>>(7)?.map(to_cancel).transpose()? else {
+        return Ok(None);
+    };
+    let mut cancel = RunCancel::new(kind, DateTime::UNIX_EPOCH);
+    cancel.by = row.get::<_, Option<String>>(24)?.map(CallerName::from);
+    cancel.reason = row.get(25)?;
+    cancel.at = optional_time(row.get(26)?)?;
+    Ok(Some(cancel))
 }
 
 /// The column values for a new run's row that [`Run`] does not contain.
@@ -85,7 +105,17 @@ pub(super) struct RunKeys<'a> {
     pub(super) shared_params: Option<&'a SharedParams>,
 }
 
-/// Inserts the row of a new run.
+/// Returns the text of labels in the row of their run.
+pub(super) fn labels_text(labels: &Labels) -> Result<Option<String>, StoreError> {
+    text_unless(labels.is_empty(), labels)
+}
+
+/// Returns the text of a value, unless the value is empty.
+fn text_unless(is_empty: bool, value: &impl Serialize) -> Result<Option<String>, StoreError> {
+    (!is_empty).then(|| text(value)).transpose()
+}
+
+/// Inserts the row of a new run. Its labels have rows of their own, too.
 pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(), StoreError> {
     let Run {
         id,
@@ -102,6 +132,8 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         finished_at,
         error,
         created_by,
+        labels,
+        note,
         backfill_id: _,
         resumed_from,
         first_run,
@@ -118,17 +150,13 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         shared_params,
     } = keys;
     let params = own_params(run, *shared_params)?;
-    let inherited = (!inherited.is_empty())
-        .then(|| text(inherited))
-        .transpose()?;
-    let generations = (!generations.is_empty())
-        .then(|| text(generations))
-        .transpose()?;
+    let inherited = text_unless(inherited.is_empty(), inherited)?;
+    let generations = text_unless(generations.is_empty(), generations)?;
     let first_run = resumed_from.as_ref().map(|_| values::id(first_run));
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             key,
             values::id(id),
@@ -138,7 +166,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             values::run_status(*status),
             values::priority(trigger.priority()),
             values::trigger(*trigger),
-            cancel.map(values::cancel),
+            cancel.as_ref().map(|cancel| values::cancel(cancel.kind)),
             day(*date),
             fire_at.map(millis),
             millis(*created_at),
@@ -153,6 +181,8 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             generations,
             backfill,
             created_by.as_ref().map(CallerName::as_str),
+            labels_text(labels)?,
+            note,
         ],
     )?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Reads pages of runs. Every filter has an index; totals come from the figures where possible.
 //!
-//! `runs` reads a single run, and `pages` builds the parts of a page.
+//! `runs` reads a single run, `run_filter` has the conditions of a filter, and `pages` builds the
+//! parts of a page.
 
 use std::ops::Range;
 
@@ -8,76 +9,17 @@ use rusqlite::Row;
 use rusqlite::types::Value;
 
 use super::figures::FigureRows;
-use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
+use super::pages::{Conditions, ListQuery, Window, wants_total};
 use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
 use super::rows::{RUN, RUN_FROM, read_run};
+use super::run_filter::{Index, WITHOUT_TENANT, add_ages, add_cursor, are_unfinished, conditions};
 use super::store_error::StoreError;
-use super::values::{self, id, millis};
-use crate::model::{Page, PageRequest, Params, Run, RunId, RunStatus, Scope};
-use crate::storage::{RunFilter, rules};
+use crate::model::{Page, PageRequest, Params, Run, Scope};
+use crate::storage::RunFilter;
 
 /// The most runs of a period or of several pipelines that a list sorts by id.
 const SORTED_MAX: i64 = 4_096;
-
-/// The index by which a list finds its runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Index {
-    /// By age: a few runs, which SQLite sorts by id.
-    Age,
-    /// By pipeline: a few runs of several pipelines, which SQLite sorts by id.
-    Pipelines,
-    /// By what created the runs.
-    Trigger,
-    /// The small index of pending and running runs.
-    Active,
-    /// SQLite chooses a good index itself.
-    Chosen,
-    /// Any: the runs are only counted, so that their order does not matter.
-    Any,
-}
-
-/// The runs of pipelines without a tenant.
-const WITHOUT_TENANT: &str = "r.pipeline IN (SELECT key FROM pipelines WHERE tenant IS NULL)";
-
-impl Index {
-    const fn hint(self) -> &'static str {
-        match self {
-            Self::Age => "INDEXED BY runs_by_age",
-            Self::Pipelines => "INDEXED BY runs_of_pipeline",
-            Self::Trigger => "INDEXED BY runs_of_trigger",
-            Self::Active => "INDEXED BY runs_active",
-            Self::Chosen | Self::Any => "",
-        }
-    }
-
-    /// Returns the column of the time of creation. A `+` keeps SQLite from the index by age, whose
-    /// rows it would have to sort by id.
-    const fn age(self) -> &'static str {
-        match self {
-            Self::Age | Self::Any => "r.created_at",
-            Self::Pipelines | Self::Trigger | Self::Active | Self::Chosen => "+r.created_at",
-        }
-    }
-
-    /// Returns the column of what created a run. A `+` keeps SQLite from the index by trigger,
-    /// which fits few of the queries that can use it.
-    const fn trigger(self) -> &'static str {
-        match self {
-            Self::Trigger | Self::Any => "r.trigger",
-            Self::Age | Self::Pipelines | Self::Active | Self::Chosen => "+r.trigger",
-        }
-    }
-
-    /// Returns the column of one of several pipelines. A `+` keeps SQLite from the index by
-    /// pipeline, likewise.
-    const fn pipeline(self) -> &'static str {
-        match self {
-            Self::Pipelines | Self::Any => "r.pipeline",
-            Self::Age | Self::Trigger | Self::Active | Self::Chosen => "+r.pipeline",
-        }
-    }
-}
 
 impl Reader {
     pub(super) fn runs(
@@ -106,7 +48,7 @@ impl Reader {
         }
         let index = self.index_of(filter, pipelines)?;
         let mut conditions = conditions(filter, pipelines, index);
-        add_cursor(&mut conditions, page)?;
+        add_cursor(&mut conditions, page, index)?;
         let mut last = Params::new();
         let read = |row: &Row<'_>| {
             let mut run = read_run(row)?.run;
@@ -118,9 +60,11 @@ impl Reader {
         let query = ListQuery {
             what: "a run of a list",
             sql: format!(
-                "SELECT r.key, r.id FROM runs r {}{} ORDER BY r.id DESC",
+                "SELECT r.key, {id} AS id FROM {} {}{} ORDER BY {id} DESC",
+                index.tables(),
                 index.hint(),
                 conditions.sql(),
+                id = index.id(),
             ),
             complete: join_rows,
             values: conditions.values(),
@@ -141,7 +85,7 @@ impl Reader {
         page: &PageRequest,
     ) -> Result<Vec<Run>, StoreError> {
         let mut conditions = conditions(filter, pipelines, Index::Chosen);
-        add_cursor(&mut conditions, page)?;
+        add_cursor(&mut conditions, page, Index::Chosen)?;
         let sql = format!("SELECT {RUN} FROM {RUN_FROM}{}", conditions.sql());
         let values = rusqlite::params_from_iter(conditions.values());
         self.rows(&sql, values, |row| Ok(read_run(row)?.run))
@@ -153,6 +97,9 @@ impl Reader {
         filter: &RunFilter,
         pipelines: Option<&PipelineKeys>,
     ) -> Result<Index, StoreError> {
+        if self.is_of_few_labels(filter)? {
+            return Ok(Index::Label);
+        }
         if self.is_short_period(filter)? {
             return Ok(Index::Age);
         }
@@ -162,9 +109,22 @@ impl Reader {
         let is_of_all = pipelines.is_none() && filter.scope == Scope::All;
         Ok(match (&filter.statuses[..], &filter.triggers[..]) {
             (statuses, _) if are_unfinished(statuses) => Index::Active,
+            _ if is_of_all && !filter.labels.is_empty() => Index::Label,
             ([], [_]) if is_of_all => Index::Trigger,
             _ => Index::Chosen,
         })
+    }
+
+    /// Returns whether few runs have the first label of a filter.
+    fn is_of_few_labels(&self, filter: &RunFilter) -> Result<bool, StoreError> {
+        let Some((name, value)) = filter.labels.first() else {
+            return Ok(false);
+        };
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM labels WHERE name = ? AND value = ? LIMIT {SORTED_MAX} + 1)"
+        );
+        let count = self.row(&sql, [name, value], |row| Ok(row.get::<_, i64>(0)?))?;
+        Ok(count.is_some_and(|count| count <= SORTED_MAX))
     }
 
     /// Returns whether a filter has a period, in which few runs were created.
@@ -219,7 +179,12 @@ impl Reader {
             triggers,
             from,
             to,
+            labels,
         } = filter;
+        if !labels.is_empty() {
+            let conditions = conditions(filter, pipelines, Index::Label);
+            return self.count(Index::Label.tables(), &conditions);
+        }
         if !triggers.is_empty() || run.is_some() {
             return self.count("runs r", &conditions(filter, pipelines, Index::Any));
         }
@@ -258,65 +223,4 @@ fn join_rows(keys: &str) -> String {
          LEFT JOIN pipelines p ON p.key = r.pipeline LEFT JOIN definitions d ON d.key = r.definition \
          ORDER BY page.id DESC"
     )
-}
-
-/// Returns whether a filter admits pending and running runs only.
-fn are_unfinished(statuses: &[RunStatus]) -> bool {
-    !statuses.is_empty() && !statuses.iter().any(|status| status.is_terminal())
-}
-
-fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, index: Index) -> Conditions {
-    let RunFilter {
-        scope,
-        run,
-        pipeline: _,
-        statuses,
-        triggers,
-        from: _,
-        to: _,
-    } = filter;
-    let mut conditions = Conditions::default();
-    if let Some(run) = run {
-        conditions.add("r.id = ?", [Value::Blob(id(run).to_vec())]);
-    }
-    match pipelines {
-        // These are pipelines in the scope, and a run has the tenant of its pipeline.
-        Some(pipelines) => conditions.add_pipelines(pipelines, "r.pipeline", index.pipeline()),
-        None => conditions.add_scope("r.tenant", scope),
-    }
-    if index == Index::Pipelines && pipelines.is_none() {
-        conditions.add(WITHOUT_TENANT, []);
-    }
-    if are_unfinished(statuses) {
-        conditions.add("r.finished_at IS NULL", []);
-    }
-    let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
-    match *statuses {
-        // A literal instead of a parameter, because only a literal can use a partial index.
-        [status] => conditions.add(&format!("r.status = {status}"), []),
-        _ => conditions.add_any("r.status", &statuses),
-    }
-    let triggers: Vec<_> = triggers.iter().copied().map(values::trigger).collect();
-    conditions.add_any(index.trigger(), &triggers);
-    add_ages(&mut conditions, filter, index.age());
-    conditions
-}
-
-/// Adds the condition that a run comes after the cursor of a page.
-fn add_cursor(conditions: &mut Conditions, page: &PageRequest) -> Result<(), StoreError> {
-    if let Some(text) = cursor(page) {
-        let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
-        conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
-    }
-    Ok(())
-}
-
-/// Adds the conditions on the time of creation.
-fn add_ages(conditions: &mut Conditions, filter: &RunFilter, age: &str) {
-    if let Some(from) = filter.from {
-        conditions.add(&format!("{age} >= ?"), [Value::Integer(millis(from))]);
-    }
-    if let Some(to) = filter.to {
-        conditions.add(&format!("{age} < ?"), [Value::Integer(millis(to))]);
-    }
 }

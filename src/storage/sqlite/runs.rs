@@ -1,6 +1,7 @@
 //! The storage methods of runs, and the reads of single runs.
 //!
-//! `create` creates runs, `cancel` handles cancel requests, and `run_list` lists runs.
+//! `create` creates runs, `cancel` handles cancel requests, `labels` edits runs, and `run_list`
+//! lists them.
 
 use async_trait::async_trait;
 
@@ -14,8 +15,8 @@ use super::values::{id, node_keys, tenant};
 use crate::error::Result;
 use crate::model::{NodeId, Page, PageRequest, Preview, Run, RunId, Scope};
 use crate::storage::{
-    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey, RunDetail,
-    RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
+    RunDetail, RunFilter, Runs,
 };
 
 #[async_trait]
@@ -35,15 +36,15 @@ impl Runs for SqliteStorage {
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
-        let (scope, purges) = (scope.clone(), self.0.published.purges.clone());
+        let (scope, changes) = (scope.clone(), self.0.published.finished_changes.clone());
         self.read(move |reader| {
-            // Before the snapshot, so that it has every purge that has ended by now.
-            let unpurged = purges.unpurged();
+            // Before the snapshot, so that it has every change that has ended by now.
+            let unchanged = changes.unchanged();
             let found = reader.snapshot(|reader| {
                 let found = reader.run_row(run, &scope)?;
                 found.map(|row| reader.detail(row)).transpose()
             })?;
-            Ok(found.map(|detail| detail.known_unpurged(unpurged)))
+            Ok(found.map(|detail| detail.known_unchanged(unchanged)))
         })
         .await
     }
@@ -74,6 +75,10 @@ impl Runs for SqliteStorage {
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
         self.step(move |tx| tx.request_cancel(&request)).await
+    }
+
+    async fn edit_run(&self, edit: EditRun) -> Result<()> {
+        self.step(move |tx| tx.edit_run(&edit)).await
     }
 
     async fn find_preview(

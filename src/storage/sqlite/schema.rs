@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 8] = [
+pub(super) const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/6.sql"),
     include_str!("migrations/7.sql"),
     include_str!("migrations/8.sql"),
+    include_str!("migrations/9.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -150,6 +151,7 @@ mod tests {
             "efb633e0c33c915b4963dacd87698f38edb9838612243483588ddc063d94de89",
             "81dc2d095024e7dd8fca5afdfd23886637e7465491e2792810e8cef2e5a5ee99",
             "11a224d6049b665c75db9a399fbb151e25a2f8ccb526125a4e2ddae389c87538",
+            "34707ab097cbee8d9c70d629715ed2208ed2068b69ea00f30f1c01039c5d2e0b",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

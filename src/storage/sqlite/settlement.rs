@@ -11,7 +11,7 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, backfill_id, backfill_status, millis, to_u64};
 use crate::error::Result;
-use crate::model::{BackfillId, Cancel, Run, RunStatus};
+use crate::model::{BackfillId, Run, RunCancel, RunStatus};
 use crate::storage::rules::{BackfillOutcomes, OpenBackfill, Settlement};
 
 impl Tx {
@@ -28,7 +28,7 @@ impl Tx {
             open.outcomes.count(finished.status);
         }
         if self.settlement(key) == Settlement::CancelRest {
-            self.cancel_rest(key, Cancel::Plain, finished.at)?;
+            self.cancel_rest(key, &RunCancel::of_failures(finished.at), finished.at)?;
         }
         if let Settlement::Finish(status) = self.settlement(key) {
             self.write(
@@ -99,7 +99,7 @@ impl Tx {
     pub(super) fn cancel_rest(
         &mut self,
         key: i64,
-        cancel: Cancel,
+        cancel: &RunCancel,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         if let Some(open) = self.state.backfills.by_key.get_mut(&key) {
@@ -107,7 +107,7 @@ impl Tx {
         }
         self.write(
             "UPDATE backfills SET cancel = max(ifnull(cancel, 0), ?) WHERE key = ?",
-            params![values::cancel(cancel), key],
+            params![values::cancel(cancel.kind), key],
         )?;
         let sql = format!(
             "SELECT {CANCEL_TARGET} FROM runs WHERE backfill = ? AND finished_at IS NULL ORDER BY id"

@@ -24,8 +24,8 @@ pub(super) struct Tx {
     pub(super) figures: FigureChanges,
     pub(super) backfills: BackfillChanges,
     is_dirty: bool,
-    /// Whether a step of the transaction has purged runs.
-    pub(super) has_purged: bool,
+    /// Whether a step of the transaction has purged or edited runs.
+    pub(super) changes_finished: bool,
     /// Whether a step has left rows to sweep. The next sweep resets it.
     pub(super) wants_sweep: bool,
     /// Whether a step has deleted much, so that the file may shrink.
@@ -45,7 +45,7 @@ impl Tx {
             figures: FigureChanges::default(),
             backfills: BackfillChanges::default(),
             is_dirty: false,
-            has_purged: false,
+            changes_finished: false,
             wants_sweep: false,
             frees_pages: false,
         })
@@ -66,7 +66,7 @@ impl Tx {
     /// Begins a transaction and drops the counts of an earlier one that was rolled back.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         self.is_dirty = false;
-        self.has_purged = false;
+        self.changes_finished = false;
         self.state.lanes.begin();
         self.state.pipelines.begin();
         self.figures = FigureChanges::default();

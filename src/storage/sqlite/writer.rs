@@ -21,7 +21,7 @@ use super::store_file::StoreFile;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
 use crate::error::{Error, Result, log};
-use crate::storage::purges::Purges;
+use crate::storage::finished_changes::FinishedChanges;
 
 /// The state that the writer publishes to the handles.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Published {
     /// Whether the writer thread has ended. It guards no other data either.
     is_writer_gone: AtomicBool,
     pub(super) found_pipelines: Arc<FoundPipelines>,
-    pub(super) purges: Purges,
+    pub(super) finished_changes: FinishedChanges,
     pub(super) search_cache: SearchCache,
     /// The rows that the writer and the readers could not read.
     pub(super) unreadable: Arc<UnreadableRows>,
@@ -48,7 +48,7 @@ impl Published {
             newest_seq: AtomicU64::new(newest_seq),
             is_writer_gone: AtomicBool::new(false),
             found_pipelines: Arc::default(),
-            purges: Purges::default(),
+            finished_changes: FinishedChanges::default(),
             search_cache: SearchCache::default(),
             unreadable,
             #[cfg(any(test, feature = "testing"))]

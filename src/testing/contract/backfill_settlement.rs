@@ -7,7 +7,7 @@ use super::fixtures::{
     events_of, new_backfill, read_run, run_finished, run_id, save, save_for, scope, snapshot,
 };
 use crate::error::{ErrorKind, Problem};
-use crate::model::{Backfill, BackfillStatus, Cancel, EventKind, RunStatus};
+use crate::model::{Backfill, BackfillStatus, CallerName, Cancel, EventKind, RunCancel, RunStatus};
 use crate::storage::{CancelBackfill, CreateRuns, Storage};
 
 /// Returns a backfill of this many dates whose runs can all execute at once.
@@ -41,7 +41,10 @@ async fn statuses(storage: &dyn Storage) -> Vec<RunStatus> {
 }
 
 fn cancel_request(cancel: Cancel) -> CancelBackfill {
-    CancelBackfill::new(backfill_id(1), cancel, at(50))
+    let mut request = CancelBackfill::new(backfill_id(1), cancel, at(50));
+    request.by = Some(CallerName::new("ann"));
+    request.reason = Some("the wrong month".to_owned());
+    request
 }
 
 /// A backfill MUST finish with its last run: `failed` if a run failed, else `cancelled` if a run
@@ -89,7 +92,8 @@ pub async fn too_many_failures_cancel_the_remaining_runs(storage: &dyn Storage) 
     let expected = [Failed, Failed, Running, Cancelled, Cancelled];
     assert_eq!(statuses(storage).await, expected);
     let run = read_run(storage, run_id(3)).await.run;
-    assert_eq!(run.cancel, Some(Cancel::Plain));
+    let failed_at = run.cancel.as_ref().and_then(|cancel| cancel.at);
+    assert_eq!(run.cancel, failed_at.map(RunCancel::of_failures));
     assert_eq!(read_backfill(storage).await.status, BackfillStatus::Running);
     let outcomes = [run_finished(3, RunStatus::Success)];
     assert_kind(
@@ -193,7 +197,8 @@ pub async fn a_repeated_cancel_request_changes_nothing(storage: &dyn Storage) {
             .await
             .unwrap();
         let run = read_run(storage, run_id(1)).await.run;
-        assert_eq!(run.cancel, Some(Cancel::Forced));
+        let expected = cancel_request(Cancel::Forced).record();
+        assert_eq!(run.cancel, Some(expected));
         assert_eq!(read_backfill(storage).await.cancel, Some(Cancel::Forced));
     }
     let outcome = run_finished(1, RunStatus::Cancelled);

@@ -7,7 +7,9 @@ use super::fixtures::{
     run_finished, run_id, save_for, scope, snapshot, started_run,
 };
 use crate::error::Problem;
-use crate::model::{Cancel, Event, EventKind, EventStatus, RunId, RunStatus};
+use crate::model::{
+    CallerName, Cancel, Event, EventKind, EventStatus, RunCancel, RunId, RunStatus,
+};
 use crate::storage::{CancelOutcome, CancelRequest, Storage};
 
 async fn cancel(storage: &dyn Storage, run: RunId, cancel: Cancel) -> CancelOutcome {
@@ -44,7 +46,7 @@ pub async fn a_running_run_gets_a_cancel_request(storage: &dyn Storage) {
     assert_eq!(cancelled, CancelOutcome::new(RunStatus::Running, 3));
     let stored = read_run(storage, run).await.run;
     assert_eq!(stored.status, RunStatus::Running);
-    assert_eq!(stored.cancel, Some(Cancel::Plain));
+    assert_eq!(stored.cancel, Some(RunCancel::new(Cancel::Plain, at(50))));
     let expected = (EventKind::RunCancelling, Some(EventStatus::Running));
     assert_eq!(last_event(&events_of(storage, run).await), expected);
 }
@@ -67,7 +69,8 @@ pub async fn a_forced_cancel_request_escalates_a_plain_one(storage: &dyn Storage
     for request in [Cancel::Forced, Cancel::Plain] {
         cancel(storage, run, request).await;
         let stored = read_run(storage, run).await.run;
-        assert_eq!(stored.cancel, Some(Cancel::Forced));
+        let expected = RunCancel::new(Cancel::Forced, at(50));
+        assert_eq!(stored.cancel, Some(expected));
     }
     assert_eq!(events_of(storage, run).await, events);
 }
@@ -97,6 +100,30 @@ pub async fn cancelling_a_finished_run_conflicts(storage: &dyn Storage) {
         let request = CancelRequest::new(run, Cancel::Plain, at(50));
         assert_problem(storage.request_cancel(request).await, Problem::RunFinished);
         assert_eq!(snapshot(storage).await, before);
+    }
+}
+
+/// A run MUST record its cancel request. Only a request that escalates it replaces the record.
+pub async fn a_run_records_who_cancelled_it_and_why(storage: &dyn Storage) {
+    let driver = started_run(storage, 2).await;
+    let pending = pending_run(storage, 1).await;
+    for run in [pending, driver.run] {
+        for (n, kind, by) in [
+            (1, Cancel::Plain, "ann"),
+            (2, Cancel::Plain, "ben"),
+            (3, Cancel::Forced, "carol"),
+            (4, Cancel::Forced, "dan"),
+        ] {
+            let mut request = CancelRequest::new(run, kind, at(50 + n));
+            request.by = Some(CallerName::new(by));
+            request.reason = Some(format!("reason {n} \u{0}\u{1f980}"));
+            let record = request.record();
+            storage.request_cancel(request).await.unwrap();
+            let stored = read_run(storage, run).await.run.cancel;
+            // The first request has finished the pending run.
+            let is_recorded = n == 1 || n == 3 && run == driver.run;
+            assert_eq!(stored == Some(record), is_recorded, "{n}: {stored:?}");
+        }
     }
 }
 

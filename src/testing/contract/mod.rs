@@ -40,6 +40,7 @@ pub mod holdings;
 pub mod idempotency;
 pub mod inheritance;
 pub mod journal;
+pub mod labels;
 pub mod names;
 pub mod outputs;
 pub mod pauses;
@@ -139,6 +140,16 @@ macro_rules! storage_contract {
                 cancelling_a_cancelled_run_changes_nothing,
                 cancelling_a_finished_run_conflicts,
                 cancelling_a_missing_run_is_not_found,
+                a_run_records_who_cancelled_it_and_why,
+            ],
+            labels: [
+                a_list_contains_the_runs_with_all_labels,
+                pages_by_label_follow_one_another,
+                an_edit_changes_labels_and_note_only,
+                a_read_after_an_edit_finds_the_run_as_edited,
+                more_labels_than_a_run_may_have_are_refused,
+                an_edit_of_a_missing_run_is_not_found,
+                a_purged_run_leaves_no_label,
             ],
             backfills: [
                 a_backfill_is_created_with_its_runs,

@@ -8,7 +8,7 @@ use super::fixtures::{
     read_run, run_finished, run_id, save, save_for, scope, snapshot, started_run,
 };
 use crate::model::{RunId, RunStatus};
-use crate::storage::{Purge, PurgeMode, RunDetail, RunFilter, Storage, Unpurged};
+use crate::storage::{Purge, PurgeMode, RunDetail, RunFilter, Storage, Unchanged};
 
 /// Creates runs 1 to 4 of `daily` and 5 and 6 of `hourly`, all failed.
 async fn failed_runs_of_two_pipelines(storage: &dyn Storage) {
@@ -139,8 +139,8 @@ pub async fn runs_finished_at_the_same_time_are_purged_one_by_one(storage: &dyn 
 }
 
 /// Returns whether a backend still notes that no run was purged since it has read this one.
-fn is_known_unpurged(detail: &RunDetail) -> bool {
-    detail.unpurged.as_ref().is_some_and(Unpurged::holds)
+fn is_known_unchanged(detail: &RunDetail) -> bool {
+    detail.unchanged.as_ref().is_some_and(Unchanged::holds)
 }
 
 /// A backend that notes in a finished run that it is not purged MUST end this before a purge
@@ -151,7 +151,7 @@ pub async fn a_purge_ends_what_earlier_reads_know(storage: &dyn Storage) {
     pending_run(storage, 8).await;
     for unfinished in [7, 8] {
         let found = read_run(storage, run_id(unfinished)).await;
-        assert!(!is_known_unpurged(&found));
+        assert!(!is_known_unchanged(&found));
     }
     let (purged, kept) = (run_id(1), run_id(4));
     let before = [
@@ -160,7 +160,7 @@ pub async fn a_purge_ends_what_earlier_reads_know(storage: &dyn Storage) {
     ];
     storage.purge(purge_keeping(1, 100)).await.unwrap();
     for found in before {
-        assert!(!is_known_unpurged(&found));
+        assert!(!is_known_unchanged(&found));
     }
 }
 
@@ -169,5 +169,5 @@ pub async fn a_close_ends_what_earlier_reads_know(storage: &dyn Storage) {
     finished_run(storage, 1, RunStatus::Success).await;
     let before = read_run(storage, run_id(1)).await;
     storage.close().await.unwrap();
-    assert!(!is_known_unpurged(&before));
+    assert!(!is_known_unchanged(&before));
 }

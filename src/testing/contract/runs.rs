@@ -11,7 +11,8 @@ use super::fixtures::{
 use crate::error::ErrorKind::QueueFull;
 use crate::error::Problem;
 use crate::model::{
-    CallerName, EventKind, EventStatus, NodeStatus, Preview, Profile, RunStatus, Scope, Trigger,
+    CallerName, EventKind, EventStatus, Labels, NodeStatus, Preview, Profile, RunStatus, Scope,
+    Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Entry, FinishedNode, FoundProfile, NewRun, Storage,
@@ -25,6 +26,8 @@ pub async fn a_created_run_is_returned_unchanged(storage: &dyn Storage) {
         .insert("date".to_owned(), "today \u{0}\u{1f980}".to_owned());
     run.trigger = Trigger::Webhook;
     run.created_by = Some(CallerName::new("alice \u{1f980}"));
+    run.labels = Labels::from_iter([("team", "\u{0}\u{1f980}"), ("\"a\"", "")]);
+    run.note = Some("noted \u{0}\u{1f980}".to_owned());
     run.generations.insert(0, 7);
     let created = create(storage, run.clone()).await.unwrap();
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Paths and methods that do not exist, and objects that were never created, are malformed, purged
 //! or deleted, or belong to another tenant.
 
-use super::row::{Row, TestRequest, all, delete, get, post, put};
+use super::row::{Row, TestRequest, all, delete, get, patch, post, put};
 
 const NEVER_CREATED: &str = "019a0000-0000-7000-8000-000000000000";
 
@@ -101,7 +101,11 @@ fn run_routes(run: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row
         let text = post(path.as_str(), "x").content_type(Some("text/plain"));
         [post(path.as_str(), "{nonsense"), post(path, "{}"), text]
     });
-    let bad = requests.into_iter().chain(posted.into_iter().flatten());
+    let edited = [patch(path.as_str(), "{}"), patch(path, "{nonsense")];
+    let bad = requests
+        .into_iter()
+        .chain(posted.into_iter().flatten())
+        .chain(edited);
     all(404, "run-not-found", bad.map(modify))
 }
 

@@ -28,6 +28,7 @@ fn guarded() -> Vec<TestRequest> {
         bad = post(bad.path, "{nonsense");
         match route.method.as_str() {
             "PUT" => bad.method("PUT"),
+            "PATCH" => bad.method("PATCH"),
             "DELETE" => bad.method("DELETE"),
             _ => bad,
         }

@@ -11,9 +11,12 @@ use bytes::Bytes;
 use floret::Limits;
 use http::Request;
 use http_body::Frame;
+use serde_json::json;
 use tower::ServiceExt;
 
-use super::row::{BACKFILL, Coverage, DRY_RUN, FORM, RUN, Row, all, get, post, put};
+use super::row::{
+    BACKFILL, Coverage, DRY_RUN, FORM, RUN, Row, TestRequest, all, get, patch, post, put,
+};
 use crate::wire::{Backend, Host, TestResponse};
 
 const RESUME: &str = "/api/runs/{failed}/resume";
@@ -169,7 +172,32 @@ fn invalid_fields() -> Vec<Row> {
         .into_iter()
         .flatten()
         .chain(params.into_iter().flatten());
-    all(422, "invalid-field", bad.chain(fields))
+    all(422, "invalid-field", bad.chain(fields).chain(annotations()))
+}
+
+/// Labels, notes and reasons that are out of bounds.
+fn annotations() -> impl Iterator<Item = TestRequest> {
+    let long = |max: usize| "x".repeat(max + 1);
+    let many: serde_json::Map<_, _> = (0..17).map(|n| (n.to_string(), "x".into())).collect();
+    let bodies = [
+        (json!({"labels": []}), "/labels"),
+        (json!({"labels": {"a": 5}}), "/labels/a"),
+        (json!({"labels": {"": "x"}}), "/labels/"),
+        (json!({"labels": {"a:b": "x"}}), "/labels/a:b"),
+        (json!({"labels": {"a/b": "x\ny"}}), "/labels/a~1b"),
+        (json!({"labels": {"a": long(128)}}), "/labels/a"),
+        (json!({"labels": many}), "/labels"),
+        (json!({"note": 5}), "/note"),
+        (json!({"note": long(2_000)}), "/note"),
+    ];
+    let on_both = bodies.into_iter().flat_map(|(body, at)| {
+        let body = body.to_string();
+        [post(RUN, body.as_str()), patch("/api/runs/{failed}", body)].map(|bad| bad.at(at))
+    });
+    let reasons = [json!({"reason": 5}), json!({"reason": long(500)})];
+    let reasons = reasons.map(|body| post(CANCEL, body.to_string()).at("/reason"));
+    let null = post(RUN, r#"{"labels":{"a":null}}"#).at("/labels/a");
+    on_both.chain(reasons).chain([null])
 }
 
 pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {

@@ -54,6 +54,10 @@ pub(super) fn put(path: impl Into<String>, body: impl Into<Vec<u8>>) -> TestRequ
     post(path, body).method("PUT")
 }
 
+pub(super) fn patch(path: impl Into<String>, body: impl Into<Vec<u8>>) -> TestRequest {
+    post(path, body).method("PATCH")
+}
+
 pub(super) fn delete(path: impl Into<String>) -> TestRequest {
     get(path).method("DELETE")
 }

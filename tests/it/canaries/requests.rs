@@ -84,6 +84,7 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/variables") => {
             Some(json!({"key": "SPARE", "value": VARIABLE, "type": "secret"}))
         }
+        ("PATCH", "/runs/{run_id}") => Some(json!({"labels": {"team": "data"}, "note": "seen"})),
         ("PUT", "/variables/{key}") => Some(json!({"value": VARIABLE, "type": "secret"})),
         ("POST", "/pipelines") => Some(json!({"id": "spare", "name": "spare", "nodes": nodes})),
         ("PUT", "/pipelines/{id}") => Some(json!({"name": "spare", "nodes": nodes})),

@@ -67,6 +67,7 @@ pub(super) fn case(route: &Route) -> Case {
         },
         "POST /pipelines/{id}/run" => Case::object(202),
         "POST /pipelines/{id}/dry-run" => Case::object(200),
+        "PATCH /runs/{run_id}" => Case::object(200).body(json!({"labels": {"team": "data"}})),
         "POST /runs/{run_id}/cancel" => Case::object(200).run("running"),
         "POST /runs/{run_id}/resume" => Case::object(202).run("failed"),
         "POST /pipelines" => Case::new(201, 201).body(pipeline),

@@ -185,6 +185,9 @@ fn values(schema: &Value) -> (Vec<String>, Vec<String>) {
             texts(&["018d0c5e", ""]),
         ),
         (_, Some("date-time")) => (texts(&["2024-01-15T06:00:00Z"]), texts(&["2024-01-15", ""])),
+        (Some("string"), None) if schema["pattern"] == "^[^:]*:" => {
+            (texts(&["team:data", ":", "a:b:c"]), texts(&["", "team"]))
+        }
         (Some("string"), None) if schema["maxLength"] == 200 => {
             let (longest, longer) = ("a".repeat(200), "a".repeat(201));
             (texts(&["a", &longest]), texts(&["", "%20", &longer]))

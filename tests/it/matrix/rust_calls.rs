@@ -214,6 +214,7 @@ impl Call<'_> {
         let run = self.client.run_by_id(run);
         match call {
             "RunHandle::get" => Ok(json::<RunDetail>(&run.get().await?)),
+            "RunHandle::edit" => Ok(json(&run.edit().label("team", "data").await?)),
             "RunHandle::cancel" => Ok(json(&run.cancel().await?)),
             "RunHandle::resume" => Ok(finished(&run.resume().await?).await),
             "RunHandle::preview" => Ok(json(&run.preview(node).await?)),

@@ -147,6 +147,7 @@ fn is_within(keyword: &str, expected: &Value, value: &Value) -> bool {
         .and_then(|size| usize::try_from(size).ok());
     let chars = value.as_str().map(|text| text.chars().count());
     let items = value.as_array().map(Vec::len);
+    let fields = value.as_object().map(serde_json::Map::len);
     match keyword {
         "minimum" => matches!(number(), (value, min) if value.is_none_or(|value| value >= min)),
         "maximum" => matches!(number(), (value, max) if value.is_none_or(|value| value <= max)),
@@ -154,6 +155,7 @@ fn is_within(keyword: &str, expected: &Value, value: &Value) -> bool {
         "maxLength" => chars.is_none_or(|chars| chars <= size.unwrap()),
         "minItems" => items.is_none_or(|items| items >= size.unwrap()),
         "maxItems" => items.is_none_or(|items| items <= size.unwrap()),
+        "maxProperties" => fields.is_none_or(|fields| fields <= size.unwrap()),
         "format" => value.as_str().is_none_or(|text| has_format(expected, text)),
         "pattern" => value
             .as_str()
@@ -177,6 +179,9 @@ fn has_pattern(pattern: &Value, text: &str) -> bool {
         "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" => is_id(text),
         "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$" => is_id(text) || is_id(&text.replacen('_', "a", 1)),
         r"^[^\x00-\x1f\x7f-\x9f]*$" => !text.chars().any(char::is_control),
+        r"^[^:\x00-\x1f\x7f-\x9f]+$" => {
+            !text.is_empty() && !text.chars().any(|it| it.is_control() || it == ':')
+        }
         r"^[^\x00-\x1f\x7f-\x9f}]*$" => !text.chars().any(|it| it.is_control() || it == '}'),
         "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$" => text.is_empty() || text.parse::<NaiveDate>().is_ok(),
         r"\S" => !text.trim().is_empty(),

@@ -185,7 +185,11 @@ impl World {
             Action::Run(n) => {
                 let path = format!("/api/pipelines/shared-{n}/run");
                 let answer = self
-                    .post(tenant, &path, &json!({"params": {"whose": name}}))
+                    .post(
+                        tenant,
+                        &path,
+                        &json!({"params": {"whose": name}, "labels": {"kind": "shared"}}),
+                    )
                     .await;
                 self.record_run(tenant, &answer).await;
             }

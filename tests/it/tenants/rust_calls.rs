@@ -49,6 +49,7 @@ async fn assert_absent(client: &Client, run: RunId) {
     let run = client.run_by_id(run);
     assert_missing(run.get().await);
     assert_missing(run.finished().await);
+    assert_missing(run.edit().note("theirs").await);
     assert_missing(run.cancel().await);
     assert_missing(run.cancel().force().await);
     assert_missing(run.resume().await);

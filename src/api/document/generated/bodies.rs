@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 use super::parameters::{ID, KEY, number, with_default, words};
 use crate::engine::{PURGE_DAYS, PURGE_DAYS_MAX};
 
+/// A text without colons and control characters.
+const LABEL_NAME: &str = r"^[^:\x00-\x1f\x7f-\x9f]+$";
+/// A text without control characters.
+const LABEL_VALUE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
+
 /// Returns the schema of an object that has these fields only.
 pub(super) fn closed(about: &str, required: &[&str], properties: Value) -> Value {
     let mut schema = json!({
@@ -31,8 +36,47 @@ pub(super) fn params(about: &str) -> Value {
 }
 
 pub(super) fn run() -> Value {
-    let params = params("The parameters of the run, over those of the pipeline.");
-    closed("What a run starts with.", &[], json!({"params": params}))
+    let fields = json!({
+        "params": params("The parameters of the run, over those of the pipeline."),
+        "labels": labels("The labels of the run.", &json!("string")),
+        "note": note(&json!("string")),
+    });
+    closed("What a run starts with.", &[], fields)
+}
+
+pub(super) fn dry_run() -> Value {
+    let params = params("The parameters of the dry run, over those of the pipeline.");
+    closed(
+        "What a dry run starts with.",
+        &[],
+        json!({"params": params}),
+    )
+}
+
+pub(super) fn edit() -> Value {
+    let fields = json!({
+        "labels": labels(
+            "The labels to set, and those to remove, with `null`. All others stay.",
+            &json!(["string", "null"]),
+        ),
+        "note": note(&json!(["string", "null"])),
+    });
+    closed("What changes. An absent field stays as it is.", &[], fields)
+}
+
+/// Returns the schema of labels whose values have this type.
+fn labels(about: &str, value: &Value) -> Value {
+    json!({
+        "type": "object",
+        "description": about,
+        "maxProperties": 16,
+        "propertyNames": {"minLength": 1, "maxLength": 128, "pattern": LABEL_NAME},
+        "additionalProperties": {"type": value, "maxLength": 128, "pattern": LABEL_VALUE},
+    })
+}
+
+fn note(kind: &Value) -> Value {
+    json!({"type": kind, "maxLength": 2_000, "description": "What people have noted about the run."})
 }
 
 pub(super) fn resume() -> Value {
@@ -47,7 +91,10 @@ pub(super) fn resume() -> Value {
 }
 
 pub(super) fn cancel() -> Value {
-    closed("No fields.", &[], json!({}))
+    let reason = json!({
+        "type": "string", "maxLength": 500, "description": "Why. The cancelled runs show it.",
+    });
+    closed("Why to cancel.", &[], json!({"reason": reason}))
 }
 
 pub(super) fn backfill() -> Value {

@@ -139,6 +139,10 @@ fn of_filter(name: &str) -> Option<(&'static str, Value)> {
             "Only runs that were started in this way.",
             one_of("Trigger"),
         ),
+        "label" => (
+            "Only runs with this label, its name and its value. A run must have all that are given.",
+            json!({"type": "string", "pattern": "^[^:]*:"}),
+        ),
         "from" => ("Only runs that were created then or later.", instant()),
         "to" => ("Only runs that were created before.", instant()),
         "pipeline_id" => ("Only what belongs to the pipeline with this id.", id()),

@@ -27,14 +27,17 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
             let accepted = accepted(schemas, "The run is stored and waits.");
             operation("startRun")
                 .header(idempotency_key())
-                .body(body, json!({"params": {"date": "2024-01-15"}}))
+                .body(
+                    body,
+                    json!({"params": {"date": "2024-01-15"}, "labels": {"team": "data"}}),
+                )
                 .answer(finished(schemas))
                 .answer(accepted)
                 .problems(&IDEMPOTENCY)
                 .problems(&START)
         }
         (Verb::Post, "/pipelines/{id}/dry-run") => {
-            let body = schemas.define("DryRunRequest", bodies::run());
+            let body = schemas.define("DryRunRequest", bodies::dry_run());
             let answer = Answer::json(200, "The first rows of each node.", schemas.of::<DryRun>());
             operation("dryRun")
                 .body(body, json!({}))
@@ -55,6 +58,15 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
             .header(if_none_match())
             .answer(found(schemas))
             .answer(Answer::empty(304, "The caller has this answer.").always("ETag", "The tag.")),
+        (Verb::Patch, "/runs/{run_id}") => {
+            let body = schemas.define("RunPatch", bodies::edit());
+            let about = "The run after the change.";
+            let answer = Answer::json(200, about, schemas.of::<RunDetail>())
+                .always("ETag", "Changes with every byte of the answer.");
+            operation("editRun")
+                .body(body, json!({"labels": {"team": "data", "draft": null}}))
+                .answer(answer)
+        }
         (Verb::Post, "/runs/{run_id}/cancel") => {
             let body = schemas.define("CancelRequest", bodies::cancel());
             let state = schemas.of::<CancelState>();
@@ -155,6 +167,7 @@ fn accepted(schemas: &mut Schemas, about: &'static str) -> Answer {
         "getRun",
         "cancelRun",
         "resumeRun",
+        "editRun",
         "listLogLines",
         "exportLog",
     ];

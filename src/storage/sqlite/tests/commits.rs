@@ -271,7 +271,7 @@ async fn only_a_commit_that_may_have_purged_runs_ends_what_earlier_reads_know() 
     let (_dir, storage) = store().await;
     let known = async |n| {
         let found = fixtures::read_run(&storage, fixtures::run_id(n)).await;
-        found.unpurged.unwrap()
+        found.unchanged.unwrap()
     };
     let purge = async || {
         let all = Purge::new(at(1_000_000), 100);

@@ -13,9 +13,9 @@ use crate::model::{
 };
 use crate::storage::{
     Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections, CursorClaimKind,
-    Deliveries, Expect, FinishedNode, ParkedEvent, PipelineFilter, Purge, PurgeMode, PutConnection,
-    PutDeliveries, PutVariable, RunFilter, SavedBy, Schedules, SearchText, VariableFilter,
-    Variables,
+    Deliveries, EditRun, Expect, FinishedNode, ParkedEvent, PipelineFilter, Purge, PurgeMode,
+    PutConnection, PutDeliveries, PutVariable, RunFilter, SavedBy, Schedules, SearchText,
+    VariableFilter, Variables,
 };
 use crate::testing::contract::fixtures::{
     self, Driver, claim_one, figures_of_2024, finished_run, new_backfill, node_started, put,
@@ -167,6 +167,7 @@ impl Damage {
             "meta" => "name",
             "counted_days" => "number",
             "daily" => "(day, pipeline, tenant)",
+            "labels" => "(name, value, run)",
             "totals" => "(tenant, unit, at)",
             "parked" => "(notifier, seq)",
             "schedules" => "pipeline",
@@ -376,7 +377,7 @@ async fn purge_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
 }
 
 /// The tables with the number of rows of each that are damaged.
-const TABLES: [(&str, usize); 22] = [
+const TABLES: [(&str, usize); 23] = [
     ("backfills", 1),
     ("chunks", 1),
     ("connections", 1),
@@ -385,6 +386,7 @@ const TABLES: [(&str, usize); 22] = [
     ("definitions", 1),
     ("idempotency", 1),
     ("journal", 2),
+    ("labels", 1),
     ("meta", 5),
     ("node_runs", 2),
     ("notifiers", 1),
@@ -409,6 +411,7 @@ async fn one_damaged_value_costs_no_more_than_its_row() {
     let storage = SqliteStorage::open_with(&whole, options).await.unwrap();
     write_history(&storage).await;
     save_by_code(&storage).await;
+    label(&storage).await;
     storage.close().await.unwrap();
     let shell = Connection::open(&whole).unwrap();
     shell
@@ -428,6 +431,15 @@ async fn one_damaged_value_costs_no_more_than_its_row() {
         std::fs::remove_file(&file).unwrap();
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Gives a run labels and a note.
+async fn label(storage: &SqliteStorage) {
+    let mut edit = EditRun::new(run_id(1));
+    edit.labels
+        .insert("team".to_owned(), Some("data".to_owned()));
+    edit.note = Some("noted".to_owned());
+    storage.edit_run(edit).await.unwrap();
 }
 
 fn table_names(shell: &Connection) -> Vec<String> {

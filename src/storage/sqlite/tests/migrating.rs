@@ -135,6 +135,7 @@ async fn the_code_manages_what_it_saved_before_version_8() {
     storage.close().await.unwrap();
     let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
     let to_version_7 = "ALTER TABLE pipelines DROP COLUMN code_version; PRAGMA user_version = 7;";
+    shell.execute_batch(TO_VERSION_8).unwrap();
     shell.execute_batch(to_version_7).unwrap();
     drop(shell);
 

@@ -55,6 +55,16 @@ use crate::testing::{Scratch, scratch};
 crate::storage_contract!(async |dir: &Path| open(dir).await);
 crate::handles_contract!(async |dir: &Path| open(dir).await);
 
+/// Takes back what version 9 adds to a store.
+const TO_VERSION_8: &str = "
+DROP TABLE labels;
+ALTER TABLE runs DROP COLUMN labels;
+ALTER TABLE runs DROP COLUMN note;
+ALTER TABLE runs DROP COLUMN cancel_by;
+ALTER TABLE runs DROP COLUMN cancel_reason;
+ALTER TABLE runs DROP COLUMN cancel_at;
+PRAGMA user_version = 8;";
+
 async fn open(dir: &Path) -> SqliteStorage {
     open_file(&dir.join("runs.db")).await
 }

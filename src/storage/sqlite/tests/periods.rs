@@ -202,6 +202,7 @@ async fn a_store_of_version_3_gets_the_totals_of_its_runs() {
         let before = storage.step(texts).await.unwrap();
         storage.close().await.unwrap();
         let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+        shell.execute_batch(TO_VERSION_8).unwrap();
         shell.execute_batch(TO_VERSION_3).unwrap();
         drop(shell);
         let storage = open(dir.path()).await;
@@ -246,6 +247,7 @@ async fn a_store_of_version_4_keeps_the_minutes_of_its_newest_days() {
         finish_some(&storage).await;
         storage.close().await.unwrap();
         let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+        shell.execute_batch(TO_VERSION_8).unwrap();
         shell.execute_batch(&changes.concat()).unwrap();
         drop(shell);
         let storage = open(dir.path()).await;

@@ -57,6 +57,10 @@ fn copy_to_version_2(newest: &Path, second: &Path) {
             format!(r#"UPDATE {store}.runs SET params = '{{"n":"1"}}' WHERE backfill IS NOT NULL"#);
         assert!(shell.execute(&sql, []).unwrap() > 0);
     }
+    // Before version 9, a cancel request has neither a time nor a reason.
+    let sql =
+        "UPDATE newest.runs SET cancel_at = NULL, cancel_reason = NULL WHERE cancel_at NOT NULL";
+    assert!(shell.execute(sql, []).unwrap() > 0);
     shell.execute_batch("DETACH newest").unwrap();
     shell
         .pragma_update(None, "application_id", schema::APPLICATION_ID)

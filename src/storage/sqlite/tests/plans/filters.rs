@@ -16,7 +16,8 @@ const MANY_RUNS: &str = "INSERT INTO runs (key, id, pipeline, definition, tenant
      priority, trigger, date, created_at, finished_at, epoch, claims, position) \
      WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 4100) \
      SELECT 10000 * p.key + n, randomblob(16), p.key, 1, p.tenant, 2, 0, 0, 738900, \
-     1705300000000 + n, 1705300000000 + n, 1, 1, 0 FROM c CROSS JOIN pipelines p";
+     1705300000000 + n, 1705300000000 + n, 1, 1, 0 FROM c CROSS JOIN pipelines p; \
+     INSERT INTO labels (name, value, run) SELECT 'many', 'x', id FROM runs";
 
 /// The statuses of a filter. Success stands for a status that most runs have.
 const STATUSES: [&[RunStatus]; 7] = [
@@ -38,6 +39,9 @@ const AGES: [(Option<i64>, Option<i64>); 4] = [
     (None, Some(86_401)),
     (Some(-86_401), Some(86_401)),
 ];
+
+/// The labels of a filter. In the store with many runs, all runs have the first one.
+const LABELS: [&[&str]; 3] = [&[], &["many"], &["few", "many"]];
 
 /// The request for a page and the total.
 pub(super) const PAGE: PageRequest = PageRequest::Numbered {
@@ -90,7 +94,10 @@ pub(super) fn pairs() -> impl Iterator<Item = (Option<PipelineId>, Scope)> {
 /// Returns a filter for each combination of conditions, with the number of its conditions.
 fn filters() -> Vec<(RunFilter, usize)> {
     let mut filters = Vec::new();
-    for (pipeline, scope) in pairs() {
+    let labels = || LABELS.into_iter();
+    for ((pipeline, scope), labels) in
+        pairs().flat_map(|pair| labels().map(move |own| (pair.clone(), own)))
+    {
         for statuses in STATUSES {
             for triggers in TRIGGERS {
                 for (from, to) in AGES {
@@ -102,11 +109,16 @@ fn filters() -> Vec<(RunFilter, usize)> {
                         triggers: triggers.to_vec(),
                         from: from.map(at),
                         to: to.map(at),
+                        labels: labels
+                            .iter()
+                            .map(|name| ((*name).to_owned(), "x".to_owned()))
+                            .collect(),
                     };
                     let has = [
                         !statuses.is_empty(),
                         !triggers.is_empty(),
                         from.or(to).is_some(),
+                        !labels.is_empty(),
                     ];
                     filters.push((filter, has.into_iter().filter(|has| *has).count()));
                 }
