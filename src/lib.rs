@@ -66,7 +66,7 @@ pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
     BackfillBuilder, BackfillCancelBuilder, BackfillHandle, CancelBuilder, Client, DryRunBuilder,
-    EditBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle,
+    EditBuilder, Floret, RerunBuilder, ResumeBuilder, RunBuilder, RunHandle,
 };
 pub use limits::{DatasetLimits, Limits};
 pub use model::{
@@ -74,8 +74,8 @@ pub use model::{
     BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, DryRun, DryRunNode,
     Edge, Event, EventKind, EventStatus, IdError, LabelChanges, Labels, Level, Managed, Node,
     NodeId, NodeRun, NodeStatus, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pipeline,
-    PipelineId, Preview, Profile, Retention, Run, RunCancel, RunId, RunStatus, Scope, SkipReason,
-    Slug, TenantId, Trigger,
+    PipelineId, PipelineVersion, Preview, Profile, Retention, Run, RunCancel, RunId, RunStatus,
+    Scope, SkipReason, Slug, TenantId, Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;
@@ -87,10 +87,11 @@ pub use secret::{Connection, Secret};
 /// its own.
 pub mod query {
     pub use crate::api::{Capabilities, Guarantee};
-    pub use crate::engine::{SavedPipeline, ValidationReport};
+    pub use crate::engine::{BulkOutcome, SavedPipeline, SkippedRun, ValidationReport};
     pub use crate::floret::{
-        Backfills, Calendar, Connections, DeletePipelineBuilder, Logs, NewConnection, NewVariable,
-        Pipelines, PurgeBuilder, PutPipelineBuilder, Runs, Search, System, Variables,
+        Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,
+        DeletePipelineBuilder, Logs, NewConnection, NewVariable, Pipelines, PurgeBuilder,
+        PutPipelineBuilder, RollbackBuilder, Runs, Search, System, Variables, Versions,
     };
     pub use crate::views::{
         AttemptStatus, CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, LineageEdge,

@@ -18,7 +18,7 @@ use floret::{
 
 use crate::audited::AuditedStorage;
 use crate::pages::Page;
-use crate::rows::Rows;
+use crate::rows::{Rows, VersionRow};
 use crate::schedules::reschedule;
 use crate::versioned::{Save, already_exists};
 
@@ -120,7 +120,11 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
         rows.by_code.insert(own.clone(), by_code);
     }
     let version = (own, saved.version);
-    rows.versions.insert(version, Arc::clone(&saved.definition));
+    rows.versions.entry(version).or_insert_with(|| VersionRow {
+        definition: Arc::clone(&saved.definition),
+        saved_at: saved.updated_at,
+        created_at: saved.created_at,
+    });
     reschedule(rows, old.as_ref(), &saved, put.now);
     Ok(saved)
 }

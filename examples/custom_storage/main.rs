@@ -24,6 +24,7 @@ mod runs;
 mod schedules;
 mod system;
 mod versioned;
+mod versions;
 
 use std::error::Error;
 use std::fmt::Write as _;

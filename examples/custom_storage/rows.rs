@@ -19,12 +19,21 @@ use floret::{
 
 use crate::versioned::VersionedMap;
 
+/// A version of a pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VersionRow {
+    pub(crate) definition: Arc<Pipeline>,
+    pub(crate) saved_at: DateTime<Utc>,
+    /// When its pipeline was created. A later pipeline may have the same id.
+    pub(crate) created_at: DateTime<Utc>,
+}
+
 /// Everything that is stored.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rows {
     pub(crate) pipelines: VersionedMap<PipelineId, StoredPipeline>,
     /// Every definition that was ever saved, because a run reads its own until it is purged.
-    pub(crate) versions: BTreeMap<(Qualified<PipelineId>, u32), Arc<Pipeline>>,
+    pub(crate) versions: BTreeMap<(Qualified<PipelineId>, u32), VersionRow>,
     pub(crate) connections: VersionedMap<ConnectionId, StoredConnection>,
     pub(crate) variables: VersionedMap<VariableKey, StoredVariable>,
     pub(crate) runs: BTreeMap<RunId, RunRow>,
@@ -153,7 +162,8 @@ impl Rows {
     pub(crate) fn definition(&self, run: &Run) -> Result<Arc<Pipeline>> {
         let key = (run.qualified_pipeline(), run.pipeline_version);
         let missing = || Error::internal(format!("version {} of {} is missing", key.1, key.0));
-        self.versions.get(&key).cloned().ok_or_else(missing)
+        let row = self.versions.get(&key).ok_or_else(missing)?;
+        Ok(Arc::clone(&row.definition))
     }
 
     pub(crate) fn node_indexes(&self, run: &Run) -> Result<NodeIndexes> {

@@ -210,7 +210,9 @@ impl Call {
         let (views, scope) = (self.views(), &self.scope);
         match self.subject {
             Subject::Nothing => Ok(()),
-            Subject::Pipeline => views.pipeline(self.pipeline_key(), scope).await.map(drop),
+            Subject::Pipeline | Subject::Version | Subject::Versions => {
+                views.pipeline(self.pipeline_key(), scope).await.map(drop)
+            }
             Subject::Run => views.check_run(self.run_id()?, scope).await,
             Subject::Node => {
                 let (run, node) = (self.run_id()?, self.node_id()?);

@@ -21,16 +21,25 @@ use crate::model::{LabelChanges, Labels};
 /// # Errors
 /// `Invalid` (`invalid-field`, `unknown-field`).
 pub(super) fn object<'a>(body: &'a Value, known: &[&str]) -> Result<&'a Map<String, Value>> {
-    let Value::Object(fields) = body else {
-        let detail = mismatch("the body", "an object", body);
+    object_at("", body, known)
+}
+
+fn object_at<'a>(at: &str, value: &'a Value, known: &[&str]) -> Result<&'a Map<String, Value>> {
+    let Value::Object(fields) = value else {
+        let what = if at.is_empty() {
+            "the body"
+        } else {
+            "the value"
+        };
+        let detail = mismatch(what, "an object", value);
         return Err(Error::invalid(
             Problem::InvalidField,
-            vec![Issue::pointer("", detail)],
+            vec![Issue::pointer(at, detail)],
         ));
     };
     let unknown = fields.keys().filter(|name| !known.contains(&name.as_str()));
     let issue = |name: &String| {
-        let at = format!("/{}", reference_token(name));
+        let at = format!("{at}/{}", reference_token(name));
         Issue::pointer(at, unknown_field(name, known))
     };
     let issues: Vec<_> = unknown.map(issue).collect();
@@ -44,6 +53,8 @@ pub(super) fn object<'a>(body: &'a Value, known: &[&str]) -> Result<&'a Map<Stri
 /// Reads the fields of a body one by one and reports every problem at the end.
 pub(super) struct BodyFields<'a> {
     given: &'a Map<String, Value>,
+    /// The pointer of the object.
+    at: &'static str,
     issues: Issues,
 }
 
@@ -53,9 +64,75 @@ impl<'a> BodyFields<'a> {
     /// # Errors
     /// `Invalid` (`invalid-field`, `unknown-field`).
     pub(super) fn of(body: &'a Value, known: &[&str]) -> Result<Self> {
+        Self::within("", body, known)
+    }
+
+    /// Starts to read an object in a body, which has no unknown fields.
+    ///
+    /// # Errors
+    /// `Invalid` (`invalid-field`, `unknown-field`).
+    pub(super) fn within(at: &'static str, value: &'a Value, known: &[&str]) -> Result<Self> {
         Ok(Self {
-            given: object(body, known)?,
+            given: object_at(at, value, known)?,
+            at,
             issues: Issues::default(),
+        })
+    }
+
+    /// Reads an object, whose own fields are read later.
+    pub(super) fn object(&mut self, name: &str) -> Option<&'a Value> {
+        self.read(
+            name,
+            || "an object".to_owned(),
+            |given| given.is_object().then_some(given),
+        )
+    }
+
+    /// Reads an array of strings.
+    pub(super) fn texts(&mut self, name: &str) -> Option<Vec<&'a str>> {
+        self.read(
+            name,
+            || "an array of strings".to_owned(),
+            |given| given.as_array()?.iter().map(Value::as_str).collect(),
+        )
+    }
+
+    /// Reads an array of strings that stand for something else.
+    pub(super) fn read_all<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.read(
+            name,
+            || expected.to_owned(),
+            |given| {
+                let texts = given.as_array()?.iter();
+                texts.map(|text| parse(text.as_str()?)).collect()
+            },
+        )
+    }
+
+    /// Reads a string that stands for something else.
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.read(name, || expected.to_owned(), |given| parse(given.as_str()?))
+    }
+
+    /// Reads an array of a few words.
+    pub(super) fn choices<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<Vec<T>> {
+        let allowed = || format!("an array of {}", all_words(words));
+        let meant = |given: &Value| {
+            let meant = words.iter().find(|(word, _)| given == word);
+            meant.map(|(_, meant)| *meant)
+        };
+        self.read(name, allowed, |given| {
+            given.as_array()?.iter().map(meant).collect()
         })
     }
 
@@ -116,10 +193,7 @@ impl<'a> BodyFields<'a> {
 
     /// Reads one of a few words.
     pub(super) fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
-        let allowed = || {
-            let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            format!("one of {}", all.join(", "))
-        };
+        let allowed = || format!("one of {}", all_words(words));
         let meant = |given: &Value| {
             let meant = words.iter().find(|(word, _)| given == word);
             meant.map(|(_, meant)| *meant)
@@ -142,6 +216,16 @@ impl<'a> BodyFields<'a> {
         self.read(name, allowed, |given| {
             whole_number(given).filter(|number| bounds.contains(number))
         })
+    }
+
+    /// Reads a required whole number within bounds.
+    pub(super) fn required_number(&mut self, name: &str, bounds: RangeInclusive<u32>) -> u32 {
+        if !self.given.contains_key(name) {
+            self.issues.push(&format!("/{name}"), || {
+                format!("{name} is missing; it must be a whole number")
+            });
+        }
+        self.number(name, bounds).unwrap_or_default()
     }
 
     /// Reads a required date in the format of RFC 3339.
@@ -203,11 +287,17 @@ impl<'a> BodyFields<'a> {
         let given = self.given.get(name)?;
         let read = meant(given);
         if read.is_none() {
-            self.issues
-                .push(&format!("/{name}"), || mismatch(name, &allowed(), given));
+            self.issues.push(&format!("{}/{name}", self.at), || {
+                mismatch(name, &allowed(), given)
+            });
         }
         read
     }
+}
+
+fn all_words<T>(words: &[(&str, T)]) -> String {
+    let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+    words.join(", ")
 }
 
 fn no_param(name: &str, value: &Value) -> String {

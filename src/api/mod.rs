@@ -8,6 +8,7 @@ mod access;
 mod attempts;
 mod backfills;
 mod body;
+mod bulk;
 mod calendar;
 mod call;
 mod capabilities;
@@ -34,6 +35,7 @@ mod problem;
 mod profile;
 mod query;
 mod request;
+mod rerun;
 mod response;
 mod route;
 mod router;
@@ -48,6 +50,7 @@ mod subject;
 mod system;
 mod tenant;
 mod variables;
+mod versions;
 mod wait;
 
 #[cfg(feature = "testing")]

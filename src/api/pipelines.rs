@@ -92,7 +92,7 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 }
 
 /// Returns the response with a pipeline that was saved, its entity tag and the warnings about it.
-fn saved_response(status: StatusCode, saved: SavedPipeline) -> Result<Response<Body>> {
+pub(super) fn saved_response(status: StatusCode, saved: SavedPipeline) -> Result<Response<Body>> {
     let body = Saved {
         pipeline: saved.stored,
         warnings: saved.warnings.iter().map(IssueBody::from).collect(),

@@ -12,8 +12,9 @@ use super::stream::sse;
 use super::stream::websocket;
 use super::subject::Subject;
 use super::{
-    attempts, backfills, calendar, capabilities, connections, dashboard, dry_run, health, lineage,
-    logs, openapi, pipelines, preview, profile, runs, schedules, search, system, variables,
+    attempts, backfills, bulk, calendar, capabilities, connections, dashboard, dry_run, health,
+    lineage, logs, openapi, pipelines, preview, profile, rerun, runs, schedules, search, system,
+    variables, versions,
 };
 
 macro_rules! routes {
@@ -92,9 +93,12 @@ routes! {
     ];
     Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", rust "Client::calendar", query [Single("days"), Single("pipeline_id")];
     Get "/runs/{run_id}" Run RunsView runs::find => "returns a run with its nodes", rust "RunHandle::get", query [Single("wait")];
+    Post "/runs/cancel" - RunsCancel bulk::cancel => "cancels many runs", rust "Runs::cancel_all", body Required;
+    Post "/runs/rerun" - PipelinesRun bulk::rerun => "reruns many runs", rust "Runs::rerun_all", body Required;
     Patch "/runs/{run_id}" Run RunsEdit runs::edit => "changes the labels and the note of a run", rust "RunHandle::edit", body Required;
     Post "/runs/{run_id}/cancel" Run RunsCancel runs::cancel => "cancels a run", rust "RunHandle::cancel", body Optional, query [Single("force")];
     Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that continues a failed run", rust "RunHandle::resume", body Optional, query [Single("wait")];
+    Post "/runs/{run_id}/rerun" Run PipelinesRun rerun::start => "starts a run with the parameters of a finished run", rust "RunHandle::rerun", body Optional, query [Single("wait")];
     Get "/runs/{run_id}/logs" Run RunsView logs::list => "returns the log of a run", rust "RunHandle::logs", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
     Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "exports the log of a run as a file", rust "Logs::stream", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
     Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "returns the first rows of a node's output", rust "RunHandle::preview";
@@ -128,6 +132,12 @@ routes! {
     Put "/pipelines/{id}" Pipeline PipelinesEdit pipelines::replace => "replaces a pipeline", rust "Pipelines::put", body Required;
     Delete "/pipelines/{id}" Pipeline PipelinesDelete pipelines::delete => "deletes a pipeline", rust "Pipelines::delete";
     Get "/pipelines/{id}/validate" Pipeline PipelinesView pipelines::validate => "validates a pipeline against the registered executors", rust "Pipelines::validate";
+    Get "/pipelines/{id}/versions" Pipeline PipelinesView versions::list => "lists the versions of a pipeline", rust "Pipelines::versions", query [
+        Single("page"), Single("per_page"), Single("after"), Single("limit"),
+    ];
+    Get "/pipelines/{id}/versions/{version}" Version PipelinesView versions::find => "returns a pipeline as of a version", rust "Versions::get";
+    Get "/pipelines/{id}/versions/{version}/diff/{to}" Versions PipelinesView versions::diff => "compares two versions of a pipeline", rust "Versions::diff";
+    Post "/pipelines/{id}/rollback" Pipeline PipelinesEdit versions::roll_back => "saves an earlier version of a pipeline as its newest one", rust "Versions::roll_back", body Required;
     Get "/scheduler/status" - PipelinesView schedules::status => "reports the next ticks of all schedules", rust "Client::schedules";
 }
 
@@ -192,9 +202,12 @@ mod tests {
             "GET, HEAD /runs runs.view",
             "GET, HEAD /runs/calendar runs.view",
             "GET, HEAD /runs/{run_id} runs.view",
+            "POST /runs/cancel runs.cancel",
+            "POST /runs/rerun pipelines.run",
             "PATCH /runs/{run_id} runs.edit",
             "POST /runs/{run_id}/cancel runs.cancel",
             "POST /runs/{run_id}/resume runs.resume",
+            "POST /runs/{run_id}/rerun pipelines.run",
             "GET, HEAD /runs/{run_id}/logs runs.view",
             "GET, HEAD /runs/{run_id}/logs/export runs.view",
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/preview runs.view",
@@ -219,6 +232,10 @@ mod tests {
             "PUT /pipelines/{id} pipelines.edit",
             "DELETE /pipelines/{id} pipelines.delete",
             "GET, HEAD /pipelines/{id}/validate pipelines.view",
+            "GET, HEAD /pipelines/{id}/versions pipelines.view",
+            "GET, HEAD /pipelines/{id}/versions/{version} pipelines.view",
+            "GET, HEAD /pipelines/{id}/versions/{version}/diff/{to} pipelines.view",
+            "POST /pipelines/{id}/rollback pipelines.edit",
             "GET, HEAD /scheduler/status pipelines.view",
         ];
         assert_eq!(ROUTES.iter().map(row).collect::<Vec<_>>(), expected);
@@ -238,6 +255,8 @@ mod tests {
             let expected: &[&str] = match route.subject {
                 Subject::Nothing => &[],
                 Subject::Pipeline => &["id"],
+                Subject::Version => &["id", "version"],
+                Subject::Versions => &["id", "version", "to"],
                 Subject::Run => &["run_id"],
                 Subject::Node => &["run_id", "node_id"],
                 Subject::Backfill => &["backfill_id"],
@@ -251,7 +270,7 @@ mod tests {
     #[test]
     fn only_get_and_delete_ignore_a_body() {
         for route in ROUTES {
-            let has_body = matches!(route.method, Verb::Post | Verb::Put);
+            let has_body = matches!(route.method, Verb::Post | Verb::Put | Verb::Patch);
             let has_payload = route.payload != Payload::Ignored;
             assert_eq!(has_payload, has_body, "{route:?}");
         }

@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::views::{RunFilter, check_period};
 
-const STATUSES: &[(&str, RunStatus)] = &[
+pub(super) const STATUSES: &[(&str, RunStatus)] = &[
     ("pending", RunStatus::Pending),
     ("running", RunStatus::Running),
     ("success", RunStatus::Success),
@@ -28,7 +28,7 @@ const STATUSES: &[(&str, RunStatus)] = &[
     ("cancelled", RunStatus::Cancelled),
 ];
 
-const TRIGGERS: &[(&str, Trigger)] = &[
+pub(super) const TRIGGERS: &[(&str, Trigger)] = &[
     ("manual", Trigger::Manual),
     ("schedule", Trigger::Schedule),
     ("backfill", Trigger::Backfill),
@@ -38,7 +38,7 @@ const TRIGGERS: &[(&str, Trigger)] = &[
     ("dependency", Trigger::Dependency),
 ];
 
-const DEFINITIONS: &[(&str, ResumeDefinition)] = &[
+pub(super) const DEFINITIONS: &[(&str, ResumeDefinition)] = &[
     ("recorded", ResumeDefinition::Recorded),
     ("current", ResumeDefinition::Current),
 ];
@@ -75,25 +75,27 @@ pub(super) struct CancelState {
 
 /// `POST /pipelines/{id}/run`
 pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
-    let (params, annotations, key, wait) = call
+    let (params, annotations, definition, key, wait) = call
         .read(|call| {
             let wait = wait::read(&call.query()?)?;
             let (bytes, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["params", "labels", "note"])?;
+            let mut fields = BodyFields::of(&body, &["params", "labels", "note", "definition"])?;
             let params = fields.params(&bytes);
             let annotations = Annotations {
                 labels: fields.labels(),
                 note: fields.text("note").map(str::to_owned),
             };
+            let definition = fields.number("definition", 1..=u32::MAX);
             fields.finish()?;
             let key = idempotency::key(&call.parts.headers, &body)?;
-            Ok((params, annotations, key, wait))
+            Ok((params, annotations, definition, key, wait))
         })
         .await?;
     let wait = StartWait::new(&call, wait)?;
     let request = RunRequest {
         pipeline: call.pipeline_key().to_owned(),
         params,
+        definition,
         annotations,
         key,
         scope: call.scope.clone(),
@@ -132,7 +134,7 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
 }
 
 /// Returns the started run as it was created, or, after a wait, as it has finished.
-async fn started_response(
+pub(super) async fn started_response(
     call: &Call,
     started: &StartedRun,
     resumed_from: Option<RunId>,
@@ -251,13 +253,18 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
 /// Reads the labels of a filter, such as `team:data`.
 fn labels(query: &Query) -> Result<Vec<(String, String)>> {
     let read = |text: &str| {
-        let (name, value) = text.split_once(LABEL_SEPARATOR).ok_or_else(|| {
+        label(text).ok_or_else(|| {
             let detail = format!("must be a label like team:data, received {}", quote(text));
             Error::invalid_parameter("label", detail)
-        })?;
-        Ok((name.to_owned(), value.to_owned()))
+        })
     };
     query.all("label").map(read).collect()
+}
+
+/// Reads a label of a filter: a name and a value.
+pub(super) fn label(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once(LABEL_SEPARATOR)?;
+    Some((name.to_owned(), value.to_owned()))
 }
 
 async fn list_response(

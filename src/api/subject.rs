@@ -11,6 +11,10 @@ pub(super) enum Subject {
     /// The path has no parameters.
     Nothing,
     Pipeline,
+    /// A version of a pipeline.
+    Version,
+    /// Two versions of a pipeline.
+    Versions,
     Run,
     /// A node of a run.
     Node,

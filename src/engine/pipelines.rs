@@ -66,7 +66,7 @@ impl Precondition {
     /// # Errors
     /// `Conflict` (`precondition-failed`) if the stored pipeline is at none of the expected
     /// revisions.
-    fn check(&self, found: &StoredPipeline) -> Result<Option<u32>> {
+    pub(super) fn check(&self, found: &StoredPipeline) -> Result<Option<u32>> {
         let is_current = match self {
             Self::Anything => return Ok(None),
             Self::Version(version) => *version == found.version,

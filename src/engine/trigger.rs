@@ -53,6 +53,8 @@ pub(crate) struct RunRequest {
     pub(crate) pipeline: String,
     /// Parameters that override the pipeline's own.
     pub(crate) params: BTreeMap<String, String>,
+    /// The version to execute. The newest one if absent.
+    pub(crate) definition: Option<u32>,
     /// Its labels and its note.
     pub(crate) annotations: Annotations,
     pub(crate) key: Option<RequestKey>,
@@ -117,7 +119,11 @@ impl Shared {
         let key = start
             .key
             .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.qualified_id())));
-        let run = self.new_manual_run(&pipeline, start.params);
+        let version = start.definition.unwrap_or(pipeline.version);
+        let run = match self.find_version(&pipeline, version, "definition").await {
+            Ok(pipeline) => self.new_manual_run(&pipeline, start.params),
+            Err(refused) => Err(refused),
+        };
         let run = match run.and_then(|run| start.annotations.attach(run)) {
             Ok(run) => Run {
                 created_by: start.by,

@@ -181,6 +181,13 @@ impl Error {
         Self::new(Problem::RunNotFound, format!("no run {run}"))
     }
 
+    /// Creates the error for a version that a pipeline does not have.
+    #[must_use]
+    pub fn version_not_found(version: impl fmt::Display) -> Self {
+        let message = format!("no version {version} of this pipeline");
+        Self::new(Problem::VersionNotFound, message)
+    }
+
     /// Creates the error for a backfill that does not exist or is outside the caller's scope.
     #[must_use]
     pub fn backfill_not_found(backfill: impl fmt::Display) -> Self {

@@ -132,6 +132,8 @@ problems! {
         PreviewNotFound: 404 "preview-not-found" "Preview not found" NotFound,
         /// The node has no profile.
         ProfileNotFound: 404 "profile-not-found" "Profile not found" NotFound,
+        /// The pipeline has no such version.
+        VersionNotFound: 404 "version-not-found" "Version not found" NotFound,
         /// No backfill has this id.
         BackfillNotFound: 404 "backfill-not-found" "Backfill not found" NotFound,
         /// No connection has this id.
@@ -176,6 +178,8 @@ problems! {
         BackfillTooLarge: 422 "backfill-too-large" "Backfill too large" Invalid,
         /// The range of the backfill ends before it starts, or in the future.
         RangeInvalid: 422 "range-invalid" "Range invalid" Invalid,
+        /// The run has not finished yet.
+        RunNotFinished: 409 "run-not-finished" "Run not finished" Conflict,
         /// The run or the backfill is finished and cannot be cancelled.
         RunFinished: 409 "run-finished" "Run finished" RunFinished,
         /// The run did not fail, or another run of its chain prevents a resume.

@@ -4,6 +4,7 @@
 
 mod backfill;
 mod backfills;
+mod bulk;
 mod calendar;
 mod cancel;
 mod client;
@@ -17,6 +18,7 @@ mod logs;
 mod paging;
 mod param_serializer;
 mod pipelines;
+mod rerun;
 mod resume;
 mod run;
 mod run_handle;
@@ -25,9 +27,11 @@ mod schedules;
 mod search;
 mod system;
 mod variables;
+mod versions;
 
 pub use backfill::{BackfillBuilder, BackfillHandle};
 pub use backfills::Backfills;
+pub use bulk::{BulkCancelBuilder, BulkRerunBuilder};
 pub use calendar::Calendar;
 pub use cancel::{BackfillCancelBuilder, CancelBuilder};
 pub use client::Client;
@@ -38,6 +42,7 @@ pub(crate) use given_params::GivenParams;
 pub use labels::EditBuilder;
 pub use logs::Logs;
 pub use pipelines::{DeletePipelineBuilder, Pipelines, PutPipelineBuilder};
+pub use rerun::RerunBuilder;
 pub use resume::ResumeBuilder;
 pub use run::RunBuilder;
 pub use run_handle::RunHandle;
@@ -45,6 +50,7 @@ pub use runs::Runs;
 pub use search::Search;
 pub use system::{PurgeBuilder, System};
 pub use variables::{NewVariable, Variables};
+pub use versions::{RollbackBuilder, Versions};
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -6,8 +6,8 @@
 use futures_core::future::BoxFuture;
 use serde_json::Value;
 
-use super::Client;
 use super::paging::{PageChoice, page_methods};
+use super::{Client, Versions};
 use crate::engine::{Precondition, SavedPipeline, ValidationReport};
 use crate::error::{Error, Result};
 use crate::graph::param_defs::refuse_faults;
@@ -134,6 +134,12 @@ impl Pipelines {
     pub async fn validate(&self, key: &str) -> Result<ValidationReport> {
         let (engine, scope) = (self.client.engine(), self.client.scope());
         engine.validate_pipeline(key, scope).await
+    }
+
+    /// Returns the versions of the pipeline with this id or slug, to be listed, found, compared or
+    /// saved again.
+    pub fn versions(&self, key: impl Into<String>) -> Versions {
+        Versions::new(self.client.clone(), key.into())
     }
 
     /// Lists only pipelines with this tag.

@@ -44,6 +44,7 @@ impl Client {
             client: self.clone(),
             pipeline: pipeline.into(),
             params: GivenParams::default(),
+            definition: None,
             annotations: Annotations::default(),
             key: None,
         }
@@ -82,6 +83,7 @@ pub struct RunBuilder {
     client: Client,
     pipeline: String,
     params: GivenParams,
+    definition: Option<u32>,
     annotations: Annotations,
     key: Option<String>,
 }
@@ -153,6 +155,12 @@ impl RunBuilder {
         self.param(DATE_PARAM, date.to_string())
     }
 
+    /// Executes this version of the pipeline instead of its newest one.
+    pub const fn definition(mut self, version: u32) -> Self {
+        self.definition = Some(version);
+        self
+    }
+
     /// Sets a label, by which lists find the run.
     ///
     /// A run has at most 16 labels. A name has 1 to 128 characters and no colon, a value at most
@@ -197,13 +205,13 @@ impl RunBuilder {
     /// - `NotFound` if there is no such pipeline in scope.
     /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
     /// - `Invalid` if a node type has no executor, a parameter does not fit its definition
-    ///   (`param-invalid`) or is no scalar, a label or the note is out of bounds, or the key was
-    ///   used with other parameters, labels or another note.
+    ///   (`param-invalid`) or is no scalar, a label or the note is out of bounds, the pipeline
+    ///   has no such version, or the key was used with other options.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {
         let params = self.params.into_texts()?;
-        let body_hash = || hash_body(&body(&params, &self.annotations));
+        let body_hash = || hash_body(&body(&params, self.definition, &self.annotations));
         let key = self.key.map(|key| RequestKey {
             key,
             body_hash: body_hash(),
@@ -211,6 +219,7 @@ impl RunBuilder {
         let start = RunRequest {
             pipeline: self.pipeline,
             params,
+            definition: self.definition,
             annotations: self.annotations,
             key,
             scope: self.client.scope().clone(),
@@ -235,7 +244,11 @@ impl IntoFuture for RunBuilder {
 }
 
 /// Returns the body that a client would send for the same run.
-fn body(params: &BTreeMap<String, String>, annotations: &Annotations) -> Value {
+fn body(
+    params: &BTreeMap<String, String>,
+    definition: Option<u32>,
+    annotations: &Annotations,
+) -> Value {
     let mut body = Map::new();
     let params: Map<_, _> = params
         .iter()
@@ -250,6 +263,9 @@ fn body(params: &BTreeMap<String, String>, annotations: &Annotations) -> Value {
         if !texts.is_empty() {
             body.insert(name.to_owned(), Value::Object(texts));
         }
+    }
+    if let Some(version) = definition {
+        body.insert("definition".to_owned(), Value::from(version));
     }
     if let Some(note) = &annotations.note {
         body.insert("note".to_owned(), Value::from(note.as_str()));

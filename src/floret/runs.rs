@@ -100,6 +100,27 @@ impl Runs {
     }
 
     page_methods!();
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns the filter of the list, and the cursor of its page.
+    pub(super) async fn into_filter(self) -> Result<(RunFilter, Option<String>)> {
+        check_period(self.from, self.to)?;
+        let (scope, pipeline) = self.client.named_pipeline(self.pipeline).await?;
+        let filter = RunFilter {
+            scope,
+            run: None,
+            pipeline,
+            statuses: self.statuses,
+            triggers: self.triggers,
+            from: self.from,
+            to: self.to,
+            labels: self.labels,
+        };
+        Ok((filter, self.page.after))
+    }
 }
 
 impl IntoFuture for Runs {
@@ -116,20 +137,9 @@ impl IntoFuture for Runs {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let page = self.page.into_request()?;
-            check_period(self.from, self.to)?;
-            let client = self.client;
-            let (scope, pipeline) = client.named_pipeline(self.pipeline).await?;
-            let filter = RunFilter {
-                scope,
-                run: None,
-                pipeline,
-                statuses: self.statuses,
-                triggers: self.triggers,
-                from: self.from,
-                to: self.to,
-                labels: self.labels,
-            };
+            let page = self.page.clone().into_request()?;
+            let client = self.client.clone();
+            let (filter, _) = self.into_filter().await?;
             client.views().list_runs(filter, page).await
         })
     }

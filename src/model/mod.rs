@@ -33,6 +33,7 @@ mod search_text;
 pub(crate) mod seconds;
 mod stored_pipeline;
 mod variable;
+mod version;
 
 pub use backfill::{
     Backfill, BackfillCounts, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus,
@@ -78,3 +79,4 @@ pub(crate) use search_text::FoldedTexts;
 pub use search_text::SearchText;
 pub use stored_pipeline::{Managed, StoredPipeline};
 pub use variable::{StoredVariable, VariableFields, VariableValue};
+pub use version::PipelineVersion;

@@ -288,6 +288,8 @@ pub struct Run {
     pub backfill_id: Option<BackfillId>,
     /// The run that this one resumes.
     pub resumed_from: Option<RunId>,
+    /// The run that this one repeats.
+    pub rerun_of: Option<RunId>,
     /// The first run of its chain of resumes. For a run that resumes no other, its own id.
     pub first_run: RunId,
     /// The outputs that the run inherits from earlier runs of its chain.
@@ -327,6 +329,7 @@ impl Run {
             note: None,
             backfill_id: None,
             resumed_from: None,
+            rerun_of: None,
             first_run: id,
             inherited: Vec::new(),
             generations: BTreeMap::new(),

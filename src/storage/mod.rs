@@ -28,6 +28,7 @@ mod schedules;
 mod sqlite;
 mod system;
 mod variables;
+mod versions;
 
 pub use backfills::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, NewBackfill,
@@ -63,6 +64,7 @@ pub use system::{
     Figures, FiguresBy, FiguresFilter, Purge, PurgeCursor, PurgeMode, PurgeOutcome, Stats, System,
 };
 pub use variables::{PutVariable, VariableFilter, Variables};
+pub use versions::{VersionFilter, Versions};
 
 pub use crate::model::{
     ConnectionFields, InheritedOutput, NodeIndex, OwnerId, Priority, Qualified, Sealed, SearchText,
@@ -75,6 +77,7 @@ pub trait Storage:
     Pipelines
     + Connections
     + Variables
+    + Versions
     + Runs
     + Backfills
     + Queue
@@ -92,6 +95,7 @@ impl<T> Storage for T where
     T: Pipelines
         + Connections
         + Variables
+        + Versions
         + Runs
         + Backfills
         + Queue

@@ -26,6 +26,8 @@ pub enum IdempotentOperation {
     Run(Qualified<PipelineId>),
     /// A resume of this run.
     Resume(RunId),
+    /// A rerun of this run.
+    Rerun(RunId),
     /// A backfill of this pipeline.
     Backfill(Qualified<PipelineId>),
 }

@@ -42,6 +42,8 @@ methods! {
     ListRuns,
     RequestCancel,
     EditRun,
+    ListVersions,
+    FindVersion,
     FindBackfill,
     ListBackfills,
     CancelBackfill,

@@ -20,6 +20,7 @@ mod fault;
 mod faulty_schedules;
 mod faulty_settings;
 mod faulty_storage;
+mod faulty_versions;
 mod gate;
 mod manual_clock;
 mod memory_floret;

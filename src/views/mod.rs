@@ -27,6 +27,7 @@ mod search;
 mod system;
 mod tagged_json;
 mod variables;
+mod versions;
 
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ pub(crate) use crate::lineage::VisibleKinds;
 pub use crate::lineage::{LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{
-    BackfillFilter, ConnectionFilter, PipelineFilter, RunFilter, VariableFilter,
+    BackfillFilter, ConnectionFilter, PipelineFilter, RunFilter, VariableFilter, VersionFilter,
 };
 pub use attempts::{AttemptStatus, NodeAttempt};
 pub use calendar::CalendarDay;

@@ -51,6 +51,8 @@ struct RunFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     resumed_from: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    rerun_of: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     backfill_id: Option<BackfillId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,
@@ -297,6 +299,7 @@ impl Serialize for Run {
             note,
             backfill_id,
             resumed_from,
+            rerun_of,
             first_run: _,
             inherited: _,
             generations: _,
@@ -314,6 +317,7 @@ impl Serialize for Run {
             finished_at: *finished_at,
             error: error.as_deref(),
             resumed_from: *resumed_from,
+            rerun_of: *rerun_of,
             backfill_id: *backfill_id,
             tenant: tenant.as_ref(),
             created_by: created_by.as_ref(),

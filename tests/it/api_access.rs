@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
 /// The routes that need a permission.
-const ROUTES: [(&str, &str, Permission); 24] = [
+const ROUTES: [(&str, &str, Permission); 31] = [
     (
         "POST",
         "/api/pipelines/daily/dry-run",
@@ -24,6 +24,9 @@ const ROUTES: [(&str, &str, Permission); 24] = [
     ("PATCH", "/api/runs/{run}", Permission::RunsEdit),
     ("POST", "/api/runs/{run}/cancel", Permission::RunsCancel),
     ("POST", "/api/runs/{run}/resume", Permission::RunsResume),
+    ("POST", "/api/runs/{run}/rerun", Permission::PipelinesRun),
+    ("POST", "/api/runs/cancel", Permission::RunsCancel),
+    ("POST", "/api/runs/rerun", Permission::PipelinesRun),
     ("GET", "/api/runs/{run}/logs", Permission::RunsView),
     ("GET", "/api/runs/{run}/logs/export", Permission::RunsView),
     (
@@ -62,6 +65,26 @@ const ROUTES: [(&str, &str, Permission); 24] = [
         "GET",
         "/api/pipelines/daily/validate",
         Permission::PipelinesView,
+    ),
+    (
+        "GET",
+        "/api/pipelines/daily/versions",
+        Permission::PipelinesView,
+    ),
+    (
+        "GET",
+        "/api/pipelines/daily/versions/1",
+        Permission::PipelinesView,
+    ),
+    (
+        "GET",
+        "/api/pipelines/daily/versions/1/diff/1",
+        Permission::PipelinesView,
+    ),
+    (
+        "POST",
+        "/api/pipelines/daily/rollback",
+        Permission::PipelinesEdit,
     ),
     (
         "DELETE",

@@ -29,15 +29,19 @@ const SAVES: &[&str] = &[
     "POST /pipelines",
     "PUT /pipelines/{id}",
     "DELETE /pipelines/{id}",
+    "POST /pipelines/{id}/rollback",
 ];
 const CREATIONS: &[&str] = &[
     "POST /pipelines/{id}/run",
     "POST /pipelines/{id}/backfill",
     "POST /runs/{run_id}/resume",
+    "POST /runs/{run_id}/rerun",
+    "POST /runs/rerun",
 ];
 const EDITS: &[&str] = &["PATCH /runs/{run_id}"];
 const CANCELS: &[&str] = &[
     "POST /runs/{run_id}/cancel",
+    "POST /runs/cancel",
     "POST /backfills/{backfill_id}/cancel",
 ];
 const CONNECTIONS: &[&str] = &[
@@ -66,6 +70,7 @@ const CALLS: &[Method] = &[
     Method::FindChain,
     Method::RequestCancel,
     Method::EditRun,
+    Method::FindVersion,
     Method::CancelBackfill,
     Method::FindConnection,
     Method::PutConnection,
@@ -123,7 +128,46 @@ impl Scene {
         match self.command {
             "POST /pipelines" => self.body = Some(every_minute("new")),
             "PUT /pipelines/{id}" => self.body = Some(every_minute("p")),
+            "POST /pipelines/{id}/rollback" => {
+                self.send("PUT", "/pipelines/p", &every_minute("p")).await;
+                let without = serde_json::to_value(chain("p", &["a", "b"])).unwrap();
+                self.send("PUT", "/pipelines/p", &without).await;
+                self.body = Some(json!({"version": 2}));
+            }
             "POST /pipelines/{id}/backfill" => self.body = Some(two_dates()),
+            command if command.contains("/runs/") || command.contains("/backfills/") => {
+                self.prepare_run().await;
+            }
+            "POST /connections" => self.body = Some(connection("new")),
+            "PUT /connections/{conn_id}" | "DELETE /connections/{conn_id}" => {
+                self.send("POST", "/connections", &connection("old")).await;
+                self.body = Some(connection("new"));
+            }
+            "POST /variables" => self.body = Some(variable("new")),
+            "PUT /variables/{key}" | "DELETE /variables/{key}" => {
+                self.send("POST", "/variables", &variable("old")).await;
+                self.body = Some(variable("new"));
+            }
+            "POST /system/purge" => {
+                self.host.run("p").await;
+                self.world.clock.advance(3 * 24 * 60 * MINUTE);
+                self.body = Some(json!({"days": 1}));
+            }
+            _ => {}
+        }
+    }
+
+    /// Creates the run that the command is about, and sets its path and body.
+    async fn prepare_run(&mut self) {
+        match self.command {
+            "POST /runs/{run_id}/rerun" | "POST /runs/rerun" => {
+                let steps = [Step::permanent("no"), Step::pass_on()];
+                self.world.script.script("a", steps);
+                let failed = self.host.run("p").await.run.id.to_string();
+                self.path = self.path.replace("{run_id}", &failed);
+                let all = json!({"run_ids": [failed]});
+                self.body = (self.command == "POST /runs/rerun").then_some(all);
+            }
             "POST /runs/{run_id}/resume" => {
                 let steps = [Step::permanent("no"), Step::pass_on()];
                 self.world.script.script("a", steps);
@@ -142,6 +186,12 @@ impl Scene {
                 self.world.script.started("a").await;
                 self.path = self.path.replace("{run_id}", &run) + "?force=true";
             }
+            "POST /runs/cancel" => {
+                self.hold_first_node();
+                let run = self.host.trigger("p").await.id().to_string();
+                self.world.script.started("a").await;
+                self.body = Some(json!({"run_ids": [run], "force": true}));
+            }
             "POST /backfills/{backfill_id}/cancel" => {
                 self.hold_first_node();
                 self.send("POST", "/pipelines/p/backfill", &two_dates())
@@ -150,21 +200,6 @@ impl Scene {
                 let run = self.host.runs().await.remove(0);
                 let id = run.backfill_id.unwrap().to_string();
                 self.path = self.path.replace("{backfill_id}", &id) + "?force=true";
-            }
-            "POST /connections" => self.body = Some(connection("new")),
-            "PUT /connections/{conn_id}" | "DELETE /connections/{conn_id}" => {
-                self.send("POST", "/connections", &connection("old")).await;
-                self.body = Some(connection("new"));
-            }
-            "POST /variables" => self.body = Some(variable("new")),
-            "PUT /variables/{key}" | "DELETE /variables/{key}" => {
-                self.send("POST", "/variables", &variable("old")).await;
-                self.body = Some(variable("new"));
-            }
-            "POST /system/purge" => {
-                self.host.run("p").await;
-                self.world.clock.advance(3 * 24 * 60 * MINUTE);
-                self.body = Some(json!({"days": 1}));
             }
             _ => {}
         }
@@ -229,7 +264,7 @@ impl Scene {
     /// Waits until everything that the command causes has happened.
     async fn effect(&self) {
         match self.command {
-            "POST /pipelines" | "PUT /pipelines/{id}" => {
+            "POST /pipelines" | "PUT /pipelines/{id}" | "POST /pipelines/{id}/rollback" => {
                 self.world.clock.sleeper_within(MINUTE).await;
                 self.world.clock.advance(MINUTE);
                 self.host.wait_for_events(EventKind::RunCompleted, 1).await;
@@ -237,13 +272,18 @@ impl Scene {
             "DELETE /pipelines/{id}" => {
                 until(async || self.find("/api/pipelines/p").await.is_none()).await;
             }
-            "POST /pipelines/{id}/run" | "POST /runs/{run_id}/resume" => {
+            "POST /pipelines/{id}/run"
+            | "POST /runs/{run_id}/resume"
+            | "POST /runs/{run_id}/rerun"
+            | "POST /runs/rerun" => {
                 self.host.wait_for_events(EventKind::RunCompleted, 1).await;
             }
             "POST /pipelines/{id}/backfill" => {
                 self.host.wait_for_events(EventKind::RunCompleted, 2).await;
             }
-            "POST /runs/{run_id}/cancel" | "POST /backfills/{backfill_id}/cancel" => {
+            "POST /runs/{run_id}/cancel"
+            | "POST /runs/cancel"
+            | "POST /backfills/{backfill_id}/cancel" => {
                 until(async || {
                     let runs = self.host.runs().await;
                     runs.iter().all(|run| run.status == RunStatus::Cancelled)

@@ -42,7 +42,9 @@ fn naming() -> Vec<(Method, String)> {
         let path = route
             .path
             .replace("{conn_id}", "shared")
-            .replace("{key}", "shared");
+            .replace("{key}", "shared")
+            .replace("{version}", "1")
+            .replace("{to}", "1");
         if path.contains("{id}") {
             naming.push((route.method.clone(), path.replace("{id}", "shared")));
             naming.push((route.method, path.replace("{id}", "nightly")));

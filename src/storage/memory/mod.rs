@@ -30,9 +30,11 @@ mod run_list;
 mod runs;
 mod schedules;
 mod settings;
+mod slugs;
 mod state;
 mod system;
 mod variables;
+mod versions;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The table of pipelines, found by id, slug and age, with their schedules and versions.
 //!
-//! `pipelines` decides whether a pipeline may be deleted; `schedules` handles ticks.
+//! `slugs` chooses the slug of a pipeline, `pipelines` decides whether it may be deleted, and
+//! `schedules` handles ticks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,15 +14,15 @@ use super::rows::{ScheduleRow, Version};
 use super::rules;
 use crate::error::{Error, Result};
 use crate::model::{
-    FoldedTexts, Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline, TenantId,
+    FoldedTexts, Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline,
 };
-use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SlugChoice};
+use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy};
 
 /// Pipelines by id and tenant. The live ones are also found by slug and age.
 #[derive(Default)]
 pub(super) struct PipelineTable {
     rows: BTreeMap<Qualified<PipelineId>, PipelineRow>,
-    slugs: BTreeMap<Qualified<Slug>, PipelineId>,
+    pub(super) slugs: BTreeMap<Qualified<Slug>, PipelineId>,
     by_age: BTreeSet<(DateTime<Utc>, Qualified<PipelineId>)>,
 }
 
@@ -36,7 +37,13 @@ struct PipelineRow {
     /// A deleted pipeline remains as a cursor of lists, and its version numbers continue.
     is_deleted: bool,
     /// Every version, because a run may name one that has been replaced.
-    versions: BTreeMap<u32, Arc<Version>>,
+    versions: BTreeMap<u32, VersionRow>,
+}
+
+/// A version of a pipeline.
+pub(super) struct VersionRow {
+    pub(super) version: Arc<Version>,
+    pub(super) created_at: DateTime<Utc>,
 }
 
 impl PipelineRow {
@@ -82,7 +89,18 @@ impl PipelineTable {
         pipeline: &Qualified<PipelineId>,
         version: u32,
     ) -> Option<&Arc<Version>> {
-        self.rows.get(pipeline)?.versions.get(&version)
+        let row = self.rows.get(pipeline)?.versions.get(&version)?;
+        Some(&row.version)
+    }
+
+    /// Returns the versions of a pipeline, the newest first.
+    pub(super) fn versions(
+        &self,
+        pipeline: &Qualified<PipelineId>,
+    ) -> impl Iterator<Item = (u32, &VersionRow)> {
+        let row = self.rows.get(pipeline).into_iter();
+        row.flat_map(|row| row.versions.iter().rev())
+            .map(|(number, row)| (*number, row))
     }
 
     pub(super) fn in_scope<'a>(
@@ -170,8 +188,8 @@ impl PipelineTable {
     ) -> Option<Arc<Version>> {
         let before = before.filter(|_| put.saved_by == SavedBy::Code)?;
         let row = self.rows.get(&before.qualified_id())?;
-        let by_code = row.versions.get(&row.code_version?)?;
-        let current = row.versions.get(&before.version)?;
+        let by_code = &row.versions.get(&row.code_version?)?.version;
+        let current = &row.versions.get(&before.version)?.version;
         rules::keeps_edit(&put.definition, &by_code.definition, &current.definition)
             .then(|| Arc::clone(current))
     }
@@ -226,45 +244,6 @@ impl PipelineTable {
         }
     }
 
-    /// Returns the pipeline of a tenant that has this slug.
-    fn owner_of(&self, slug: &Slug, tenant: Option<&TenantId>) -> Option<&PipelineId> {
-        self.slugs
-            .get(&Qualified::new(slug.clone(), tenant.cloned()))
-    }
-
-    fn choose_slug(
-        &self,
-        choice: &SlugChoice,
-        own: &Qualified<PipelineId>,
-        before: Option<&StoredPipeline>,
-    ) -> Result<Slug> {
-        match choice {
-            SlugChoice::Given(slug) if self.is_free(slug, own) => Ok(slug.clone()),
-            SlugChoice::Given(slug) => Err(rules::already_exists(slug)),
-            SlugChoice::Derived(base) => {
-                if let Some(stored) = before
-                    && rules::is_derived_from(&stored.slug, base)
-                {
-                    return Ok(stored.slug.clone());
-                }
-                (1..)
-                    .map(|number| rules::numbered(base, number))
-                    .find(|slug| self.is_free(slug, own))
-                    .ok_or_else(|| rules::already_exists(base))
-            }
-        }
-    }
-
-    /// Returns whether no other pipeline of the tenant has this slug, as its slug or as its id.
-    fn is_free(&self, slug: &Slug, own: &Qualified<PipelineId>) -> bool {
-        let owner = self.owner_of(slug, own.tenant.as_ref());
-        let same_id = PipelineId::new(slug.as_str()).ok();
-        let same_id = same_id.map(|id| Qualified::new(id, own.tenant.clone()));
-        let is_id_of_another =
-            same_id.is_some_and(|other| other != *own && self.live(&other).is_some());
-        owner.is_none_or(|owner| *owner == own.id) && !is_id_of_another
-    }
-
     fn store(
         &mut self,
         own: &Qualified<PipelineId>,
@@ -286,6 +265,11 @@ impl PipelineTable {
             is_deleted: false,
             versions: BTreeMap::new(),
         });
+        let created_at = stored.updated_at;
+        let version = VersionRow {
+            version,
+            created_at,
+        };
         row.versions.insert(stored.version, version);
         row.is_deleted = false;
         row.schedule = schedule;

@@ -2,6 +2,8 @@
 //!
 //! `create` creates runs.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, Row, params};
 
 use super::naming::tenant_text;
@@ -33,8 +35,9 @@ impl Tx {
         let first = self.state.next_run;
         let resumed = match operation {
             IdempotentOperation::Run(_) | IdempotentOperation::Backfill(_) => None,
-            IdempotentOperation::Resume(run) => Some(id(run)),
+            IdempotentOperation::Resume(run) | IdempotentOperation::Rerun(run) => Some(id(run)),
         };
+        let name = stored_name(operation, name);
         self.write(
             "INSERT INTO idempotency (key, pipeline, resumed, name, body_hash, run_ids, runs_left, backfill) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             params![first, pipeline, resumed, name, body_hash, ids, count, backfill],
@@ -95,10 +98,10 @@ pub(super) fn find_key(
             names(pipeline, name),
             read,
         ),
-        IdempotentOperation::Resume(run) => row(
+        IdempotentOperation::Resume(run) | IdempotentOperation::Rerun(run) => row(
             conn,
             "SELECT body_hash, run_ids, NULL FROM idempotency WHERE resumed = ? AND resumed IS NOT NULL AND name = ?",
-            params![id(run), name],
+            params![id(run), stored_name(operation, name)],
             read,
         ),
     }?;
@@ -116,6 +119,17 @@ pub(super) fn find_key(
         run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
         backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,
     }))
+}
+
+/// Returns the name under which a key is stored. A space, which no key has, keeps those of reruns
+/// from those of resumes.
+fn stored_name<'a>(operation: &IdempotentOperation, key: &'a str) -> Cow<'a, str> {
+    match operation {
+        IdempotentOperation::Rerun(_) => Cow::Owned(format!(" {key}")),
+        IdempotentOperation::Run(_)
+        | IdempotentOperation::Resume(_)
+        | IdempotentOperation::Backfill(_) => Cow::Borrowed(key),
+    }
 }
 
 /// Returns the id and the tenant of a pipeline, and the name of one of its keys.

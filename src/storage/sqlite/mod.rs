@@ -89,6 +89,7 @@ mod upcoming;
 mod upkeep;
 mod values;
 mod variables;
+mod versions;
 mod writer;
 
 use std::fmt;

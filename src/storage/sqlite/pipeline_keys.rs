@@ -22,6 +22,16 @@ pub(super) enum PipelineKeys {
     Several(PipelineId),
 }
 
+impl PipelineKeys {
+    /// Returns the only pipeline, if there is one.
+    pub(super) const fn one(&self) -> Option<i64> {
+        match self {
+            Self::One(key) => Some(*key),
+            Self::None | Self::Several(_) => None,
+        }
+    }
+}
+
 impl Reader {
     /// Finds the pipelines that have an id.
     pub(super) fn pipeline_keys(

@@ -252,9 +252,10 @@ impl Tx {
             updated_at,
         } = stored;
         self.write(
-            "INSERT INTO pipelines (key, id, slug, tenant, version, enabled, max_concurrent_runs, created_at, updated_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant, \
+            "INSERT INTO pipelines (key, id, slug, tenant, version, enabled, max_concurrent_runs, created_at, updated_at, first_version) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?5) ON CONFLICT (key) DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant, \
              version = excluded.version, enabled = excluded.enabled, max_concurrent_runs = excluded.max_concurrent_runs, \
+             first_version = iif(deleted_at IS NULL, first_version, excluded.version), \
              created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = NULL",
             params![
                 pipeline,
@@ -275,8 +276,8 @@ impl Tx {
         }
         let key = self.state.next_definition;
         self.write(
-            "INSERT INTO definitions (key, pipeline, version, body) VALUES (?, ?, ?, ?)",
-            params![key, pipeline, version, body],
+            "INSERT INTO definitions (key, pipeline, version, body, saved_at) VALUES (?, ?, ?, ?, ?)",
+            params![key, pipeline, version, body, millis(*updated_at)],
         )?;
         self.state.next_definition += 1;
         Ok(key)

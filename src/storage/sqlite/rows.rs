@@ -27,7 +27,7 @@ use crate::model::{
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill), \
-     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at";
+     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of";
 
 /// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -75,6 +75,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
         run.labels = json("a run's labels", &text)?;
     }
     run.note = row.get(23)?;
+    run.rerun_of = optional_run(row.get(27)?)?;
     Ok(RunRow {
         key: row.get(0)?,
         definition: row.get(1)?,
@@ -136,6 +137,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         note,
         backfill_id: _,
         resumed_from,
+        rerun_of,
         first_run,
         inherited,
         generations,
@@ -152,11 +154,10 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
     let params = own_params(run, *shared_params)?;
     let inherited = text_unless(inherited.is_empty(), inherited)?;
     let generations = text_unless(generations.is_empty(), generations)?;
-    let first_run = resumed_from.as_ref().map(|_| values::id(first_run));
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             key,
             values::id(id),
@@ -174,7 +175,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             finished_at.map(millis),
             idempotency,
             resumed_from.as_ref().map(values::id),
-            first_run,
+            resumed_from.as_ref().map(|_| values::id(first_run)),
             error,
             params,
             inherited,
@@ -183,6 +184,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             created_by.as_ref().map(CallerName::as_str),
             labels_text(labels)?,
             note,
+            rerun_of.as_ref().map(values::id),
         ],
     )?;
     Ok(())

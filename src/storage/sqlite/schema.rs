@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 9] = [
+pub(super) const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -20,6 +20,8 @@ pub(super) const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/7.sql"),
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
+    include_str!("migrations/10.sql"),
+    include_str!("migrations/11.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -152,6 +154,8 @@ mod tests {
             "81dc2d095024e7dd8fca5afdfd23886637e7465491e2792810e8cef2e5a5ee99",
             "11a224d6049b665c75db9a399fbb151e25a2f8ccb526125a4e2ddae389c87538",
             "34707ab097cbee8d9c70d629715ed2208ed2068b69ea00f30f1c01039c5d2e0b",
+            "295a5a69b8d70db84852f95a65c4e9a38bd1a49952f4230cb230736b01631412",
+            "41b32b3c9113715a3be4b2fd0f2c264b0a07c6c0e9c626f283698733a7f826f4",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

@@ -64,6 +64,7 @@ pub(crate) mod snapshot;
 pub mod system;
 mod threads;
 pub mod variables;
+pub mod versions;
 
 /// Creates a test for every promise of [`Storage`](crate::storage::Storage), each on a fresh store.
 ///
@@ -141,6 +142,13 @@ macro_rules! storage_contract {
                 cancelling_a_finished_run_conflicts,
                 cancelling_a_missing_run_is_not_found,
                 a_run_records_who_cancelled_it_and_why,
+            ],
+            versions: [
+                every_version_is_listed,
+                versions_are_listed_in_pages,
+                a_version_is_found_with_its_definition,
+                a_new_pipeline_has_no_versions_of_an_earlier_one,
+                versions_belong_to_one_tenants_pipeline,
             ],
             labels: [
                 a_list_contains_the_runs_with_all_labels,

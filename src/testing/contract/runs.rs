@@ -28,6 +28,7 @@ pub async fn a_created_run_is_returned_unchanged(storage: &dyn Storage) {
     run.created_by = Some(CallerName::new("alice \u{1f980}"));
     run.labels = Labels::from_iter([("team", "\u{0}\u{1f980}"), ("\"a\"", "")]);
     run.note = Some("noted \u{0}\u{1f980}".to_owned());
+    run.rerun_of = Some(run_id(9));
     run.generations.insert(0, 7);
     let created = create(storage, run.clone()).await.unwrap();
     assert_eq!(

@@ -51,6 +51,7 @@ pub(super) fn rows() -> Vec<Row> {
         rows.extend(all(404, slug, theirs));
     }
     rows.extend(nodes());
+    rows.extend(versions());
     rows
 }
 
@@ -84,6 +85,20 @@ fn methods() -> Vec<Row> {
     all(405, "method-not-allowed", requests)
 }
 
+/// Versions that a pipeline does not have.
+fn versions() -> Vec<Row> {
+    let numbers = ["0", "99", "4294967296", "-1", "+1", "x", "1.0", "%00"];
+    let bad = numbers.into_iter().flat_map(|number| {
+        let path = format!("/api/pipelines/daily/versions/{number}");
+        [
+            path.clone(),
+            format!("{path}/diff/1"),
+            format!("/api/pipelines/daily/versions/1/diff/{number}"),
+        ]
+    });
+    all(404, "version-not-found", bad.map(get))
+}
+
 /// The routes of a missing run, which is reported before any other problem.
 fn run_routes(run: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row> {
     let path = format!("/api/runs/{run}");
@@ -96,7 +111,7 @@ fn run_routes(run: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row
         "?x=1",
     ];
     let requests = requests.map(|rest| get(format!("{path}{rest}")));
-    let posted = ["cancel", "resume"].map(|action| {
+    let posted = ["cancel", "resume", "rerun"].map(|action| {
         let path = format!("{path}/{action}");
         let text = post(path.as_str(), "x").content_type(Some("text/plain"));
         [post(path.as_str(), "{nonsense"), post(path, "{}"), text]
@@ -111,9 +126,19 @@ fn run_routes(run: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row
 
 fn pipeline_routes(key: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row> {
     let path = format!("/api/pipelines/{key}");
-    let requests = ["", "/runs", "/validate", "/runs?page=0", "/backfills"];
+    let requests = [
+        "",
+        "/runs",
+        "/validate",
+        "/runs?page=0",
+        "/backfills",
+        "/versions",
+        "/versions/1",
+        "/versions/x",
+        "/versions/1/diff/1",
+    ];
     let requests = requests.map(|rest| get(format!("{path}{rest}")));
-    let posted = ["run", "dry-run", "backfill"].map(|action| {
+    let posted = ["run", "dry-run", "backfill", "rollback"].map(|action| {
         let path = format!("{path}/{action}");
         [post(path.as_str(), "{}"), post(path, "[]")]
     });

@@ -24,10 +24,18 @@ const CANCEL: &str = "/api/runs/{failed}/cancel";
 const PIPELINES: &str = "/api/pipelines";
 const CONNECTIONS: &str = "/api/connections";
 const VARIABLES: &str = "/api/variables";
+const ROLLBACK: &str = "/api/pipelines/daily/rollback";
+const RERUN: &str = "/api/runs/{failed}/rerun";
+const CANCEL_MANY: &str = "/api/runs/cancel";
+const RERUN_MANY: &str = "/api/runs/rerun";
 const PURGE: &str = "/api/system/purge";
 
 /// The `POST` routes that take a body.
-const WITH_BODY: [&str; 9] = [
+const WITH_BODY: [&str; 13] = [
+    RERUN,
+    CANCEL_MANY,
+    RERUN_MANY,
+    ROLLBACK,
     RUN,
     RESUME,
     CANCEL,
@@ -166,13 +174,65 @@ fn invalid_fields() -> Vec<Row> {
         (PURGE, r#"{"days":18446744073709551616}"#, "/days"),
         (RESUME, r#"{"from_node":"none"}"#, "/from_node"),
         (RESUME, r#"{"definition":"newest"}"#, "/definition"),
+        (RUN, r#"{"definition":"newest"}"#, "/definition"),
+        (RUN, r#"{"definition":0}"#, "/definition"),
+        (RUN, r#"{"definition":99}"#, "/definition"),
+        (RERUN, r#"{"definition":"newest"}"#, "/definition"),
+        (RERUN, r#"{"params":{"a":[]}}"#, "/params/a"),
+        (RERUN, r#"{"params":{"date":"x"}}"#, "/params/date"),
+        (ROLLBACK, "{}", "/version"),
+        (ROLLBACK, r#"{"version":0}"#, "/version"),
+        (ROLLBACK, r#"{"version":99}"#, "/version"),
     ];
     let fields = fields.map(|(path, body, at)| post(path, body).at(at));
     let bad = whole
         .into_iter()
         .flatten()
         .chain(params.into_iter().flatten());
-    all(422, "invalid-field", bad.chain(fields).chain(annotations()))
+    all(
+        422,
+        "invalid-field",
+        bad.chain(fields).chain(annotations()).chain(choices()),
+    )
+}
+
+/// Choices of many runs that say nothing, too much or something wrong.
+fn choices() -> impl Iterator<Item = TestRequest> {
+    let many: Vec<_> = (0..1_001).map(|n| n.to_string()).collect();
+    let id = "018d0c5e-7a00-7000-8000-000000000001";
+    let bodies = [
+        (json!({}), ""),
+        (json!({"filter": {}}), "/filter"),
+        (json!({"filter": []}), "/filter"),
+        (json!({"filter": {"status": "failed"}}), "/filter/status"),
+        (json!({"filter": {"status": ["done"]}}), "/filter/status"),
+        (
+            json!({"filter": {"trigger": ["manual"]}}),
+            "/filter/trigger",
+        ),
+        (
+            json!({"filter": {"pipeline_id": "a b"}}),
+            "/filter/pipeline_id",
+        ),
+        (json!({"filter": {"from": "yesterday"}}), "/filter/from"),
+        (json!({"filter": {"label": ["team"]}}), "/filter/label"),
+        (json!({"run_ids": "x"}), "/run_ids"),
+        (json!({"run_ids": [5]}), "/run_ids"),
+        (json!({"run_ids": [id, "x"]}), "/run_ids/1"),
+        (json!({"run_ids": many}), "/run_ids"),
+        (
+            json!({"run_ids": [id], "filter": {"trigger": "manual"}}),
+            "/filter",
+        ),
+        (json!({"run_ids": [id], "after": id}), "/after"),
+        (
+            json!({"filter": {"trigger": "manual"}, "preview": 1}),
+            "/preview",
+        ),
+    ];
+    bodies.into_iter().flat_map(|(body, at)| {
+        [CANCEL_MANY, RERUN_MANY].map(|path| post(path, body.to_string()).at(at))
+    })
 }
 
 /// Labels, notes and reasons that are out of bounds.

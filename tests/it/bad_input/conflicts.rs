@@ -129,6 +129,9 @@ async fn an_active_run_is_not_resumed_again_and_its_pipeline_not_deleted(
     assert_eq!(resumed.status, 202, "{resumed:?}");
     let again = host.post(&resume, None).await;
     coverage.assert_problem(&again, 409, "run-not-resumable");
+    let active = resumed.json()["id"].as_str().unwrap().to_owned();
+    let rerun = host.post(&format!("/api/runs/{active}/rerun"), None).await;
+    coverage.assert_problem(&rerun, 409, "run-not-finished");
     let delete = request(Method::DELETE, "/api/pipelines/daily", None);
     coverage.assert_problem(&host.send(delete).await, 409, "pipeline-active");
     gate.open();

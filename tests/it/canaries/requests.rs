@@ -30,7 +30,10 @@ pub(super) fn every_request(round: &Round) -> Vec<(Route, Request<Full<Bytes>>)>
         let mut request = request(route.method.clone(), &path, body(&route).as_ref());
         let is_keyed = matches!(
             route.path,
-            "/pipelines/{id}/run" | "/pipelines/{id}/backfill" | "/runs/{run_id}/resume"
+            "/pipelines/{id}/run"
+                | "/pipelines/{id}/backfill"
+                | "/runs/{run_id}/resume"
+                | "/runs/{run_id}/rerun"
         );
         if is_keyed {
             let key = HeaderValue::try_from(&round.key).unwrap();
@@ -53,6 +56,8 @@ fn path(route: &Route, round: &Round) -> String {
         ("{conn_id}", own("warehouse", "spare")),
         ("{key}", own("TOKEN", "SPARE")),
         ("{run_id}", run.as_str()),
+        ("{version}", "1"),
+        ("{to}", "1"),
         ("{node_id}", "load"),
         ("{backfill_id}", round.backfill.as_str()),
     ];
@@ -84,6 +89,10 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/variables") => {
             Some(json!({"key": "SPARE", "value": VARIABLE, "type": "secret"}))
         }
+        ("POST", "/runs/cancel" | "/runs/rerun") => {
+            Some(json!({"filter": {"pipeline_id": "fine", "label": ["none:none"]}}))
+        }
+        ("POST", "/pipelines/{id}/rollback") => Some(json!({"version": 1})),
         ("PATCH", "/runs/{run_id}") => Some(json!({"labels": {"team": "data"}, "note": "seen"})),
         ("PUT", "/variables/{key}") => Some(json!({"value": VARIABLE, "type": "secret"})),
         ("POST", "/pipelines") => Some(json!({"id": "spare", "name": "spare", "nodes": nodes})),
@@ -97,6 +106,7 @@ fn body(route: &Route) -> Option<Value> {
             | "/pipelines/{id}/dry-run"
             | "/runs/{run_id}/cancel"
             | "/runs/{run_id}/resume"
+            | "/runs/{run_id}/rerun"
             | "/backfills/{backfill_id}/cancel"
             | "/system/purge",
         ) => None,

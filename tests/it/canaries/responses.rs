@@ -10,13 +10,15 @@ use crate::wire::Host;
 /// Returns the paths of a route, one per combination of parameter values.
 fn paths(route: &str, runs: &[String], backfill: &str) -> Vec<String> {
     let runs: Vec<_> = runs.iter().map(String::as_str).collect();
-    let parameters: [(&str, &[&str]); 6] = [
+    let parameters: [(&str, &[&str]); 8] = [
         ("{id}", &["fine", "fails"]),
         ("{run_id}", &runs),
         ("{node_id}", &["leaky", "next"]),
         ("{backfill_id}", &[backfill]),
         ("{conn_id}", &["warehouse"]),
         ("{key}", &["TOKEN"]),
+        ("{version}", &["1"]),
+        ("{to}", &["1"]),
     ];
     let mut paths = vec![route.to_owned()];
     for (name, values) in parameters

@@ -69,10 +69,18 @@ pub(super) fn case(route: &Route) -> Case {
         "POST /pipelines/{id}/dry-run" => Case::object(200),
         "PATCH /runs/{run_id}" => Case::object(200).body(json!({"labels": {"team": "data"}})),
         "POST /runs/{run_id}/cancel" => Case::object(200).run("running"),
+        "POST /runs/cancel" => {
+            Case::object(200).body(json!({"filter": {"pipeline_id": "acme-daily"}}))
+        }
+        "POST /runs/rerun" => {
+            Case::object(200).body(json!({"filter": {"pipeline_id": "acme-daily"}}))
+        }
+        "POST /runs/{run_id}/rerun" => Case::object(202).run("failed"),
         "POST /runs/{run_id}/resume" => Case::object(202).run("failed"),
         "POST /pipelines" => Case::new(201, 201).body(pipeline),
         "PUT /pipelines/{id}" => Case::object(200).body(pipeline),
         "DELETE /pipelines/{id}" => Case::object(409),
+        "POST /pipelines/{id}/rollback" => Case::object(200).body(json!({"version": 1})),
         "POST /pipelines/{id}/backfill" => {
             Case::object(202).body(json!({"start_date": "2024-01-01", "end_date": "2024-01-02"}))
         }
@@ -110,6 +118,9 @@ pub(super) fn case(route: &Route) -> Case {
         | "GET /runs/{run_id}/nodes/{node_id}/profile"
         | "GET /runs/{run_id}/nodes/{node_id}/attempts"
         | "GET /pipelines/{id}"
+        | "GET /pipelines/{id}/versions"
+        | "GET /pipelines/{id}/versions/{version}"
+        | "GET /pipelines/{id}/versions/{version}/diff/{to}"
         | "GET /pipelines/{id}/validate"
         | "GET /pipelines/{id}/backfills"
         | "GET /connections/{conn_id}"

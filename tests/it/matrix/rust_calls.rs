@@ -97,7 +97,7 @@ async fn answer_by_http(world: &World, route: &Route, case: &Case, scope: &Scope
 /// Returns the value of an answer: for a run that was created, the finished run.
 async fn value_of(world: &World, route: &Route, answer: &TestResponse) -> Value {
     match route.path {
-        "/pipelines/{id}/run" | "/runs/{run_id}/resume" => {
+        "/pipelines/{id}/run" | "/runs/{run_id}/resume" | "/runs/{run_id}/rerun" => {
             let id = answer.json()["id"].as_str().unwrap().parse().unwrap();
             finished(&world.floret.run_by_id(id)).await
         }
@@ -162,6 +162,8 @@ impl Call<'_> {
                 Ok(json!({"deleted": deleted, "days": 30}))
             }
             "Client::runs" => Ok(json(&client.runs().await?.items)),
+            "Runs::cancel_all" => Ok(json(&client.runs().of("acme-daily").cancel_all().await?)),
+            "Runs::rerun_all" => Ok(json(&client.runs().of("acme-daily").rerun_all().await?)),
             "Runs::of" => Ok(json(&client.runs().of(pipeline).await?.items)),
             "Client::calendar" => Ok(json(&client.calendar().await?)),
             "Client::lineage" => Ok(json(&client.lineage().await?)),
@@ -205,7 +207,27 @@ impl Call<'_> {
             other if other.starts_with("RunHandle::") || other.starts_with("Logs::") => {
                 self.about_run(other, node).await
             }
+            other if other.starts_with("Versions::") || other == "Pipelines::versions" => {
+                self.about_versions(other, pipeline).await
+            }
             other => self.about_secrets(other).await,
+        }
+    }
+
+    async fn about_versions(&self, call: &str, pipeline: &str) -> Result<Value, Error> {
+        let client = self.client;
+        match call {
+            "Pipelines::versions" => {
+                let versions = client.pipelines().versions(pipeline).await?;
+                Ok(json(&versions.items))
+            }
+            "Versions::get" => Ok(json(&client.pipelines().versions(pipeline).get(1).await?)),
+            "Versions::diff" => client.pipelines().versions(pipeline).diff(1, 1).await,
+            "Versions::roll_back" => {
+                let saved_again = client.pipelines().versions(pipeline).roll_back(1).await?;
+                Ok(saved(&saved_again))
+            }
+            _ => panic!("no Rust call is compared with {call}"),
         }
     }
 
@@ -216,6 +238,7 @@ impl Call<'_> {
             "RunHandle::get" => Ok(json::<RunDetail>(&run.get().await?)),
             "RunHandle::edit" => Ok(json(&run.edit().label("team", "data").await?)),
             "RunHandle::cancel" => Ok(json(&run.cancel().await?)),
+            "RunHandle::rerun" => Ok(finished(&run.rerun().await?).await),
             "RunHandle::resume" => Ok(finished(&run.resume().await?).await),
             "RunHandle::preview" => Ok(json(&run.preview(node).await?)),
             "RunHandle::attempts" => Ok(json(&run.attempts(node).await?)),

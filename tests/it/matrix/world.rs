@@ -98,6 +98,8 @@ impl World {
                 ("node_id", "load".to_owned()),
                 ("conn_id", "acme-db".to_owned()),
                 ("key", "acme-key".to_owned()),
+                ("version", "1".to_owned()),
+                ("to", "1".to_owned()),
             ]),
             floret: floret.clone(),
             _folder: folder,
@@ -219,7 +221,8 @@ impl World {
 
     /// Returns the texts that no other tenant may read.
     pub(super) fn secrets(&self) -> Vec<String> {
-        let ids = self.ids.iter().filter(|(name, _)| **name != "node_id");
+        let ids = self.ids.iter();
+        let ids = ids.filter(|(name, _)| !matches!(**name, "node_id" | "version" | "to"));
         ids.map(|(_, id)| id.clone())
             .chain(["acme".to_owned()])
             .collect()

@@ -313,7 +313,9 @@ impl World {
             .replace("{backfill_id}", &format!("{name}-0"))
             .replace("{conn_id}", "shared-0")
             .replace("{key}", "shared-0")
-            .replace("{id}", "shared-0");
+            .replace("{id}", "shared-0")
+            .replace("{version}", "1")
+            .replace("{to}", "1");
         let filled = format!("/api{filled}{query}");
         if filled.contains("{run_id}") {
             runs.iter()

@@ -52,6 +52,7 @@ async fn assert_absent(client: &Client, run: RunId) {
     assert_missing(run.edit().note("theirs").await);
     assert_missing(run.cancel().await);
     assert_missing(run.cancel().force().await);
+    assert_missing(run.rerun().await);
     assert_missing(run.resume().await);
     assert_missing(run.logs().await);
     assert_missing(run.logs().stream().await);

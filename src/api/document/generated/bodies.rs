@@ -36,10 +36,14 @@ pub(super) fn params(about: &str) -> Value {
 }
 
 pub(super) fn run() -> Value {
+    let mut definition = number(1, u64::from(u32::MAX));
+    definition["description"] =
+        "The version of the pipeline that the run executes. The newest one if absent.".into();
     let fields = json!({
         "params": params("The parameters of the run, over those of the pipeline."),
         "labels": labels("The labels of the run.", &json!("string")),
         "note": note(&json!("string")),
+        "definition": definition,
     });
     closed("What a run starts with.", &[], fields)
 }
@@ -77,6 +81,77 @@ fn labels(about: &str, value: &Value) -> Value {
 
 fn note(kind: &Value) -> Value {
     json!({"type": kind, "maxLength": 2_000, "description": "What people have noted about the run."})
+}
+
+pub(super) fn rollback() -> Value {
+    let mut version = number(1, u64::from(u32::MAX));
+    version["description"] = "The number of the version to save again.".into();
+    closed(
+        "Where a pipeline goes back to.",
+        &["version"],
+        json!({"version": version}),
+    )
+}
+
+pub(super) fn rerun() -> Value {
+    let mut definition = with_default(words(&["recorded", "current"]), "recorded");
+    definition["description"] = "The definition of the earlier run, or the newest one.".into();
+    let fields = json!({
+        "definition": definition,
+        "params": params("The parameters of the run, over those of the earlier one."),
+        "note": note(&json!("string")),
+    });
+    closed("How a run is repeated.", &[], fields)
+}
+
+/// Returns the fields that choose the runs of a call.
+fn chosen_runs() -> Value {
+    let one_of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let filter = json!({
+        "status": {"type": "array", "items": one_of("RunStatus")},
+        "trigger": one_of("Trigger"),
+        "pipeline_id": {"type": "string", "pattern": ID},
+        "from": time(),
+        "to": time(),
+        "label": {"type": "array", "items": {"type": "string", "pattern": "^[^:]*:"}},
+    });
+    json!({
+        "run_ids": {
+            "type": "array",
+            "maxItems": 1_000,
+            "items": {"type": "string", "format": "uuid"},
+            "description": "The runs, instead of a filter.",
+        },
+        "filter": closed("The conditions of the list of runs, at least one.", &[], filter),
+        "after": {
+            "type": "string", "format": "uuid",
+            "description": "`next` of the call before, to go on in the filter.",
+        },
+        "preview": {
+            "type": "boolean", "default": false, "description": "Only says what would be done.",
+        },
+    })
+}
+
+pub(super) fn bulk_cancel() -> Value {
+    let mut fields = chosen_runs();
+    fields["force"] = json!({
+        "type": "boolean", "default": false,
+        "description": "Whether executing nodes are stopped and, after 30 s, abandoned.",
+    });
+    fields["reason"] = json!({
+        "type": "string", "maxLength": 500, "description": "Why. The cancelled runs show it.",
+    });
+    closed("Which runs to cancel.", &[], fields)
+}
+
+pub(super) fn bulk_rerun() -> Value {
+    let mut fields = chosen_runs();
+    let mut definition = with_default(words(&["recorded", "current"]), "recorded");
+    definition["description"] = "The definition of each earlier run, or the newest one.".into();
+    fields["definition"] = definition;
+    closed("Which runs to repeat.", &[], fields)
 }
 
 pub(super) fn resume() -> Value {

@@ -48,10 +48,18 @@ pub(super) fn tenant() -> Value {
 fn of_path(subject: Subject) -> Vec<Value> {
     let uuid = || json!({"type": "string", "format": "uuid"});
     let id = |pattern: &str| json!({"type": "string", "pattern": pattern});
+    let pipeline = || in_path("id", "The id or the slug of the pipeline.", id(ID));
+    let version = |name: &str, about: &str| in_path(name, about, number(1, u64::from(u32::MAX)));
     let run = || in_path("run_id", "The id of the run.", uuid());
     match subject {
         Subject::Nothing => Vec::new(),
-        Subject::Pipeline => vec![in_path("id", "The id or the slug of the pipeline.", id(ID))],
+        Subject::Pipeline => vec![pipeline()],
+        Subject::Version => vec![pipeline(), version("version", "The number of the version.")],
+        Subject::Versions => vec![
+            pipeline(),
+            version("version", "The number of the version before."),
+            version("to", "The number of the version after."),
+        ],
         Subject::Run => vec![run()],
         Subject::Node => {
             vec![
@@ -201,6 +209,7 @@ fn cursor(path: &str) -> Value {
         "/pipelines" | "/connections" | "/variables" => {
             json!({"type": "string", "pattern": CURSOR})
         }
+        "/pipelines/{id}/versions" => number(0, u64::from(u32::MAX)),
         _ => json!({"type": "string", "format": "uuid"}),
     }
 }

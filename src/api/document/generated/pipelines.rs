@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::bodies;
 use super::operation::Operation;
 use super::parameters::{if_match, if_none_match};
 use super::pipeline_schemas;
@@ -10,7 +11,7 @@ use super::schemas::Schemas;
 use crate::api::pipelines::{Checked, Saved};
 use crate::api::route::{Route, Verb};
 use crate::error::Problem;
-use crate::model::StoredPipeline;
+use crate::model::{PipelineVersion, StoredPipeline};
 use crate::views::PipelineSummary;
 
 /// What a save can find wrong with a definition.
@@ -81,7 +82,59 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
                 checked,
             ))
         }
+        _ => return version(route, schemas),
+    })
+}
+
+/// Describes the operations on versions.
+fn version(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
+    let operation = |id| Operation::new("pipelines", id);
+    Some(match (route.method, route.path) {
+        (Verb::Get, "/pipelines/{id}/versions") => {
+            let list = schemas.list::<PipelineVersion>();
+            let answer = Answer::json(200, "Versions, the newest first.", list)
+                .may_have("Link", "The adjacent pages, if there are any.");
+            operation("listVersions").answer(answer)
+        }
+        (Verb::Get, "/pipelines/{id}/versions/{version}") => {
+            let about = "The pipeline with the definition of the version.";
+            let answer = Answer::json(200, about, schemas.of::<StoredPipeline>());
+            operation("getVersion").answer(answer)
+        }
+        (Verb::Get, "/pipelines/{id}/versions/{version}/diff/{to}") => {
+            let patch = schemas.define("JsonPatch", json_patch());
+            operation("compareVersions").answer(Answer::json(
+                200,
+                "A JSON Patch (RFC 6902).",
+                patch,
+            ))
+        }
+        (Verb::Post, "/pipelines/{id}/rollback") => {
+            let body = schemas.define("RollbackRequest", bodies::rollback());
+            operation("rollBackPipeline")
+                .header(if_match())
+                .body(body, json!({"version": 1}))
+                .answer(saved(200, "The pipeline with its new version.", schemas))
+                .problems(&DEFINITION)
+                .problems(&[Problem::PreconditionFailed, Problem::ManagedByCode])
+        }
         _ => return None,
+    })
+}
+
+fn json_patch() -> Value {
+    json!({
+        "type": "array",
+        "description": "What turns one definition into another one.",
+        "items": {
+            "type": "object",
+            "required": ["op", "path"],
+            "properties": {
+                "op": {"type": "string", "enum": ["add", "remove", "replace"]},
+                "path": {"type": "string", "description": "A JSON Pointer."},
+                "value": {"description": "The new value."},
+            },
+        },
     })
 }
 

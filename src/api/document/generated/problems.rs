@@ -84,6 +84,12 @@ fn of_subject(subject: Subject) -> &'static [Problem] {
             Problem::PipelineNotFound,
             Problem::TenantRequired,
         ],
+        Subject::Version | Subject::Versions => &[
+            Problem::NotFound,
+            Problem::PipelineNotFound,
+            Problem::VersionNotFound,
+            Problem::TenantRequired,
+        ],
         Subject::Run => &[Problem::NotFound, Problem::RunNotFound],
         Subject::Node => &[
             Problem::NotFound,

@@ -11,6 +11,7 @@ use super::schemas::Schemas;
 use crate::api::logs::LogPage;
 use crate::api::route::{Route, Verb};
 use crate::api::runs::{Accepted, CancelState};
+use crate::engine::BulkOutcome;
 use crate::error::Problem;
 use crate::model::{DryRun, Run};
 use crate::storage::RunDetail;
@@ -77,6 +78,17 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
                 .answer(answer)
                 .problems(&[Problem::RunFinished])
         }
+        _ => {
+            let others = repeated(route, schemas).or_else(|| bulk(route, schemas));
+            return others.or_else(|| output(route, schemas));
+        }
+    })
+}
+
+/// Describes the operations that start a run from an earlier one.
+fn repeated(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
+    let operation = |id| Operation::new("runs", id);
+    Some(match (route.method, route.path) {
         (Verb::Post, "/runs/{run_id}/resume") => {
             let body = schemas.define("ResumeRequest", bodies::resume());
             operation("resumeRun")
@@ -88,7 +100,52 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
                 .problems(&START)
                 .problems(&[Problem::RunNotResumable])
         }
-        _ => return output(route, schemas),
+        (Verb::Post, "/runs/{run_id}/rerun") => {
+            let body = schemas.define("RerunRequest", bodies::rerun());
+            operation("rerunRun")
+                .header(idempotency_key())
+                .body(body, json!({"params": {"date": "2024-01-15"}}))
+                .answer(finished(schemas))
+                .answer(accepted(schemas, "The new run is stored and waits."))
+                .problems(&IDEMPOTENCY)
+                .problems(&START)
+                .problems(&[Problem::RunNotFinished, Problem::PipelineNotFound])
+        }
+        _ => return None,
+    })
+}
+
+/// Describes the operations on many runs.
+fn bulk(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
+    let operation = |id| Operation::new("runs", id);
+    let about = "What was done, and what was left.";
+    let example = json!({"filter": {"status": ["failed"], "trigger": "schedule"}});
+    let list = [
+        Problem::PipelineNotFound,
+        Problem::TenantRequired,
+        Problem::InvalidParameter,
+    ];
+    Some(match (route.method, route.path) {
+        (Verb::Post, "/runs/cancel") => {
+            let body = schemas.define("BulkCancelRequest", bodies::bulk_cancel());
+            let answer = Answer::json(200, about, schemas.of::<BulkOutcome>());
+            let example = json!({"filter": {"label": ["team:data"]}, "reason": "the wrong region"});
+            operation("cancelRuns")
+                .body(body, example)
+                .answer(answer)
+                .problems(&list)
+        }
+        (Verb::Post, "/runs/rerun") => {
+            let body = schemas.define("BulkRerunRequest", bodies::bulk_rerun());
+            let answer = Answer::json(200, about, schemas.of::<BulkOutcome>());
+            operation("rerunRuns")
+                .header(idempotency_key())
+                .body(body, example)
+                .answer(answer)
+                .problems(&list)
+                .problems(&[Problem::InvalidIdempotencyKey])
+        }
+        _ => return None,
     })
 }
 

@@ -55,9 +55,12 @@ use crate::testing::{Scratch, scratch};
 crate::storage_contract!(async |dir: &Path| open(dir).await);
 crate::handles_contract!(async |dir: &Path| open(dir).await);
 
-/// Takes back what version 9 adds to a store.
+/// Takes back what the versions after 8 add to a store.
 const TO_VERSION_8: &str = "
+ALTER TABLE definitions DROP COLUMN saved_at;
+ALTER TABLE pipelines DROP COLUMN first_version;
 DROP TABLE labels;
+ALTER TABLE runs DROP COLUMN rerun_of;
 ALTER TABLE runs DROP COLUMN labels;
 ALTER TABLE runs DROP COLUMN note;
 ALTER TABLE runs DROP COLUMN cancel_by;

@@ -1,0 +1,186 @@
+//! Handlers that cancel or rerun many runs: those of a list or of a filter.
+
+use chrono::{DateTime, Utc};
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use super::body::Body;
+use super::call::Call;
+use super::input::BodyFields;
+use super::runs::{DEFINITIONS, STATUSES, TRIGGERS, label};
+use super::{idempotency, response};
+use crate::engine::{BULK_MAX, BulkAction, BulkRerun, BulkRuns, CancelCommand};
+use crate::error::{Error, Issue, Problem, Result, quote};
+use crate::model::{Cancel, PipelineId, RunId};
+use crate::views::{RunFilter, check_period};
+
+/// The fields that choose runs.
+const CHOICE: [&str; 4] = ["run_ids", "filter", "after", "preview"];
+
+/// The fields of a filter, which are the parameters of a list.
+const FILTER: [&str; 6] = ["status", "trigger", "pipeline_id", "from", "to", "label"];
+
+/// The runs that a body chooses, and whether the call only looks at them.
+struct Choice {
+    runs: BulkRuns,
+    pipeline: Option<PipelineId>,
+    is_preview: bool,
+}
+
+/// `POST /runs/cancel`
+pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    let (_, body) = call.json()?;
+    let known = [&CHOICE[..], &["force", "reason"]].concat();
+    let mut fields = BodyFields::of(&body, &known)?;
+    let is_forced = fields.flag("force").unwrap_or_default();
+    let reason = fields.text("reason").map(str::to_owned);
+    let choice = read_choice(fields)?;
+    let cancel = if is_forced {
+        Cancel::Forced
+    } else {
+        Cancel::Plain
+    };
+    let action = BulkAction::Cancel(CancelCommand {
+        cancel,
+        reason,
+        by: call.by.clone(),
+        scope: call.scope.clone(),
+    });
+    carry_out(&call, choice, action).await
+}
+
+/// `POST /runs/rerun`
+pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    let (_, body) = call.json()?;
+    let known = [&CHOICE[..], &["definition"]].concat();
+    let mut fields = BodyFields::of(&body, &known)?;
+    let definition = fields.choice("definition", DEFINITIONS);
+    let choice = read_choice(fields)?;
+    let action = BulkAction::Rerun(BulkRerun {
+        definition: definition.unwrap_or_default(),
+        key: idempotency::key(&call.parts.headers, &body)?,
+        scope: call.scope.clone(),
+        by: call.by.clone(),
+    });
+    carry_out(&call, choice, action).await
+}
+
+async fn carry_out(call: &Call, choice: Choice, action: BulkAction) -> Result<Response<Body>> {
+    let Choice {
+        mut runs,
+        pipeline,
+        is_preview,
+    } = choice;
+    if let BulkRuns::Filtered { filter, .. } = &mut runs {
+        filter.scope = match &pipeline {
+            Some(pipeline) => call.views().scope_of_filter(pipeline, &call.scope).await?,
+            None => call.scope.clone(),
+        };
+        filter.pipeline = pipeline;
+    }
+    let engine = call.engine();
+    let outcome = engine.bulk(runs, action, &call.scope, is_preview).await?;
+    Ok(response::json(StatusCode::OK, &outcome))
+}
+
+/// Reads which runs a body means.
+fn read_choice(mut fields: BodyFields<'_>) -> Result<Choice> {
+    let is_preview = fields.flag("preview").unwrap_or_default();
+    let run_ids = fields.texts("run_ids");
+    let after = fields.text("after").map(str::to_owned);
+    let filter = fields.object("filter");
+    fields.finish()?;
+    let (runs, pipeline) = match (run_ids, filter) {
+        (Some(ids), None) if after.is_none() => (BulkRuns::Listed(listed(&ids)?), None),
+        (None, Some(filter)) => {
+            let (filter, pipeline) = read_filter(filter)?;
+            (BulkRuns::Filtered { filter, after }, pipeline)
+        }
+        (Some(_), None) => {
+            return Err(refusal(
+                "/after",
+                "after goes on in a filter, not in run_ids",
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(refusal(
+                "/filter",
+                "a call has either run_ids or a filter, not both",
+            ));
+        }
+        (None, None) => {
+            return Err(refusal(
+                "",
+                "run_ids or filter is missing, which say which runs are meant",
+            ));
+        }
+    };
+    Ok(Choice {
+        runs,
+        pipeline,
+        is_preview,
+    })
+}
+
+/// Parses the ids of runs. An id that is given twice counts once.
+fn listed(ids: &[&str]) -> Result<Vec<RunId>> {
+    let max = BULK_MAX as usize;
+    if ids.len() > max {
+        let detail = format!("run_ids has at most {max} ids, these are {}", ids.len());
+        return Err(refusal("/run_ids", detail));
+    }
+    let mut runs: Vec<RunId> = Vec::with_capacity(ids.len());
+    for (index, id) in ids.iter().enumerate() {
+        let run = id.parse().map_err(|_| {
+            let detail = format!("the id of a run is a UUID, received {}", quote(id));
+            refusal(&format!("/run_ids/{index}"), detail)
+        })?;
+        runs.push(run);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    runs.retain(|run| seen.insert(*run));
+    Ok(runs)
+}
+
+/// Reads a filter, and the pipeline that it names.
+fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
+    let mut fields = BodyFields::within("/filter", filter, &FILTER)?;
+    let statuses = fields.choices("status", STATUSES);
+    let trigger = fields.choice("trigger", TRIGGERS);
+    let pipeline = fields.parsed("pipeline_id", "the id of a pipeline", |text| {
+        PipelineId::new(text).ok()
+    });
+    let time = |text: &str| {
+        let time = DateTime::parse_from_rfc3339(text).ok();
+        time.map(|time| time.with_timezone(&Utc))
+    };
+    let expected = "an RFC 3339 time like 2024-01-15T06:00:00Z";
+    let from = fields.parsed("from", expected, time);
+    let to = fields.parsed("to", expected, time);
+    let labels = fields.read_all("label", "an array of labels like team:data", label);
+    fields.finish()?;
+    if filter.as_object().is_none_or(serde_json::Map::is_empty) {
+        let detail =
+            "a filter has at least one condition, so that no call means all runs by accident";
+        return Err(refusal("/filter", detail));
+    }
+    check_period(from, to)?;
+    let filter = RunFilter {
+        statuses: statuses.unwrap_or_default(),
+        triggers: trigger.into_iter().collect(),
+        from,
+        to,
+        labels: labels.unwrap_or_default(),
+        ..RunFilter::default()
+    };
+    Ok((filter, pipeline))
+}
+
+fn refusal(pointer: &str, detail: impl Into<String>) -> Error {
+    Error::invalid(
+        Problem::InvalidField,
+        vec![Issue::pointer(pointer, detail.into())],
+    )
+}

@@ -1,0 +1,70 @@
+//! Earlier versions of pipelines: rolls a pipeline back, and starts runs on a version.
+
+use super::pipelines::{Precondition, SavedPipeline};
+use super::{Engine, Shared};
+use crate::error::{Error, Issue, Problem, Result};
+use crate::graph::definition;
+use crate::model::{Pipeline, Scope, StoredPipeline};
+use crate::storage::{Expect, VersionFilter};
+
+impl Engine {
+    /// Saves an earlier version of the pipeline with this id or slug as its newest one. The slug
+    /// stays.
+    ///
+    /// # Errors
+    /// `NotFound` (`pipeline-not-found`), `Invalid` if the version does not exist or is no longer
+    /// acceptable, `Conflict` (`managed-by-code`, `precondition-failed`), and any error of storage.
+    pub(crate) async fn roll_back_pipeline(
+        &self,
+        key: &str,
+        version: u32,
+        precondition: &Precondition,
+        scope: &Scope,
+    ) -> Result<SavedPipeline> {
+        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
+        self.command(|shared| async move {
+            let found = shared.find_pipeline(&key, &scope).await?;
+            let current = precondition.check(&found)?;
+            let earlier = shared.find_version(&found, version, "version").await?;
+            let pipeline = Pipeline {
+                slug: Some(found.slug.as_str().to_owned()),
+                ..(*earlier.definition).clone()
+            };
+            definition::check(&pipeline, &shared.limits)?;
+            let (mut put, warnings) = shared.build_put(pipeline, found.tenant.as_ref())?;
+            put.expect = current.map_or(Expect::Present, Expect::Version);
+            shared.restrict_edit(&found, &mut put)?;
+            put.scope = Scope::of(found.tenant.as_ref());
+            let stored = shared.put(put).await?;
+            Ok(SavedPipeline { stored, warnings })
+        })
+        .await
+    }
+}
+
+impl Shared {
+    /// Returns a pipeline as of a version that a field of a request names.
+    ///
+    /// # Errors
+    /// `Invalid` (`invalid-field`), and any error of storage.
+    pub(super) async fn find_version(
+        &self,
+        pipeline: &StoredPipeline,
+        version: u32,
+        field: &str,
+    ) -> Result<StoredPipeline> {
+        if version == pipeline.version {
+            return Ok(pipeline.clone());
+        }
+        let mut filter = VersionFilter::new(pipeline.id.clone());
+        filter.scope = pipeline.qualified_id().scope();
+        let found = self.storage.find_version(filter, version).await?;
+        found.ok_or_else(|| {
+            let (id, newest) = (&pipeline.id, pipeline.version);
+            let detail =
+                format!("the pipeline {id} has no version {version}; its newest is {newest}");
+            let issues = vec![Issue::pointer(format!("/{field}"), detail)];
+            Error::invalid(Problem::InvalidField, issues)
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! Reruns from the host's own code.
+//!
+//! `engine/rerun` creates the new run.
+
+use std::collections::BTreeMap;
+
+use futures_core::future::BoxFuture;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::given_params::GivenParams;
+use super::{Client, RunHandle};
+use crate::engine::{RequestKey, RerunRequest, ResumeDefinition, hash_body};
+use crate::error::Result;
+use crate::model::RunId;
+
+/// A rerun to carry out, from [`RunHandle::rerun`].
+///
+/// Awaiting it creates a new run with the parameters, the date and the labels of a finished one. It
+/// executes every node. [`RunHandle::resume`] continues a failed run instead.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> floret::Result<()> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let run = floret.run("daily").param("region", "eu").param("rows", "10").await?;
+/// run.finished().await?;
+/// let again = run.rerun().param("rows", "20").await?.finished().await?.run;
+/// assert_eq!((&again.params["region"], &again.params["rows"]), ("eu", "20"));
+/// assert_eq!(again.rerun_of, Some(run.id()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "no run is created before it is awaited"]
+pub struct RerunBuilder {
+    client: Client,
+    run: RunId,
+    definition: ResumeDefinition,
+    params: GivenParams,
+    note: Option<String>,
+    key: Option<String>,
+}
+
+impl RunHandle {
+    /// Prepares a new run with the parameters of this finished one. Awaiting the result creates it.
+    pub fn rerun(&self) -> RerunBuilder {
+        RerunBuilder {
+            client: self.client().clone(),
+            run: self.id(),
+            definition: ResumeDefinition::Recorded,
+            params: GivenParams::default(),
+            note: None,
+            key: None,
+        }
+    }
+}
+
+impl RerunBuilder {
+    /// Executes the pipeline's newest definition, and not that of the earlier run.
+    pub fn current(mut self) -> Self {
+        self.definition = ResumeDefinition::Current;
+        self
+    }
+
+    /// Sets a parameter, which overrides that of the earlier run.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.insert(name, value);
+        self
+    }
+
+    /// Sets a parameter for each field of a struct or entry of a map, as
+    /// [`RunBuilder::params`](crate::RunBuilder::params) does.
+    pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
+        self.params.extend(params);
+        self
+    }
+
+    /// Sets a note about the new run, of at most 2,000 characters.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// Sets the idempotency key.
+    ///
+    /// A key that was used before to rerun this run creates nothing: the result is the first rerun.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Creates the new run. The run is durable when this method returns.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such run, or its pipeline was deleted.
+    /// - `Conflict` (`run-not-finished`) if the run has not finished.
+    /// - `Invalid` if a node type has no executor, a parameter does not fit its definition or is no
+    ///   scalar, the note is too long, or the key was used with other options.
+    /// - `QueueFull` if too many runs are waiting.
+    /// - `ShuttingDown` or `Unavailable`.
+    pub async fn start(self) -> Result<RunHandle> {
+        let params = self.params.into_texts()?;
+        let body_hash = hash_body(&body(self.definition, &params, self.note.as_deref()));
+        let rerun = RerunRequest {
+            run: self.run,
+            definition: self.definition,
+            params,
+            note: self.note,
+            key: self.key.map(|key| RequestKey { key, body_hash }),
+            scope: self.client.scope().clone(),
+            by: self.client.name().cloned(),
+        };
+        let started = self.client.engine().rerun(rerun).await?;
+        Ok(self.client.run_by_id(started.run_id))
+    }
+}
+
+impl IntoFuture for RerunBuilder {
+    /// The handle of the new run, which is durable.
+    ///
+    /// # Errors
+    /// The same as [`RerunBuilder::start`].
+    type Output = Result<RunHandle>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}
+
+/// Returns the body that a client would send for the same rerun.
+fn body(
+    definition: ResumeDefinition,
+    params: &BTreeMap<String, String>,
+    note: Option<&str>,
+) -> Value {
+    let mut body = Map::new();
+    if definition == ResumeDefinition::Current {
+        body.insert("definition".to_owned(), Value::from("current"));
+    }
+    if !params.is_empty() {
+        let params = params.iter();
+        let params: Map<_, _> = params
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+            .collect();
+        body.insert("params".to_owned(), Value::Object(params));
+    }
+    if let Some(note) = note {
+        body.insert("note".to_owned(), Value::from(note));
+    }
+    Value::Object(body)
+}
