@@ -1,6 +1,6 @@
 //! The part that every host writes: storage, node types, limits, pipelines, start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use floret::nodes::{CommandNode, DataDir, SinkFile, SourceFile, hide_process};
 use floret::storage::{MemoryStorage, SqliteOptions, SqliteStorage};
@@ -8,14 +8,14 @@ use floret::{Builder, Clock, Floret, Limits, SecretKey};
 
 use crate::definitions::Definitions;
 use crate::failure::Failure;
-use crate::options::Options;
+use crate::options::HostOptions;
 
 /// The environment variable that may hold the key for secrets.
 const SECRET_KEY: &str = "FLORET_SECRET_KEY";
 
-pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
+pub(crate) async fn start(db: &Path, options: &HostOptions) -> Result<Floret, Failure> {
     let definitions = Definitions::read(options.pipelines.as_deref())?;
-    let mut builder = open(options).await?.limits(limits(options));
+    let mut builder = open(db, options).await?.limits(limits(options));
     let data_dir = data_dir(options)?;
     if let Some(dir) = &data_dir {
         builder = builder
@@ -39,7 +39,7 @@ pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
         .map_err(|error| definitions.failure(error))
 }
 
-fn data_dir(options: &Options) -> Result<Option<DataDir>, Failure> {
+fn data_dir(options: &HostOptions) -> Result<Option<DataDir>, Failure> {
     let open = |folder: &PathBuf| {
         DataDir::open(folder)
             .map_err(|error| Failure::of(format!("--data-dir {}", folder.display()), error))
@@ -48,7 +48,7 @@ fn data_dir(options: &Options) -> Result<Option<DataDir>, Failure> {
 }
 
 /// The programs cannot read the secrets of this process, neither as variables nor under /proc.
-fn command_node(options: &Options, data_dir: Option<DataDir>) -> Result<CommandNode, Failure> {
+fn command_node(options: &HostOptions, data_dir: Option<DataDir>) -> Result<CommandNode, Failure> {
     hide_process().map_err(|error| {
         Failure::new(format!(
             "the process cannot be hidden from programs: {error}"
@@ -64,19 +64,19 @@ fn command_node(options: &Options, data_dir: Option<DataDir>) -> Result<CommandN
     })
 }
 
-async fn open(options: &Options) -> Result<Builder, Failure> {
+async fn open(db: &Path, options: &HostOptions) -> Result<Builder, Failure> {
     if options.memory {
         return Ok(Floret::builder(MemoryStorage::default()));
     }
     let sqlite = SqliteOptions::default().durability(options.durability.into());
-    let storage = SqliteStorage::open_with(&options.db, sqlite)
+    let storage = SqliteStorage::open_with(db, sqlite)
         .await
-        .map_err(|error| Failure::of(format!("--db {}", options.db.display()), error))?;
+        .map_err(|error| Failure::of(format!("--db {}", db.display()), error))?;
     Ok(Floret::builder(storage))
 }
 
 /// The file takes precedence over the environment variable.
-fn secret_key(options: &Options) -> Result<Option<SecretKey>, Failure> {
+fn secret_key(options: &HostOptions) -> Result<Option<SecretKey>, Failure> {
     match &options.secret_key_file {
         Some(file) => SecretKey::from_file(file).map(Some).map_err(|error| {
             Failure::new(format!("--secret-key-file {}: {error}", file.display()))
@@ -85,7 +85,7 @@ fn secret_key(options: &Options) -> Result<Option<SecretKey>, Failure> {
     }
 }
 
-fn limits(options: &Options) -> Limits {
+fn limits(options: &HostOptions) -> Limits {
     let mut limits = Limits::default();
     if let Some(runs) = options.max_concurrent_runs {
         limits.runs_max = runs;

@@ -9,37 +9,35 @@
 )]
 
 mod access;
+mod command_line;
 mod definitions;
 mod descriptors;
 mod failure;
 mod floret;
 #[path = "../listener/mod.rs"]
 mod listener;
+mod log;
 mod options;
+mod output;
 mod server;
 
-use std::io::IsTerminal;
+use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
 
+use crate::command_line::{ServeOptions, Task};
 use crate::failure::Failure;
-use crate::options::Options;
 use crate::server::Signals;
 
 /// How long blocking threads may keep running after everything else has stopped.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    log_to_stderr();
-    descriptors::raise_limit();
-    match run_on_runtime(options) {
-        Ok(()) => ExitCode::SUCCESS,
+    match command_line::task().and_then(carry_out) {
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {failure}");
             failure.code()
@@ -47,38 +45,51 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_on_runtime(options: Options) -> Result<(), Failure> {
+fn carry_out(task: Task) -> Result<ExitCode, Failure> {
+    match task {
+        Task::Serve(options) => {
+            log::to_stderr(options.common.log_format, "info");
+            descriptors::raise_limit();
+            on_runtime(serve(*options))
+        }
+        Task::ShowOptions(sources) => {
+            output::write(&options::shown(&command_line::command(), &sources))
+        }
+        Task::Completions(shell) => {
+            let mut script = Vec::new();
+            let mut command = command_line::command();
+            let name = command.get_name().to_owned();
+            clap_complete::generate(shell, &mut command, name, &mut script);
+            output::write(&String::from_utf8_lossy(&script))
+        }
+    }
+}
+
+fn on_runtime(task: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     let runtime =
         Runtime::new().map_err(|error| Failure::of("cannot start the async runtime", error))?;
-    let result = runtime.block_on(run(options));
+    let result = runtime.block_on(task);
     // Dropping the runtime would wait for node code that does not yield.
     runtime.shutdown_timeout(BLOCKING_GRACE);
     result
 }
 
-async fn run(options: Options) -> Result<(), Failure> {
-    options.check()?;
+async fn serve(options: ServeOptions) -> Result<ExitCode, Failure> {
+    let ServeOptions {
+        server,
+        common,
+        host,
+    } = options;
     let signals = Signals::listen()?;
-    let listener = TcpListener::bind(options.listen)
+    let listener = TcpListener::bind(server.listen)
         .await
-        .map_err(|error| Failure::of(format!("cannot listen on {}", options.listen), error))?;
+        .map_err(|error| Failure::of(format!("cannot listen on {}", server.listen), error))?;
     let address = listener
         .local_addr()
         .map_err(|error| Failure::of("cannot read the address of the listener", error))?;
-    let floret = floret::start(&options).await?;
-    let service = access::service(&floret, options.api_key.as_ref());
+    let floret = floret::start(&common.db, &host).await?;
+    let service = access::service(&floret, server.api_key.as_ref());
     println!("listening on http://{address}");
-    server::serve(listener, service, &floret, signals).await
-}
-
-/// Logs to standard error. Standard output is reserved for the line with the address.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        // A line that cannot be written is lost. To report it on standard error would panic.
-        .log_internal_errors(false)
-        .init();
+    server::serve(listener, service, &floret, signals).await?;
+    Ok(ExitCode::SUCCESS)
 }

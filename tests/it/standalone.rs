@@ -1,6 +1,6 @@
 //! The standalone example as a process: starts it, calls it over HTTP, and kills it.
 //!
-//! `crash` and `documents` assert how it behaves.
+//! `crash`, `documents` and the files `standalone_…` assert how it behaves.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -118,6 +118,22 @@ impl Drop for Standalone {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Returns a command that executes the example with these arguments alone: no variable of the
+/// environment gives an option, nothing is logged, and nothing can be read from standard input.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(executable());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FLORET_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(arguments)
+        .env("RUST_LOG", "off")
+        .stdin(Stdio::null());
+    command
 }
 
 fn executable() -> PathBuf {

@@ -607,6 +607,7 @@ const PAGES: &[&str] = &[
     "docs/guides/storage.md",
     "docs/guides/tenants.md",
     "examples/README.md",
+    "examples/standalone/README.md",
     "fuzz/README.md",
     "tests/clients/README.md",
 ];
