@@ -83,6 +83,12 @@ impl Connections {
         }
     }
 
+    /// Closes every stream, for a host that has changed who may have one.
+    #[allow(dead_code, reason = "not every host that shares the listener does")]
+    pub(crate) fn close_streams(&self) {
+        self.table.close_streams();
+    }
+
     /// Closes idle connections and waits until the others have their responses.
     ///
     /// Close the streams first, for example with `Floret::shutdown`, because they end by themselves

@@ -14,7 +14,13 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Table {
     max: usize,
     open: Mutex<Open>,
+    closings: Arc<Closings>,
 }
+
+/// How often the streams were closed. A request that began before the last time must not become a
+/// stream. The ordering makes one of the two notice the other: a new stream, or who closes them.
+#[derive(Default)]
+struct Closings(AtomicUsize);
 
 #[derive(Default)]
 struct Open {
@@ -28,6 +34,8 @@ pub(super) struct Entry {
     has_read: AtomicBool,
     /// Requests that the service works on, and the stream that the connection has become.
     busy: AtomicUsize,
+    is_stream: AtomicBool,
+    closings: Arc<Closings>,
     closed: CancellationToken,
 }
 
@@ -39,13 +47,18 @@ pub(super) struct Slot {
 }
 
 /// A request that the service works on.
-pub(super) struct Busy(Arc<Entry>);
+pub(super) struct Busy {
+    entry: Arc<Entry>,
+    /// How often the streams had been closed when the request began.
+    closings: usize,
+}
 
 impl Table {
     pub(super) fn new(max: usize) -> Self {
         Self {
             max,
             open: Mutex::default(),
+            closings: Arc::default(),
         }
     }
 
@@ -55,6 +68,8 @@ impl Table {
             active_at: Mutex::new(Instant::now()),
             has_read: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
+            is_stream: AtomicBool::new(false),
+            closings: Arc::clone(&self.closings),
             closed: CancellationToken::new(),
         });
         let mut open = self.open.lock();
@@ -71,12 +86,28 @@ impl Table {
         }
     }
 
+    /// Closes every connection that has become a stream, and those whose requests are about to.
+    pub(super) fn close_streams(&self) {
+        self.closings.0.fetch_add(1, Ordering::SeqCst);
+        for entry in self.open.lock().entries.values() {
+            if entry.is_stream.load(Ordering::SeqCst) {
+                entry.closed.cancel();
+            }
+        }
+    }
+
     /// Closes the idlest eighth of the connections, so that many waiting clients are soon served.
     pub(super) fn close_some(&self) {
         let mut open = self.open.lock();
         for _ in 0..open.entries.len().div_ceil(8) {
             open.close_idlest();
         }
+    }
+}
+
+impl Closings {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
     }
 }
 
@@ -119,7 +150,10 @@ impl Entry {
     /// Marks the connection as busy until the result is dropped.
     pub(super) fn busy(self: &Arc<Self>) -> Busy {
         self.busy.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
+        Busy {
+            closings: self.closings.count(),
+            entry: Arc::clone(self),
+        }
     }
 
     /// Returns the token that is cancelled when the connection must close.
@@ -131,13 +165,17 @@ impl Entry {
 impl Busy {
     /// Marks the connection as busy until its end: it has become a stream.
     pub(super) fn keep(self) {
-        self.0.busy.fetch_add(1, Ordering::Relaxed);
+        self.entry.busy.fetch_add(1, Ordering::Relaxed);
+        self.entry.is_stream.store(true, Ordering::SeqCst);
+        if self.entry.closings.count() != self.closings {
+            self.entry.closed.cancel();
+        }
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+        self.entry.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -4,6 +4,7 @@
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::access::Role;
 use crate::failure::Failure;
 use crate::options::{CommonOptions, HostOptions, ServerOptions, Sources, parse};
 
@@ -21,7 +22,7 @@ use crate::options::{CommonOptions, HostOptions, ServerOptions, Sources, parse};
     version,
     args_conflicts_with_subcommands = true,
     after_help = "\
-Without --api-key the server listens only on the loopback address and serves only the hosts localhost, 127.0.0.1 and [::1].
+Without --api-key and --api-keys the server listens only on the loopback address and serves only the hosts localhost, 127.0.0.1 and [::1].
 SIGINT and SIGTERM shut it down: nothing new starts, executing nodes have 10 s to finish, and unfinished runs continue at the next start.
 The exit code is 0 after a shutdown, 1 if the server cannot start or shut down, and 2 if an option is wrong.
 
@@ -54,6 +55,19 @@ enum Subtask {
     /// The output is a file for --config. Secrets are shown as "***".
     Options(Box<ServeOptions>),
 
+    /// Make a key for --api-keys
+    ///
+    /// Its line goes to standard output, and the key itself to standard error, once.
+    Key {
+        /// The name of the caller, which its runs have as "created_by"
+        name: String,
+        /// What the caller may do
+        role: Role,
+        /// Let the caller see and change only what belongs to this tenant
+        #[arg(long, value_name = "ID")]
+        tenant: Option<String>,
+    },
+
     /// Print a script that completes this command line in a shell, and exit
     Completions {
         /// The shell that reads the script
@@ -66,6 +80,11 @@ enum Subtask {
 pub(crate) enum Task {
     Serve(Box<ServeOptions>),
     ShowOptions(Box<Sources>),
+    NewKey {
+        name: String,
+        role: Role,
+        tenant: Option<String>,
+    },
     Completions(Shell),
 }
 
@@ -77,6 +96,7 @@ pub(crate) fn task() -> Result<Task, Failure> {
     Ok(match task {
         None => Task::Serve(Box::new(settled(serve, &sources)?)),
         Some(Subtask::Options(_)) => Task::ShowOptions(Box::new(sources)),
+        Some(Subtask::Key { name, role, tenant }) => Task::NewKey { name, role, tenant },
         Some(Subtask::Completions { shell }) => Task::Completions(shell),
     })
 }

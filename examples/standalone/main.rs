@@ -20,6 +20,7 @@ mod log;
 mod options;
 mod output;
 mod server;
+mod signals;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -28,9 +29,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use crate::access::Keys;
 use crate::command_line::{ServeOptions, Task};
 use crate::failure::Failure;
-use crate::server::Signals;
+use crate::signals::Signals;
 
 /// How long blocking threads may keep running after everything else has stopped.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
@@ -55,6 +57,7 @@ fn carry_out(task: Task) -> Result<ExitCode, Failure> {
         Task::ShowOptions(sources) => {
             output::write(&options::shown(&command_line::command(), &sources))
         }
+        Task::NewKey { name, role, tenant } => access::new_key(&name, role, tenant.as_deref()),
         Task::Completions(shell) => {
             let mut script = Vec::new();
             let mut command = command_line::command();
@@ -80,7 +83,8 @@ async fn serve(options: ServeOptions) -> Result<ExitCode, Failure> {
         common,
         host,
     } = options;
-    let signals = Signals::listen()?;
+    let keys = Keys::read(&server)?;
+    let signals = Signals::listen(keys.as_ref().and_then(Keys::file).is_some())?;
     let listener = TcpListener::bind(server.listen)
         .await
         .map_err(|error| Failure::of(format!("cannot listen on {}", server.listen), error))?;
@@ -88,8 +92,8 @@ async fn serve(options: ServeOptions) -> Result<ExitCode, Failure> {
         .local_addr()
         .map_err(|error| Failure::of("cannot read the address of the listener", error))?;
     let floret = floret::start(&common.db, &host).await?;
-    let service = access::service(&floret, server.api_key.as_ref());
+    let service = access::service(&floret, keys.clone());
     println!("listening on http://{address}");
-    server::serve(listener, service, &floret, signals).await?;
+    server::serve(listener, service, &floret, signals, keys).await?;
     Ok(ExitCode::SUCCESS)
 }

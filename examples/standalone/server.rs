@@ -5,8 +5,10 @@ use std::time::Duration;
 use floret::{Floret, RunsService};
 use tokio::net::TcpListener;
 
+use crate::access::Keys;
 use crate::failure::Failure;
 use crate::listener::Connections;
+use crate::signals::Signals;
 
 /// How long nodes may run on after the server was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -19,11 +21,19 @@ pub(crate) async fn serve(
     service: RunsService,
     floret: &Floret,
     mut signals: Signals,
+    keys: Option<Keys>,
 ) -> Result<(), Failure> {
     let mut connections = Connections::new();
-    tokio::select! {
-        () = connections.accept(&listener, service.clone()) => {}
-        () = signals.received() => {}
+    loop {
+        tokio::select! {
+            () = connections.accept(&listener, service.clone()) => {}
+            () = signals.stop.received() => break,
+            () = signals.reload.received() => {
+                if let Some(keys) = &keys {
+                    reload(keys, &connections).await;
+                }
+            }
+        }
     }
     tracing::info!(
         "shutting down: executing nodes have {} s; a second signal stops the server at once",
@@ -31,7 +41,7 @@ pub(crate) async fn serve(
     );
     tokio::select! {
         result = shut_down(floret, connections, listener, service) => result,
-        () = signals.received() => Err(Failure::new("stopped at once; unfinished runs continue at the next start")),
+        () = signals.stop.received() => Err(Failure::new("stopped at once; unfinished runs continue at the next start")),
     }
 }
 
@@ -55,51 +65,20 @@ async fn shut_down(
     closed.map_err(|error| Failure::of("the store could not be closed properly", error))
 }
 
-/// The number of the signal on Linux, from signal(7).
-#[cfg(target_os = "linux")]
-const SIGXFSZ: i32 = 25;
-
-/// Waits for SIGINT or SIGTERM, or for Ctrl-C on other systems.
-pub(crate) struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    // Held, so that the signal does not end the process: a write beyond a limit on the size of
-    // files then fails, and its request gets an answer.
-    #[cfg(target_os = "linux")]
-    _file_too_large: tokio::signal::unix::Signal,
-    #[cfg(windows)]
-    interrupt: tokio::signal::windows::CtrlC,
-}
-
-impl Signals {
-    /// Registers the signal handlers. Signals that arrive from here on are received.
-    pub(crate) fn listen() -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| Failure::of("signals cannot be received", error);
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            Ok(Self {
-                interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-                terminate: signal(SignalKind::terminate()).map_err(failed)?,
-                #[cfg(target_os = "linux")]
-                _file_too_large: signal(SignalKind::from_raw(SIGXFSZ)).map_err(failed)?,
-            })
+/// Reads the keys again. Then closes the streams if a key lost anything: a stream is not checked
+/// again while it lives. Clients whose keys are still good connect again, and miss nothing.
+async fn reload(keys: &Keys, connections: &Connections) {
+    let keys = keys.clone();
+    let read = tokio::task::spawn_blocking(move || keys.reload());
+    match read.await {
+        Ok(Ok(true)) => {
+            connections.close_streams();
+            tracing::info!("a key was removed or changed, so every stream was closed");
         }
-        #[cfg(windows)]
-        Ok(Self {
-            interrupt: tokio::signal::windows::ctrl_c().map_err(failed)?,
-        })
-    }
-
-    async fn received(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        Ok(Ok(false)) => {}
+        Ok(Err(failure)) => {
+            tracing::error!(%failure, "the keys could not be read again; the earlier ones are in force");
         }
-        #[cfg(windows)]
-        self.interrupt.recv().await;
+        Err(error) => tracing::error!(%error, "the keys could not be read again"),
     }
 }

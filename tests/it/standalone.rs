@@ -52,7 +52,7 @@ impl Standalone {
     }
 
     /// Returns the id of the process.
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
     }

@@ -54,6 +54,7 @@ fn rows() -> Vec<Row> {
             ["canary-variable", secret],
             ["=canary-flag", secret],
         ),
+        texts("api-keys", None),
         row(
             "log-format",
             Some(r#""text""#),

@@ -34,9 +34,9 @@ impl ServerOptions {
         let address = self.listen;
         match &self.api_key {
             Some(key) => key.check(address),
-            None if address.ip().is_loopback() => Ok(()),
+            None if self.api_keys.is_some() || address.ip().is_loopback() => Ok(()),
             None => Err(Failure::usage(format!(
-                "{address} is not a loopback address: without --api-key, everyone who can reach it could do everything"
+                "{address} is not a loopback address: without --api-key or --api-keys, everyone who can reach it could do everything"
             ))),
         }
     }

@@ -151,6 +151,11 @@ pub(crate) struct ServerOptions {
         hide_env_values = true
     )]
     pub(crate) api_key: Option<ApiKey>,
+
+    /// Admit the callers of this file, each with a key and a role: a line NAME ROLE TENANT HASH
+    /// for each, as "standalone key" prints it. SIGHUP reads the file again
+    #[arg(long, value_name = "FILE", env = "FLORET_API_KEYS")]
+    pub(crate) api_keys: Option<PathBuf>,
 }
 
 /// The values of `--durability`.
