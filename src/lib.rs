@@ -87,7 +87,7 @@ pub use secret::{Connection, Secret};
 /// its own.
 pub mod query {
     pub use crate::api::{Capabilities, Guarantee};
-    pub use crate::engine::{BulkOutcome, SavedPipeline, SkippedRun, ValidationReport};
+    pub use crate::engine::{BulkOutcome, Finding, SavedPipeline, SkippedRun, ValidationReport};
     pub use crate::floret::{
         Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,
         DeletePipelineBuilder, Logs, NewConnection, NewVariable, Pipelines, PurgeBuilder,

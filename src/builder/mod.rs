@@ -1,7 +1,9 @@
 //! Describes a Floret: storage, node types, notifiers and settings.
 //!
-//! `pipelines` adds the pipelines of the code. `start` puts the parts together.
+//! `pipelines` adds the pipelines of the code. `start` puts the parts together, and `inspect` looks
+//! at a storage without a start.
 
+mod inspect;
 mod pipelines;
 mod start;
 

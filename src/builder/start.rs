@@ -11,8 +11,21 @@ use crate::engine::{Engine, EngineParts};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::events::Events;
 use crate::floret::Floret;
+use crate::model::Pipeline;
+use crate::notifier::Notifiers;
 use crate::scheduler;
+use crate::storage::Storage;
 use crate::views::Views;
+
+/// The parts of a Floret that has not started.
+pub(super) struct Assembled {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) engine: Engine,
+    pub(super) views: Views,
+    /// The pipelines of the code, which are not saved yet.
+    pub(super) pipelines: Vec<Pipeline>,
+    pub(super) notifiers: Notifiers,
+}
 
 impl Builder {
     /// Saves the pipelines and starts to execute runs, beginning with those that a crash
@@ -39,6 +52,33 @@ impl Builder {
     /// # }
     /// ```
     pub async fn start(self) -> Result<Floret> {
+        let Assembled {
+            storage,
+            engine,
+            views,
+            pipelines,
+            notifiers,
+        } = self.assemble().await?;
+        engine.check_pipelines(&pipelines)?;
+        // Opened first, so that notifiers do not miss the events that follow.
+        let delivery = Delivery::open(delivery::DeliveryParts {
+            storage: Arc::clone(&storage),
+            clock: engine.clock().clone(),
+            limits: engine.limits().clone(),
+            notifiers,
+            newest: engine.events().watch_newest(),
+            dropped: engine.dropped(),
+        })
+        .await?;
+        engine.set_pipelines(pipelines).await?;
+        engine.start();
+        scheduler::start(&engine);
+        let delivery = delivery.start();
+        Ok(Floret::new(engine, views, storage, delivery))
+    }
+
+    /// Puts the parts together. Nothing is stored and nothing executes.
+    pub(super) async fn assemble(self) -> Result<Assembled> {
         self.refuse_registrations()?;
         let scheduled = self.scheduled();
         let Self {
@@ -80,22 +120,13 @@ impl Builder {
             scheduled,
             code_policy,
         });
-        engine.check_pipelines(&pipelines)?;
-        // Opened first, so that notifiers do not miss the events that follow.
-        let delivery = Delivery::open(delivery::DeliveryParts {
-            storage: Arc::clone(&storage),
-            clock: engine.clock().clone(),
-            limits: engine.limits().clone(),
+        Ok(Assembled {
+            storage,
+            engine,
+            views,
+            pipelines,
             notifiers,
-            newest: engine.events().watch_newest(),
-            dropped: engine.dropped(),
         })
-        .await?;
-        engine.set_pipelines(pipelines).await?;
-        engine.start();
-        scheduler::start(&engine);
-        let delivery = delivery.start();
-        Ok(Floret::new(engine, views, storage, delivery))
     }
 
     fn refuse_registrations(&self) -> Result<()> {

@@ -131,6 +131,18 @@ impl Delivery {
         })
     }
 
+    /// Creates a delivery without notifiers, which reads and writes nothing.
+    pub(crate) fn idle(storage: Arc<dyn Storage>, clock: Clock, limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            storage,
+            clock,
+            limits,
+            tasks: TaskTracker::new(),
+            drain: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        }))
+    }
+
     /// Shuts down in order: delivers what is stored for up to `grace`, then stops.
     ///
     /// Undelivered events follow after the next start. Repeating it is harmless.

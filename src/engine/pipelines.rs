@@ -179,22 +179,27 @@ impl Engine {
         scope: &Scope,
     ) -> Result<ValidationReport> {
         let found = self.0.find_pipeline(key, scope).await?;
-        let pipeline = &found.definition;
-        let mut errors = match definition::check(pipeline, self.limits()) {
-            Ok(_) => Vec::new(),
-            Err(error) => error.issues().to_vec(),
-        };
         let tenant = found.tenant.as_ref();
-        errors.extend(self.0.unusable_types(pipeline, tenant));
-        errors.extend(self.0.config_issues(pipeline, tenant).into_vec());
         Ok(ValidationReport {
-            errors,
-            warnings: definition_warnings::find(pipeline, &self.0.registry, tenant),
+            errors: self.0.definition_errors(&found),
+            warnings: definition_warnings::find(&found.definition, &self.0.registry, tenant),
         })
     }
 }
 
 impl Shared {
+    /// Returns what keeps runs of a stored pipeline from succeeding.
+    pub(super) fn definition_errors(&self, stored: &StoredPipeline) -> Vec<Issue> {
+        let (pipeline, tenant) = (&stored.definition, stored.tenant.as_ref());
+        let mut errors = match definition::check(pipeline, &self.limits) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.issues().to_vec(),
+        };
+        errors.extend(self.unusable_types(pipeline, tenant));
+        errors.extend(self.config_issues(pipeline, tenant).into_vec());
+        errors
+    }
+
     /// Builds the request that saves a definition for a tenant, and finds what is odd about it.
     ///
     /// Executors are asked here, before the save: one that panics must not hide a save.

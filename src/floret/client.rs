@@ -70,6 +70,21 @@ impl Client {
         }
     }
 
+    /// Creates a client of parts that were never started.
+    pub(crate) fn inspecting(
+        engine: Engine,
+        views: Views,
+        storage: Arc<dyn Storage>,
+        delivery: Delivery,
+    ) -> Self {
+        Self::new(Parts {
+            engine,
+            views,
+            storage,
+            delivery,
+        })
+    }
+
     pub(super) fn within(&self, scope: Scope) -> Self {
         Self {
             parts: Arc::clone(&self.parts),

@@ -18,10 +18,6 @@ pub(crate) struct Keyring {
 }
 
 /// The field that a secret belongs to. A secret that was moved to another field is not opened.
-#[cfg_attr(
-    not(feature = "secrets"),
-    expect(dead_code, reason = "without a cipher nothing is opened")
-)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field<'a> {
     /// `connection` or `variable`.

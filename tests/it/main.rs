@@ -122,6 +122,7 @@ mod sse;
 mod standalone;
 mod standalone_keys;
 mod standalone_options;
+mod storage_checks;
 mod stream;
 mod streamed;
 mod tenant_names;

@@ -15,7 +15,7 @@ use super::store_error::StoreError;
 use super::sweep::sweep_step;
 use super::tx::Tx;
 use super::{SqliteStorage, rules, step_dropped};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 
 impl SqliteStorage {
     /// Sends a step to the writer. Returns its result once the step is durable.
@@ -76,6 +76,11 @@ impl SqliteStorage {
     ) -> Result<()> {
         if self.0.steps.push(priority, step).await {
             Ok(())
+        } else if self.0.is_read_only {
+            Err(Error::new(
+                Problem::Forbidden,
+                "the store is open for reading alone",
+            ))
         } else if self.0.is_closing.load(Ordering::Acquire) {
             Err(rules::shutting_down())
         } else {

@@ -5,6 +5,7 @@
 
 mod backfill_params;
 mod backfills;
+mod backup;
 mod body;
 mod cached_pipelines;
 mod calls;
@@ -31,6 +32,7 @@ mod found_pipelines;
 mod group;
 mod idempotency;
 mod inbox;
+mod integrity;
 mod journal;
 mod labels;
 mod lanes;
@@ -57,6 +59,7 @@ mod put_pipeline;
 mod query;
 mod queue;
 mod read_bound;
+mod read_only;
 mod reader;
 #[cfg(test)]
 mod recorded_texts;
@@ -97,8 +100,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use rusqlite::Connection;
 use tokio::sync::OnceCell;
 
 #[cfg(feature = "testing")]
@@ -109,6 +114,7 @@ pub use self::options::{Durability, SqliteOptions};
 
 use self::definitions::Definitions;
 use self::inbox::Inbox;
+use self::lock::Lock;
 use self::open::OpenedStore;
 use self::read_bound::ReadBound;
 use self::reader::{ReadJob, Reader};
@@ -146,6 +152,8 @@ struct Handle {
     read_jobs: Arc<Inbox<ReadJob>>,
     published: Arc<Published>,
     file: Arc<StoreFile>,
+    /// Whether the store has no writer, because it was opened for reading alone.
+    is_read_only: bool,
     /// Whether the store is being closed. It guards no other data, so that any memory ordering
     /// would be correct.
     is_closing: AtomicBool,
@@ -195,34 +203,23 @@ impl SqliteStorage {
             readers,
             lock,
         } = opened;
-        let unreadable = Arc::clone(&tx.unreadable);
         let wants_sweep = std::mem::take(&mut tx.wants_sweep);
-        let published = Published::new(tx.newest_seq(), Arc::clone(&unreadable));
+        let published = Published::new(tx.newest_seq(), Arc::clone(&tx.unreadable));
         let published = Arc::new(published);
         let read_jobs = Arc::new(Inbox::new(options.reads_queued_max));
-        let definitions = Arc::new(Definitions::default());
         let steps = Arc::new(Inbox::new(options.steps_queued_max));
         let handle = Handle {
             steps: Arc::clone(&steps),
             read_jobs: Arc::clone(&read_jobs),
             published: Arc::clone(&published),
             file: Arc::clone(&file),
+            is_read_only: false,
             is_closing: AtomicBool::new(false),
             writer: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
             closed: OnceCell::new(),
         };
-        for mut conn in readers {
-            let reader = Reader {
-                bound: ReadBound::of_connection(&mut conn, options.read_timeout)?,
-                conn,
-                definitions: Arc::clone(&definitions),
-                unreadable: Arc::clone(&unreadable),
-            };
-            let (inbox, lock) = (Arc::clone(&read_jobs), Arc::clone(&lock));
-            let thread = spawn("floret-reader", move || reader.run(&inbox, lock))?;
-            handle.readers.lock().push(thread);
-        }
+        handle.start_readers(readers, &lock, options.read_timeout)?;
         let writer = Writer {
             file,
             may_shrink: true,
@@ -261,6 +258,28 @@ impl SqliteStorage {
 }
 
 impl Handle {
+    /// Starts a thread for each of these connections, which read until the store is closed.
+    fn start_readers(
+        &self,
+        readers: Vec<Connection>,
+        lock: &Arc<Lock>,
+        read_timeout: Duration,
+    ) -> Result<()> {
+        let definitions = Arc::new(Definitions::default());
+        for mut conn in readers {
+            let reader = Reader {
+                bound: ReadBound::of_connection(&mut conn, read_timeout)?,
+                conn,
+                definitions: Arc::clone(&definitions),
+                unreadable: Arc::clone(&self.published.unreadable),
+            };
+            let (inbox, lock) = (Arc::clone(&self.read_jobs), Arc::clone(lock));
+            let thread = spawn("floret-reader", move || reader.run(&inbox, lock))?;
+            self.readers.lock().push(thread);
+        }
+        Ok(())
+    }
+
     fn join_threads(&self) -> Result<()> {
         self.is_closing.store(true, Ordering::Release);
         self.steps.close();

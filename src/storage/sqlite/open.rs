@@ -3,7 +3,7 @@
 //! A file is checked before anything is written to it. `lock` handles the lock file, `connect`
 //! opens the connections, and `schema` migrates the schema.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind as IoKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,11 +13,14 @@ use rusqlite::Connection;
 use super::connect::{connect, connect_to_read, set_pragmas};
 use super::dropped_outputs::drop_all_staged;
 use super::lock::Lock;
+use super::meta::{Meta, next_seq};
 use super::options::SqliteOptions;
 use super::schema::{APPLICATION_ID, VERSION, migrate};
 use super::store_error::StoreError;
 use super::store_file::{StoreFile, open_private};
 use super::tx::Tx;
+use super::unreadable::UnreadableRows;
+use super::values::to_u64;
 use crate::error::{Error, Problem, Result};
 
 /// An opened store.
@@ -33,15 +36,12 @@ const SQLITE_MIN: i32 = 3_051_003;
 
 /// Opens a store, or creates it if the file is missing or empty.
 pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedStore> {
-    let found = rusqlite::version_number();
-    if found < SQLITE_MIN {
-        return Err(too_old(found));
-    }
+    refuse_old_sqlite()?;
     let path = resolve(path)?;
     // The lock comes first. If this process already has the store open, closing another file handle
     // of the database would release the locks of SQLite.
     let lock = Lock::acquire(&path)?;
-    if let Err(error) = check_header(&path) {
+    if let Err(error) = refuse_read_only(&path).and_then(|()| check_header(&path)) {
         lock.discard();
         return Err(error);
     }
@@ -56,6 +56,73 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedStore> 
         readers,
         lock: Arc::new(lock),
     })
+}
+
+/// A store that was opened for reading alone.
+pub(super) struct OpenedToRead {
+    pub(super) file: Arc<StoreFile>,
+    pub(super) readers: Vec<Connection>,
+    pub(super) lock: Arc<Lock>,
+    /// The number of the newest event.
+    pub(super) newest_seq: u64,
+}
+
+/// Opens a store that exists, and changes nothing in it.
+pub(super) fn open_to_read(path: &Path, options: &SqliteOptions) -> Result<OpenedToRead> {
+    refuse_old_sqlite()?;
+    let path = existing(path)?;
+    let lock = Lock::acquire(&path)?;
+    if let Err(error) = check_header(&path) {
+        lock.discard();
+        return Err(error);
+    }
+    let readers: Vec<_> = (0..options.readers_max.max(1))
+        .map(|_| connect_to_read(&path, options))
+        .collect::<Result<_, StoreError>>()?;
+    let mut newest_seq = 0;
+    if let Some(conn) = readers.first() {
+        refuse_older(version(conn)?)?;
+        let meta = Meta::load(conn, &UnreadableRows::default())?;
+        let next = meta.next_seq.max(next_seq(conn)?);
+        newest_seq = to_u64(next.saturating_sub(1));
+    }
+    let file = StoreFile::new(path, lock.path().to_owned(), lock.identity());
+    Ok(OpenedToRead {
+        file: Arc::new(file),
+        readers,
+        lock: Arc::new(lock),
+        newest_seq,
+    })
+}
+
+/// Returns the path of a store that exists.
+pub(super) fn existing(path: &Path) -> Result<PathBuf> {
+    let found = resolve(path)?;
+    if found.exists() {
+        return Ok(found);
+    }
+    let message = format!("there is no store {}", found.display());
+    Err(Error::new(Problem::NotFound, message))
+}
+
+/// Refuses a store that must be upgraded before it can be read.
+fn refuse_older(found: usize) -> Result<()> {
+    if found == VERSION {
+        return Ok(());
+    }
+    let message = format!(
+        "the store has schema version {found}, and this Floret reads version {VERSION}: open it once to upgrade it"
+    );
+    Err(Error::new(Problem::PreconditionFailed, message))
+}
+
+/// Refuses a SQLite that can damage a store.
+pub(super) fn refuse_old_sqlite() -> Result<()> {
+    let found = rusqlite::version_number();
+    if found < SQLITE_MIN {
+        return Err(too_old(found));
+    }
+    Ok(())
 }
 
 fn open_connections(path: &Path, options: &SqliteOptions) -> Result<(Tx, Vec<Connection>)> {
@@ -99,6 +166,15 @@ fn resolve_absent(path: &Path) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
+/// Refuses a file that nobody may write.
+fn refuse_read_only(path: &Path) -> Result<()> {
+    let is_read_only = |found: Metadata| found.permissions().readonly();
+    if std::fs::metadata(path).is_ok_and(is_read_only) {
+        return Err(read_only(path));
+    }
+    Ok(())
+}
+
 /// Refuses a file of another program by its header.
 ///
 /// This reads the file without SQLite, because SQLite may create files next to it.
@@ -109,12 +185,6 @@ fn check_header(path: &Path) -> Result<()> {
         Err(error) if error.kind() == IoKind::NotFound => return Ok(()),
         Err(error) => return Err(cannot_open(path, error)),
     };
-    if file
-        .metadata()
-        .is_ok_and(|found| found.permissions().readonly())
-    {
-        return Err(read_only(path));
-    }
     let mut header = Vec::new();
     file.by_ref()
         .take(100)
@@ -136,7 +206,7 @@ fn check_header(path: &Path) -> Result<()> {
     number(60).map_or(Ok(()), check_version)
 }
 
-fn check_version(found: u32) -> Result<()> {
+pub(super) fn check_version(found: u32) -> Result<()> {
     let supported = u32::try_from(VERSION).unwrap_or(u32::MAX);
     if found <= supported {
         return Ok(());
@@ -211,7 +281,7 @@ fn too_old(found: i32) -> Error {
     Error::sqlite_too_old(found, SQLITE_MIN, message)
 }
 
-fn not_a_database(path: &Path, why: &str) -> Error {
+pub(super) fn not_a_database(path: &Path, why: &str) -> Error {
     let message = format!("{} is not a Floret store: {why}", path.display());
     Error::new(Problem::NotADatabase, message)
 }
@@ -220,6 +290,6 @@ fn read_only(path: &Path) -> Error {
     Error::unavailable(format!("the store {} is read-only", path.display()))
 }
 
-fn cannot_open(path: &Path, error: std::io::Error) -> Error {
+pub(super) fn cannot_open(path: &Path, error: std::io::Error) -> Error {
     Error::unavailable(format!("the store {} cannot be opened", path.display())).with_source(error)
 }

@@ -3,6 +3,7 @@
 //! Each file covers one kind of trouble. This file has the helpers.
 
 mod backfill_params;
+mod backups;
 mod bounded_reads;
 #[cfg(unix)]
 mod child;
@@ -20,6 +21,7 @@ mod opening;
 mod outages;
 mod periods;
 mod plans;
+mod read_only;
 mod reopening;
 mod searching;
 mod second_version;
@@ -31,7 +33,7 @@ mod syncs;
 mod threads;
 mod upkeep;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 
