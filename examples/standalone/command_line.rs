@@ -1,12 +1,18 @@
 //! The command line: serves without a subcommand, and has one for each other task.
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 
+use std::path::PathBuf;
+
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use floret::{Level, NodeId, RunId};
 
 use crate::access::Role;
 use crate::failure::Failure;
-use crate::options::{CommonOptions, HostOptions, ServerOptions, Sources, parse};
+use crate::logs::{AskedLog, ServerUrl};
+use crate::names::LEVELS;
+use crate::one_shot::{OneShot, ProgressForm};
+use crate::options::{ApiKey, CommonOptions, HostOptions, ServerOptions, Sources, parse};
 
 /// Runs data pipelines and serves their Runs API under /api.
 ///
@@ -55,6 +61,81 @@ enum Subtask {
     /// The output is a file for --config. Secrets are shown as "***".
     Options(Box<ServeOptions>),
 
+    /// Execute one run of a pipeline in this process, show its progress, and exit by its status
+    ///
+    /// The exit code is 0 after a success, 1 if the run failed, 2 if there is no such pipeline or a
+    /// parameter is wrong, 130 if Ctrl-C cancelled it and 143 if SIGTERM did. The first signal lets
+    /// executing nodes finish, the second stops them. The run is stored as any other, and what else
+    /// is unfinished in the store goes on meanwhile; with --memory nothing is stored.
+    Run {
+        /// The id or slug of the pipeline
+        pipeline: String,
+        /// A parameter of the run; repeatable
+        #[arg(long, value_name = "NAME=VALUE", value_parser = parse_param)]
+        param: Vec<(String, String)>,
+        /// Show the nodes as lines, or as lines with a bar below them
+        #[arg(long, value_name = "FORM", value_enum, default_value_t = ProgressForm::Auto)]
+        progress: ProgressForm,
+        #[command(flatten)]
+        common: CommonOptions,
+        #[command(flatten)]
+        host: Box<HostOptions>,
+    },
+
+    /// Print the log of a run
+    ///
+    /// Without --server it is read from the file of --db, which no server may have open: a store
+    /// belongs to one process. While a server runs, ask the server.
+    Logs {
+        /// The id of the run
+        run: RunId,
+        /// Also print the lines that the run still writes, until it has finished; needs --server,
+        /// since only the server learns of them
+        #[arg(long, requires = "server")]
+        follow: bool,
+        /// Ask this server, such as http://127.0.0.1:8080
+        #[arg(long, value_name = "URL")]
+        server: Option<ServerUrl>,
+        /// The key for the server. Other users can see command lines: prefer FLORET_API_KEY
+        #[arg(
+            long,
+            value_name = "KEY",
+            env = "FLORET_API_KEY",
+            hide_env_values = true
+        )]
+        api_key: Option<ApiKey>,
+        /// Only the lines of this node
+        #[arg(long, value_name = "ID")]
+        node: Option<NodeId>,
+        /// Only lines of this level and above: debug, info, warning or error
+        #[arg(long, default_value = "debug", value_parser = parse_level)]
+        level: Level,
+        #[command(flatten)]
+        common: CommonOptions,
+    },
+
+    /// Copy the store into a new file and check the copy, while the server runs or not
+    ///
+    /// The copy is complete: it has everything that was acknowledged before the call. A file is
+    /// never overwritten. Encryption keys are not part of it.
+    Backup {
+        /// The new file
+        file: PathBuf,
+        #[command(flatten)]
+        common: CommonOptions,
+    },
+
+    /// Check the store: its file, its pipelines, and whether the key opens its secrets
+    ///
+    /// Give the options of the server, since they decide which node types there are. Nothing is
+    /// changed. The exit code is 0 if no problem was found, and 1 otherwise.
+    Check {
+        #[command(flatten)]
+        common: CommonOptions,
+        #[command(flatten)]
+        host: Box<HostOptions>,
+    },
+
     /// Make a key for --api-keys
     ///
     /// Its line goes to standard output, and the key itself to standard error, once.
@@ -80,6 +161,23 @@ enum Subtask {
 pub(crate) enum Task {
     Serve(Box<ServeOptions>),
     ShowOptions(Box<Sources>),
+    Run {
+        common: CommonOptions,
+        host: Box<HostOptions>,
+        asked: OneShot,
+    },
+    Logs {
+        common: CommonOptions,
+        asked: AskedLog,
+    },
+    Backup {
+        common: CommonOptions,
+        file: PathBuf,
+    },
+    Check {
+        common: CommonOptions,
+        host: Box<HostOptions>,
+    },
     NewKey {
         name: String,
         role: Role,
@@ -96,6 +194,45 @@ pub(crate) fn task() -> Result<Task, Failure> {
     Ok(match task {
         None => Task::Serve(Box::new(settled(serve, &sources)?)),
         Some(Subtask::Options(_)) => Task::ShowOptions(Box::new(sources)),
+        Some(Subtask::Run {
+            pipeline,
+            param,
+            progress,
+            common,
+            host,
+        }) => Task::Run {
+            common,
+            host: Box::new(sources.settle(*host)?),
+            asked: OneShot {
+                pipeline,
+                params: param,
+                progress,
+            },
+        },
+        Some(Subtask::Logs {
+            run,
+            follow,
+            server,
+            api_key,
+            node,
+            level,
+            common,
+        }) => Task::Logs {
+            common,
+            asked: AskedLog {
+                run,
+                node,
+                level,
+                follows: follow,
+                server,
+                api_key,
+            },
+        },
+        Some(Subtask::Backup { file, common }) => Task::Backup { common, file },
+        Some(Subtask::Check { common, host }) => Task::Check {
+            common,
+            host: Box::new(sources.settle(*host)?),
+        },
         Some(Subtask::Key { name, role, tenant }) => Task::NewKey { name, role, tenant },
         Some(Subtask::Completions { shell }) => Task::Completions(shell),
     })
@@ -112,4 +249,18 @@ fn settled(options: ServeOptions, sources: &Sources) -> Result<ServeOptions, Fai
 /// Returns the description of the command line.
 pub(crate) fn command() -> clap::Command {
     CommandLine::command()
+}
+
+fn parse_param(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("a parameter is NAME=VALUE".to_owned()),
+    }
+}
+
+fn parse_level(text: &str) -> Result<Level, String> {
+    let found = LEVELS.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, level)| *level)
+        .ok_or_else(|| "a level is debug, info, warning or error".to_owned())
 }

@@ -76,7 +76,7 @@ fn read_one(file: &Path) -> Result<Pipeline, Failure> {
 }
 
 /// Lists every problem with its position, up to a readable number.
-fn all_of(error: &Error) -> String {
+pub(crate) fn all_of(error: &Error) -> String {
     const SHOWN_MAX: usize = 20;
     let issues: Vec<_> = error.issues().iter().take(SHOWN_MAX).map(shown).collect();
     if issues.is_empty() {

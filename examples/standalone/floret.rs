@@ -13,9 +13,24 @@ use crate::options::HostOptions;
 /// The environment variable that may hold the key for secrets.
 const SECRET_KEY: &str = "FLORET_SECRET_KEY";
 
+/// Starts the Floret that the options describe.
 pub(crate) async fn start(db: &Path, options: &HostOptions) -> Result<Floret, Failure> {
     let definitions = Definitions::read(options.pipelines.as_deref())?;
-    let mut builder = open(db, options).await?.limits(limits(options));
+    let builder = open(db, options).await?;
+    let builder = describe(builder, options, &definitions)?;
+    builder
+        .start()
+        .await
+        .map_err(|error| definitions.failure(error))
+}
+
+/// Adds limits, node types, keys and pipelines to a builder.
+pub(crate) fn describe(
+    builder: Builder,
+    options: &HostOptions,
+    definitions: &Definitions,
+) -> Result<Builder, Failure> {
+    let mut builder = builder.limits(limits(options));
     let data_dir = data_dir(options)?;
     if let Some(dir) = &data_dir {
         builder = builder
@@ -33,10 +48,7 @@ pub(crate) async fn start(db: &Path, options: &HostOptions) -> Result<Floret, Fa
     for definition in definitions.iter() {
         builder = builder.pipeline(definition.clone());
     }
-    builder
-        .start()
-        .await
-        .map_err(|error| definitions.failure(error))
+    Ok(builder)
 }
 
 fn data_dir(options: &HostOptions) -> Result<Option<DataDir>, Failure> {

@@ -9,6 +9,8 @@
 )]
 
 mod access;
+mod backup;
+mod check;
 mod command_line;
 mod definitions;
 mod descriptors;
@@ -17,6 +19,9 @@ mod floret;
 #[path = "../listener/mod.rs"]
 mod listener;
 mod log;
+mod logs;
+mod names;
+mod one_shot;
 mod options;
 mod output;
 mod server;
@@ -56,6 +61,27 @@ fn carry_out(task: Task) -> Result<ExitCode, Failure> {
         }
         Task::ShowOptions(sources) => {
             output::write(&options::shown(&command_line::command(), &sources))
+        }
+        Task::Run {
+            common,
+            host,
+            asked,
+        } => {
+            log::to_stderr(common.log_format, "warn");
+            descriptors::raise_limit();
+            on_runtime(one_shot::run(&common.db, &host, asked))
+        }
+        Task::Logs { common, asked } => {
+            log::to_stderr(common.log_format, "warn");
+            on_runtime(logs::print(&common.db, asked))
+        }
+        Task::Backup { common, file } => {
+            log::to_stderr(common.log_format, "warn");
+            on_runtime(backup::backup(&common.db, &file))
+        }
+        Task::Check { common, host } => {
+            log::to_stderr(common.log_format, "warn");
+            on_runtime(check::check(&common.db, &host))
         }
         Task::NewKey { name, role, tenant } => access::new_key(&name, role, tenant.as_deref()),
         Task::Completions(shell) => {

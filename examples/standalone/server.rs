@@ -27,7 +27,7 @@ pub(crate) async fn serve(
     loop {
         tokio::select! {
             () = connections.accept(&listener, service.clone()) => {}
-            () = signals.stop.received() => break,
+            _ = signals.stop.received() => break,
             () = signals.reload.received() => {
                 if let Some(keys) = &keys {
                     reload(keys, &connections).await;
@@ -41,7 +41,7 @@ pub(crate) async fn serve(
     );
     tokio::select! {
         result = shut_down(floret, connections, listener, service) => result,
-        () = signals.stop.received() => Err(Failure::new("stopped at once; unfinished runs continue at the next start")),
+        _ = signals.stop.received() => Err(Failure::new("stopped at once; unfinished runs continue at the next start")),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The signals of a server: SIGINT and SIGTERM stop it, SIGHUP makes it read its keys again.
 
+use std::process::ExitCode;
+
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -29,6 +31,16 @@ pub(crate) struct StopSignals {
     interrupt: tokio::signal::windows::CtrlC,
 }
 
+/// A signal that stops the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopSignal {
+    /// Ctrl-C
+    Interrupt,
+    /// A request of the system
+    #[cfg(unix)]
+    Terminate,
+}
+
 /// Waits for SIGHUP, which other systems do not have.
 pub(crate) struct ReloadSignal {
     #[cfg(unix)]
@@ -45,6 +57,17 @@ impl Signals {
             reload: ReloadSignal::listen(has_reload)?,
             #[cfg(target_os = "linux")]
             _file_too_large: signal(SignalKind::from_raw(SIGXFSZ)).map_err(failed)?,
+        })
+    }
+}
+
+impl StopSignal {
+    /// Returns the exit code of a program that the signal has stopped: 128 plus its number.
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Interrupt => 130,
+            #[cfg(unix)]
+            Self::Terminate => 143,
         })
     }
 }
@@ -68,14 +91,17 @@ impl StopSignals {
     }
 
     /// Waits for the next signal that stops the program.
-    pub(crate) async fn received(&mut self) {
+    pub(crate) async fn received(&mut self) -> StopSignal {
         #[cfg(unix)]
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => StopSignal::Interrupt,
+            _ = self.terminate.recv() => StopSignal::Terminate,
         }
         #[cfg(windows)]
-        self.interrupt.recv().await;
+        {
+            self.interrupt.recv().await;
+            StopSignal::Interrupt
+        }
     }
 }
 

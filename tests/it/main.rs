@@ -122,6 +122,8 @@ mod sse;
 mod standalone;
 mod standalone_keys;
 mod standalone_options;
+mod standalone_runs;
+mod standalone_stores;
 mod storage_checks;
 mod stream;
 mod streamed;
