@@ -9,7 +9,8 @@ use floret::{Level, NodeId, RunId};
 
 use crate::access::Role;
 use crate::failure::Failure;
-use crate::logs::{AskedLog, ServerUrl};
+use crate::http_client::ServerUrl;
+use crate::logs::AskedLog;
 use crate::names::LEVELS;
 use crate::one_shot::{OneShot, ProgressForm};
 use crate::options::{ApiKey, CommonOptions, HostOptions, ServerOptions, Sources, parse};
@@ -136,6 +137,13 @@ enum Subtask {
         host: Box<HostOptions>,
     },
 
+    /// Ask a server whether it is healthy; the exit code is 0 if it is, and 1 otherwise
+    Health {
+        /// The server
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+        server: ServerUrl,
+    },
+
     /// Make a key for --api-keys
     ///
     /// Its line goes to standard output, and the key itself to standard error, once.
@@ -178,6 +186,7 @@ pub(crate) enum Task {
         common: CommonOptions,
         host: Box<HostOptions>,
     },
+    Health(ServerUrl),
     NewKey {
         name: String,
         role: Role,
@@ -233,6 +242,7 @@ pub(crate) fn task() -> Result<Task, Failure> {
             common,
             host: Box::new(sources.settle(*host)?),
         },
+        Some(Subtask::Health { server }) => Task::Health(server),
         Some(Subtask::Key { name, role, tenant }) => Task::NewKey { name, role, tenant },
         Some(Subtask::Completions { shell }) => Task::Completions(shell),
     })

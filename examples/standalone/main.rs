@@ -16,6 +16,8 @@ mod definitions;
 mod descriptors;
 mod failure;
 mod floret;
+mod health;
+mod http_client;
 #[path = "../listener/mod.rs"]
 mod listener;
 mod log;
@@ -83,6 +85,7 @@ fn carry_out(task: Task) -> Result<ExitCode, Failure> {
             log::to_stderr(common.log_format, "warn");
             on_runtime(check::check(&common.db, &host))
         }
+        Task::Health(server) => on_runtime(health::print(server)),
         Task::NewKey { name, role, tenant } => access::new_key(&name, role, tenant.as_deref()),
         Task::Completions(shell) => {
             let mut script = Vec::new();

@@ -120,6 +120,7 @@ mod slow_clients;
 mod spans;
 mod sse;
 mod standalone;
+mod standalone_files;
 mod standalone_keys;
 mod standalone_options;
 mod standalone_runs;

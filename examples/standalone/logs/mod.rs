@@ -2,7 +2,6 @@
 //!
 //! `stored` reads the file and `served` asks a server, which alone learns of new lines.
 
-mod http;
 mod served;
 mod stored;
 
@@ -11,8 +10,8 @@ use std::process::ExitCode;
 
 use floret::{Level, NodeId, RunId};
 
-pub(crate) use self::http::ServerUrl;
 use crate::failure::Failure;
+use crate::http_client::ServerUrl;
 use crate::options::ApiKey;
 use crate::output::one_line;
 

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 
-use super::http::{HttpClient, ServerUrl};
 use super::{AskedLog, shown};
 use crate::failure::Failure;
+use crate::http_client::{HttpClient, ServerUrl};
 use crate::{names, output};
 
 /// A page of a log, as the API has it.

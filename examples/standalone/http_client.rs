@@ -30,14 +30,14 @@ const EVENT_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct ServerUrl(String);
 
 /// Sends requests to one server.
-pub(super) struct HttpClient {
+pub(crate) struct HttpClient {
     server: ServerUrl,
     key: Option<ApiKey>,
     client: Client<HttpConnector, Empty<Bytes>>,
 }
 
 /// A stream of events, as it arrives.
-pub(super) struct EventStream {
+pub(crate) struct EventStream {
     body: Incoming,
     unread: Vec<u8>,
 }
@@ -77,7 +77,7 @@ impl fmt::Display for ServerUrl {
 }
 
 impl HttpClient {
-    pub(super) fn new(server: ServerUrl, key: Option<ApiKey>) -> Self {
+    pub(crate) fn new(server: ServerUrl, key: Option<ApiKey>) -> Self {
         Self {
             server,
             key,
@@ -86,7 +86,7 @@ impl HttpClient {
     }
 
     /// Gets an object.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let response = self.send(path, "application/json").await?;
         let bytes = read(response.into_body()).await?;
         serde_json::from_slice(&bytes)
@@ -94,7 +94,7 @@ impl HttpClient {
     }
 
     /// Opens a stream of events.
-    pub(super) async fn open(&self, path: &str) -> Result<EventStream, Failure> {
+    pub(crate) async fn open(&self, path: &str) -> Result<EventStream, Failure> {
         let response = self.send(path, "text/event-stream").await?;
         Ok(EventStream {
             body: response.into_body(),
@@ -123,7 +123,7 @@ impl HttpClient {
 impl EventStream {
     /// Waits for the next events, and returns the blocks that have arrived by then. `None` if the
     /// stream has ended.
-    pub(super) async fn next_events(&mut self) -> Result<Option<String>, Failure> {
+    pub(crate) async fn next_events(&mut self) -> Result<Option<String>, Failure> {
         loop {
             let end = self.unread.windows(2).rposition(|bytes| bytes == b"\n\n");
             if let Some(end) = end {
