@@ -66,8 +66,9 @@ enum Subtask {
     ///
     /// The exit code is 0 after a success, 1 if the run failed, 2 if there is no such pipeline or a
     /// parameter is wrong, 130 if Ctrl-C cancelled it and 143 if SIGTERM did. The first signal lets
-    /// executing nodes finish, the second stops them. The run is stored as any other, and what else
-    /// is unfinished in the store goes on meanwhile; with --memory nothing is stored.
+    /// executing nodes finish, the second stops them. The run is stored as any other, and other
+    /// unfinished runs of the store go on meanwhile. No schedule fires. With --memory nothing is
+    /// stored.
     Run {
         /// The id or slug of the pipeline
         pipeline: String,

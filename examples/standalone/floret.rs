@@ -13,12 +13,21 @@ use crate::options::HostOptions;
 /// The environment variable that may hold the key for secrets.
 const SECRET_KEY: &str = "FLORET_SECRET_KEY";
 
-/// Starts the Floret that the options describe.
+/// Starts the Floret that the options describe, with the schedules of its pipelines.
 pub(crate) async fn start(db: &Path, options: &HostOptions) -> Result<Floret, Failure> {
+    start_with(db, options, |builder| builder).await
+}
+
+/// Starts the same Floret, after a closure has changed its builder.
+pub(crate) async fn start_with(
+    db: &Path,
+    options: &HostOptions,
+    change: impl FnOnce(Builder) -> Builder,
+) -> Result<Floret, Failure> {
     let definitions = Definitions::read(options.pipelines.as_deref())?;
     let builder = open(db, options).await?;
     let builder = describe(builder, options, &definitions)?;
-    builder
+    change(builder)
         .start()
         .await
         .map_err(|error| definitions.failure(error))

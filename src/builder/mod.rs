@@ -24,7 +24,7 @@ use crate::executor::{
 };
 use crate::floret::Floret;
 use crate::limits::Limits;
-use crate::model::{Pipeline, Retention, TenantId};
+use crate::model::{Pipeline, Retention, ScheduledPipelines, TenantId};
 use crate::notifier::{Notifier, Notifiers};
 use crate::secret::Keyring;
 #[cfg(feature = "secrets")]
@@ -69,7 +69,7 @@ pub struct Builder {
     registry: Registry,
     keyring: Keyring,
     pipelines: Vec<Pipeline>,
-    only_these_pipelines: bool,
+    scheduled: ScheduledPipelines,
     code_policy: CodePolicy,
     limits: Limits,
     clock: Clock,
@@ -87,7 +87,7 @@ impl Builder {
             registry: Registry::default(),
             keyring: Keyring::default(),
             pipelines: Vec::new(),
-            only_these_pipelines: false,
+            scheduled: ScheduledPipelines::All,
             code_policy: CodePolicy::default(),
             limits: Limits::default(),
             clock: Clock::system(),

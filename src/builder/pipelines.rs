@@ -63,15 +63,16 @@ impl Builder {
     /// run by hand, and the status of the scheduler shows it as disabled. Use this where no
     /// pipeline is created over HTTP.
     pub const fn only_these_pipelines(mut self) -> Self {
-        self.only_these_pipelines = true;
+        self.scheduled = ScheduledPipelines::OfCode;
         self
     }
 
-    pub(super) const fn scheduled(&self) -> ScheduledPipelines {
-        if self.only_these_pipelines {
-            ScheduledPipelines::OfCode
-        } else {
-            ScheduledPipelines::All
-        }
+    /// Lets no schedule fire, for a process that executes what it is asked for and exits.
+    ///
+    /// The status of the scheduler shows every pipeline as disabled. For the next start with
+    /// schedules, the ticks were missed, as during any downtime.
+    pub const fn no_schedules(mut self) -> Self {
+        self.scheduled = ScheduledPipelines::None;
+        self
     }
 }

@@ -80,7 +80,6 @@ impl Builder {
     /// Puts the parts together. Nothing is stored and nothing executes.
     pub(super) async fn assemble(self) -> Result<Assembled> {
         self.refuse_registrations()?;
-        let scheduled = self.scheduled();
         let Self {
             storage,
             registry,
@@ -93,7 +92,7 @@ impl Builder {
             notifiers_twice: _,
             states: _,
             retention,
-            only_these_pipelines: _,
+            scheduled,
             code_policy,
         } = self;
         if let Some(newest) = storage.newest_run().await? {

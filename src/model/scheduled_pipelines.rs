@@ -12,6 +12,8 @@ pub(crate) enum ScheduledPipelines {
     All,
     /// Those that the host's code manages.
     OfCode,
+    /// None.
+    None,
 }
 
 impl ScheduledPipelines {
@@ -19,6 +21,7 @@ impl ScheduledPipelines {
         match self {
             Self::All => true,
             Self::OfCode => pipeline.managed == Managed::Code,
+            Self::None => false,
         }
     }
 }

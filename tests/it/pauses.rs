@@ -16,6 +16,7 @@ use crate::wire::{request, send};
 on_every_backend! {
     a_pause_survives_a_deploy,
     a_pipeline_that_the_code_no_longer_has_is_not_scheduled,
+    without_schedules_a_host_executes_what_it_is_asked_for,
 }
 
 fn world(store: Store) -> World {
@@ -119,4 +120,27 @@ async fn a_pipeline_that_the_code_no_longer_has_is_not_scheduled(store: Store) {
     reach_the_hour(&deployed).await;
     host.wait_for_events(EventKind::RunCompleted, 4).await;
     assert_eq!(host.runs().await.len(), 4, "without the request both fire");
+}
+
+async fn without_schedules_a_host_executes_what_it_is_asked_for(store: Store) {
+    let world = world(store)
+        .pipeline(hourly("one"))
+        .pipeline(hourly("other"));
+    let host = world.start_with(Builder::no_schedules).await;
+    world.clock.advance(Duration::from_secs(60 * 60));
+    let status = get(&host, "/api/scheduler/status").await;
+    for row in status.as_array().unwrap() {
+        assert_eq!(
+            (&row["enabled"], row.get("next_run")),
+            (&json!(false), None)
+        );
+    }
+    assert_eq!(host.run("one").await.run.status, RunStatus::Success);
+    let runs = host.runs().await;
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    host.stop().await;
+    let host = world.start().await;
+    reach_the_hour(&world).await;
+    host.wait_for_events(EventKind::RunCompleted, 3).await;
+    assert_eq!(host.runs().await.len(), 3, "both fire again");
 }

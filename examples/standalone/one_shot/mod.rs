@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use floret::storage::EventFilter;
-use floret::{Error, ErrorKind, Floret, RunHandle, RunStatus};
+use floret::{Builder, Error, ErrorKind, Floret, RunHandle, RunStatus};
 
 use self::progress::Progress;
 pub(crate) use self::progress::ProgressForm;
@@ -37,7 +37,7 @@ pub(crate) async fn run(
     asked: OneShot,
 ) -> Result<ExitCode, Failure> {
     let mut signals = StopSignals::listen()?;
-    let floret = host::start(db, options).await?;
+    let floret = host::start_with(db, options, Builder::no_schedules).await?;
     let outcome = execute(&floret, asked, &mut signals).await;
     let closed = floret.shutdown(GRACE).await;
     let code = outcome?;
