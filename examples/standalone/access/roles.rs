@@ -8,7 +8,7 @@ use floret::Permission;
 pub(crate) enum Role {
     /// See everything
     Viewer,
-    /// Also start, cancel and resume runs
+    /// Also start, cancel, resume and label runs
     Operator,
     /// Also change pipelines, connections and variables
     Editor,
@@ -21,17 +21,20 @@ impl Role {
     pub(crate) fn has(self, permission: Permission) -> bool {
         match self {
             Self::Viewer => permission.is_view(),
-            Self::Operator => Self::Viewer.has(permission) || starts_or_stops(permission),
+            Self::Operator => Self::Viewer.has(permission) || handles_runs(permission),
             Self::Editor => Self::Operator.has(permission) || edits(permission),
             Self::Admin => true,
         }
     }
 }
 
-const fn starts_or_stops(permission: Permission) -> bool {
+const fn handles_runs(permission: Permission) -> bool {
     matches!(
         permission,
-        Permission::PipelinesRun | Permission::RunsCancel | Permission::RunsResume
+        Permission::PipelinesRun
+            | Permission::RunsCancel
+            | Permission::RunsResume
+            | Permission::RunsEdit
     )
 }
 

@@ -111,10 +111,11 @@ async fn follow(
 }
 
 async fn cancel(run: &RunHandle, is_forced: bool) -> Result<(), Failure> {
+    let cancel = run.cancel().reason("its process was asked to stop");
     let cancelled = if is_forced {
-        run.cancel().force().await
+        cancel.force().await
     } else {
-        run.cancel().await
+        cancel.await
     };
     match cancelled {
         // It has finished meanwhile.
