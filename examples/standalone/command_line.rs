@@ -59,7 +59,7 @@ pub(crate) struct ServeOptions {
 enum Subtask {
     /// Print each option of the server with its value and its source, and exit
     ///
-    /// The output is a file for --config. Secrets are shown as "***".
+    /// The output is a file for --config. A secret is a comment in it, with "***" for its text.
     Options(Box<ServeOptions>),
 
     /// Execute one run of a pipeline in this process, show its progress, and exit by its status

@@ -29,7 +29,7 @@ impl Builder {
     /// # let file = folder.path().join("runs.db");
     /// # let daily = Pipeline::new("daily").node("load", "load");
     /// # let floret = Floret::open(&file).await?.node("load", load).pipeline(daily).start().await?;
-    /// # let id = floret.run("daily").await?.id();
+    /// # let id = floret.run("daily").await?.finished().await?.run.id;
     /// # floret.shutdown(Duration::from_secs(10)).await?;
     /// # drop(floret);
     /// use floret::{Floret, storage::SqliteStorage};

@@ -68,7 +68,7 @@ impl Standalone {
     }
 
     fn spawn(arguments: &[&str], command: &mut Command) -> Self {
-        let mut child = command
+        let mut child = remove_options(command)
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
@@ -124,15 +124,19 @@ impl Drop for Standalone {
 /// environment gives an option, nothing is logged, and nothing can be read from standard input.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(executable());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("FLORET_") {
-            command.env_remove(name);
-        }
-    }
-    command
+    remove_options(&mut command)
         .args(arguments)
         .env("RUST_LOG", "off")
         .stdin(Stdio::null());
+    command
+}
+
+/// Removes the variables of the environment that give options.
+fn remove_options(command: &mut Command) -> &mut Command {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.to_string_lossy().starts_with("FLORET_")) {
+        command.env_remove(name);
+    }
     command
 }
 

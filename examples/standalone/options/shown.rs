@@ -6,7 +6,8 @@ use clap::{Arg, Command};
 use super::Sources;
 use super::sources::{Source, innermost, options_of};
 
-/// Returns a line for each option of a command. A secret is shown as `***`.
+/// Returns a line for each option of a command. A secret is shown as `***`, in a comment: it would
+/// be another secret in a file.
 pub(crate) fn shown(command: &Command, sources: &Sources) -> String {
     let line = |option: &Arg| {
         let name = option.get_long().unwrap_or_default();
@@ -21,7 +22,9 @@ pub(crate) fn shown(command: &Command, sources: &Sources) -> String {
                 .map_or_else(String::new, |path| path.display().to_string()),
             Source::Default => "default".to_owned(),
         };
+        let is_secret = option.is_hide_env_values_set();
         match value(option, sources) {
+            Ok(Some(_)) if is_secret => format!("# {name} = \"***\"  # {origin}\n"),
             Ok(Some(value)) => format!("{name} = {value}  # {origin}\n"),
             Ok(None) | Err(_) => format!("# {name} is not set\n"),
         }
@@ -34,9 +37,6 @@ fn value(option: &Arg, sources: &Sources) -> Result<Option<String>, MatchesError
     let Some(values) = matches.try_get_raw(option.get_id().as_str())? else {
         return Ok(None);
     };
-    if option.is_hide_env_values_set() {
-        return Ok(Some("\"***\"".to_owned()));
-    }
     let quoted = |value: &std::ffi::OsStr| match value.to_string_lossy() {
         text if is_bare(&text) => text.into_owned(),
         text => toml::Value::String(text.into_owned()).to_string(),
