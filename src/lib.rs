@@ -71,11 +71,11 @@ pub use floret::{
 pub use limits::{DatasetLimits, Limits};
 pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
-    BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, DryRun, DryRunNode,
-    Edge, Event, EventKind, EventStatus, IdError, LabelChanges, Labels, Level, Managed, Node,
-    NodeId, NodeRun, NodeStatus, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pipeline,
-    PipelineId, PipelineVersion, Preview, Profile, Retention, Run, RunCancel, RunId, RunStatus,
-    Scope, SkipReason, Slug, TenantId, Trigger,
+    BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, Delivery, DeliveryId,
+    DeliveryState, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus, IdError, LabelChanges,
+    Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, Overlap, Page, PageRequest,
+    ParamDef, ParamKind, Params, Pipeline, PipelineId, PipelineVersion, Preview, Profile, Retention, Run, RunCancel,
+    RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;
@@ -90,7 +90,7 @@ pub mod query {
     pub use crate::engine::{BulkOutcome, Finding, SavedPipeline, SkippedRun, ValidationReport};
     pub use crate::floret::{
         Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,
-        DeletePipelineBuilder, Logs, NewConnection, NewVariable, Pipelines, PurgeBuilder,
+        DeletePipelineBuilder, Deliveries, Logs, NewConnection, NewVariable, Pipelines, PurgeBuilder,
         PutPipelineBuilder, RollbackBuilder, Runs, Search, System, Variables, Versions,
     };
     pub use crate::views::{

@@ -4,12 +4,14 @@
 
 use async_trait::async_trait;
 use floret::storage::{
-    ClaimCursors, CursorClaimKind, Cursors, Deliveries, EventFilter, EventPage, Events,
-    ExpiredCursor, NotifierCursor, PutDeliveries,
+    ChangeDeadLetter, ClaimCursors, CursorClaimKind, Cursors, DeadLetterAction, Deliveries,
+    DeliveryFilter, EventFilter, EventPage, Events, ExpiredCursor, NotifierCursor, ParkedDelivery,
+    ParkedEvent, PutDeliveries,
 };
-use floret::{Event, Result};
+use floret::{DeliveryId, Error, Event, PageRequest, Result, Scope};
 
 use crate::audited::AuditedStorage;
+use crate::pages::{Page, page};
 use crate::rows::{CursorRow, Rows};
 
 /// How many events a read examines, whatever its filter admits.
@@ -76,6 +78,85 @@ impl Deliveries for AuditedStorage {
             Ok(())
         })
     }
+
+    async fn list_deliveries(
+        &self,
+        filter: DeliveryFilter,
+        page_request: PageRequest,
+    ) -> Result<Page<ParkedDelivery>> {
+        self.read(|rows| {
+            let parked = rows.cursors.iter().flat_map(|(name, cursor)| {
+                let parked = cursor.parked.values();
+                parked.filter_map(|event| parked_delivery(rows, name, event, &filter.scope))
+            });
+            let wanted = parked.filter(|it| filter.state.is_none_or(|state| state == it.state()));
+            let items = wanted.map(|it| (it.id(), it)).collect();
+            page(
+                items,
+                &page_request,
+                |cursor| cursor.parse().ok(),
+                DeliveryId::to_string,
+            )
+        })?
+    }
+
+    async fn find_delivery(
+        &self,
+        id: &DeliveryId,
+        scope: &Scope,
+    ) -> Result<Option<ParkedDelivery>> {
+        self.read(|rows| find_delivery(rows, id, scope))
+    }
+
+    async fn change_dead_letter(&self, change: ChangeDeadLetter) -> Result<ParkedDelivery> {
+        self.write("change_dead_letter", |rows| {
+            change_dead_letter(rows, &change)
+        })
+    }
+}
+
+/// Returns a parked event with the pipeline of its run, if that is in scope.
+fn parked_delivery(
+    rows: &Rows,
+    notifier: &str,
+    event: &ParkedEvent,
+    scope: &Scope,
+) -> Option<ParkedDelivery> {
+    let run = &rows.run(event.run, scope)?.run;
+    let pipeline = run.pipeline_id.clone();
+    let mut delivery = ParkedDelivery::new(notifier.to_owned(), pipeline, *event);
+    delivery.tenant.clone_from(&run.tenant);
+    Some(delivery)
+}
+
+fn find_delivery(rows: &Rows, id: &DeliveryId, scope: &Scope) -> Option<ParkedDelivery> {
+    let event = rows.cursors.get(&id.notifier)?.parked.get(&id.seq)?;
+    parked_delivery(rows, &id.notifier, event, scope)
+}
+
+fn change_dead_letter(rows: &mut Rows, change: &ChangeDeadLetter) -> Result<ParkedDelivery> {
+    let absent = || Error::delivery_not_found(&change.id);
+    let found = find_delivery(rows, &change.id, &change.scope);
+    let mut delivery = found.ok_or_else(absent)?;
+    let event = delivery.event;
+    if !event.is_dead {
+        return Err(Error::delivery_waiting(&change.id));
+    }
+    let cursor = rows
+        .cursors
+        .get_mut(&change.id.notifier)
+        .ok_or_else(absent)?;
+    match change.action {
+        DeadLetterAction::Retry => {
+            delivery.event = ParkedEvent::new(event.run, event.seq, change.now);
+            cursor.parked.insert(event.seq, delivery.event);
+        }
+        DeadLetterAction::Drop => {
+            cursor.parked.remove(&event.seq);
+        }
+        other => return Err(Error::internal(format!("cannot {other:?} a dead letter"))),
+    }
+    Ok(delivery)
 }
 
 fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {

@@ -100,6 +100,11 @@ impl Call {
         self.params.get("key").unwrap_or_default()
     }
 
+    /// Returns the id of the delivery that the path names.
+    pub(super) fn delivery_id(&self) -> &str {
+        self.params.get("delivery_id").unwrap_or_default()
+    }
+
     /// Returns the id of the run that the path names.
     ///
     /// # Errors
@@ -221,6 +226,10 @@ impl Call {
             Subject::Backfill => views.check_backfill(self.backfill_id()?, scope).await,
             Subject::Connection => {
                 let found = views.connection(self.connection_id(), scope).await;
+                found.map(drop)
+            }
+            Subject::Delivery => {
+                let found = views.find_delivery(self.delivery_id(), scope).await;
                 found.map(drop)
             }
             Subject::Variable => views.variable(self.variable_key(), scope).await.map(drop),

@@ -14,6 +14,7 @@ mod call;
 mod capabilities;
 mod connections;
 mod dashboard;
+mod deliveries;
 mod document;
 mod dry_run;
 mod guarantees;

@@ -12,9 +12,9 @@ use super::stream::sse;
 use super::stream::websocket;
 use super::subject::Subject;
 use super::{
-    attempts, backfills, bulk, calendar, capabilities, connections, dashboard, dry_run, health,
-    lineage, logs, openapi, pipelines, preview, profile, rerun, runs, schedules, search, system,
-    variables, versions,
+    attempts, backfills, bulk, calendar, capabilities, connections, dashboard, deliveries, dry_run,
+    health, lineage, logs, openapi, pipelines, preview, profile, rerun, runs, schedules, search,
+    system, variables, versions,
 };
 
 macro_rules! routes {
@@ -123,6 +123,12 @@ routes! {
     Get "/search" - PipelinesView search::search => "searches pipelines, connections and variables", rust "Client::search", query [Single("q"), Single("limit")];
     Get "/system/info" - SettingsView system::info => "returns figures about the system", rust "System::info";
     Post "/system/purge" - SettingsEdit system::purge => "deletes old runs", rust "System::purge", body Optional;
+    Get "/deliveries" - SettingsView deliveries::list => "lists deliveries to notifiers that have not succeeded", rust "Client::deliveries", query [
+        Single("page"), Single("per_page"), Single("after"), Single("limit"), Single("state"),
+    ];
+    Get "/deliveries/{delivery_id}" Delivery SettingsView deliveries::find => "returns a delivery that has not succeeded", rust "Deliveries::get";
+    Post "/deliveries/{delivery_id}/retry" Delivery SettingsEdit deliveries::retry => "retries a dead letter", rust "Deliveries::retry", body Optional;
+    Delete "/deliveries/{delivery_id}" Delivery SettingsEdit deliveries::delete => "drops a dead letter", rust "Deliveries::delete";
     Get "/pipelines" - PipelinesView pipelines::list => "lists pipelines", rust "Client::pipelines", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Single("tag"), Single("enabled"), Single("managed"),
@@ -226,6 +232,10 @@ mod tests {
             "GET, HEAD /search pipelines.view",
             "GET, HEAD /system/info settings.view",
             "POST /system/purge settings.edit",
+            "GET, HEAD /deliveries settings.view",
+            "GET, HEAD /deliveries/{delivery_id} settings.view",
+            "POST /deliveries/{delivery_id}/retry settings.edit",
+            "DELETE /deliveries/{delivery_id} settings.edit",
             "GET, HEAD /pipelines pipelines.view",
             "POST /pipelines pipelines.create",
             "GET, HEAD /pipelines/{id} pipelines.view",
@@ -262,6 +272,7 @@ mod tests {
                 Subject::Backfill => &["backfill_id"],
                 Subject::Connection => &["conn_id"],
                 Subject::Variable => &["key"],
+                Subject::Delivery => &["delivery_id"],
             };
             assert_eq!(parameters(route.path), expected, "{route:?}");
         }

@@ -21,4 +21,5 @@ pub(super) enum Subject {
     Backfill,
     Connection,
     Variable,
+    Delivery,
 }

@@ -67,6 +67,7 @@ impl Builder {
             limits: engine.limits().clone(),
             notifiers,
             newest: engine.events().watch_newest(),
+            requests: Arc::clone(engine.retry_requests()),
             dropped: engine.dropped(),
         })
         .await?;

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod exclusive;
+mod failed_try;
 mod ledger;
 mod renewal;
 mod run_queue;
@@ -25,7 +26,7 @@ use crate::clock::Clock;
 use crate::error::{Result, log};
 use crate::limits::Limits;
 use crate::loops;
-use crate::notifier::Notifiers;
+use crate::notifier::{Notifiers, RetryRequests};
 use crate::storage::{ClaimCursors, ExpiredCursor, Storage};
 
 /// A handle to the running delivery of events. Clones share it.
@@ -38,6 +39,7 @@ struct Shared {
     storage: Arc<dyn Storage>,
     clock: Clock,
     limits: Limits,
+    requests: Arc<RetryRequests>,
     // Owns the workers and their attempts, so that `shutdown` can wait for them.
     tasks: TaskTracker,
     // Cancelled first: a worker returns once it has delivered what is stored.
@@ -55,6 +57,8 @@ pub(crate) struct DeliveryParts {
     pub(crate) notifiers: Notifiers,
     /// The number of the newest event.
     pub(crate) newest: watch::Receiver<u64>,
+    /// The dead letters that callers retry.
+    pub(crate) requests: Arc<RetryRequests>,
     /// Cancelled when the last `Floret` handle is dropped. Undelivered events follow after the next
     /// start.
     pub(crate) dropped: CancellationToken,
@@ -103,12 +107,14 @@ impl Delivery {
             limits,
             mut notifiers,
             newest,
+            requests,
             dropped,
         } = parts;
         let shared = Arc::new(Shared {
             storage,
             clock,
             limits,
+            requests,
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
             stop: dropped.child_token(),

@@ -2,7 +2,7 @@
 //!
 //! `ledger` decides when each queue proceeds.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,10 @@ pub(super) struct RunQueue {
     pub(super) deliveries: VecDeque<QueuedDelivery>,
     /// When the first delivery may be attempted, if it is parked.
     pub(super) retry_at: Duration,
+    /// Whether an attempt of the first delivery is in flight.
+    pub(super) is_in_flight: bool,
+    /// Dead letters to be delivered again, once the attempt in flight has finished.
+    pub(super) requested: BTreeSet<u64>,
 }
 
 /// An event that the notifier has not received.

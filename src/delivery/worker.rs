@@ -12,13 +12,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::{Admission, FinishedAttempt, execute_attempt};
 use super::exclusive::Exclusive;
-use super::ledger::{FailedTry, Ledger};
+use super::ledger::Ledger;
 use super::sifting::{SiftedPage, sift};
 use super::stopwatch::Stopwatch;
 use super::{Moment, Shared};
-use crate::error::{Error, catch_panic, log, trace_causes, trace_panic};
+use crate::error::{Error, catch_panic, catch_panic_in, log, trace_causes, trace_panic};
 use crate::model::Event;
-use crate::notifier::Notifier;
+use crate::notifier::{Notifier, RetrySchedule};
 use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
 
 /// The delay after a failed call of storage.
@@ -30,6 +30,8 @@ pub(super) struct DeliveryWorker {
     name: String,
     notifier: Arc<dyn Notifier>,
     newest: watch::Receiver<u64>,
+    /// Changes when a caller retries a dead letter.
+    requested: watch::Receiver<()>,
     ledger: Ledger,
     // A set, so that the attempts are dropped with the worker.
     attempts: JoinSet<FinishedAttempt>,
@@ -58,8 +60,17 @@ impl DeliveryWorker {
         newest: watch::Receiver<u64>,
     ) -> Self {
         let permits = shared.limits.notifier_in_flight_max;
+        let schedule = catch_panic_in(|| notifier.retries()).unwrap_or_else(|panic| {
+            trace_panic(
+                "a notifier panicked, so the limits decide about its retries",
+                &panic,
+            );
+            RetrySchedule::default()
+        });
+        let limits = shared.limits.clone();
         Self {
-            ledger: Ledger::new(&cursor, shared.limits.clone(), shared.now()),
+            requested: shared.requests.serve(&cursor.name),
+            ledger: Ledger::new(&cursor, schedule, limits, shared.now()),
             shared: Arc::clone(shared),
             name: cursor.name,
             notifier,
@@ -102,6 +113,7 @@ impl DeliveryWorker {
     /// Does what is due. Breaks when it drains and all stored events are delivered.
     async fn step(&mut self) -> ControlFlow<()> {
         self.checked_at = self.shared.now();
+        self.take_requests();
         if self.should_save() {
             self.save().await;
         }
@@ -124,6 +136,15 @@ impl DeliveryWorker {
             self.finish_attempt(finished);
         }
         ControlFlow::Continue(())
+    }
+
+    /// Queues the dead letters that callers retry.
+    fn take_requests(&mut self) {
+        // A request that comes in between wakes the worker once more.
+        self.requested.mark_unchanged();
+        for (run, seq) in self.shared.requests.take(&self.name) {
+            self.ledger.retry(run, seq, self.checked_at);
+        }
     }
 
     fn is_backing_off(&self) -> bool {
@@ -228,7 +249,7 @@ impl DeliveryWorker {
             Ok(FinishedAttempt { run, outcome }) => {
                 let failed = self.ledger.finish_attempt(run, outcome, self.shared.now());
                 if let Some(failed) = failed {
-                    self.log_failed_try(&failed);
+                    failed.log(&self.name);
                 }
             }
             // It was aborted with the worker. Its event is delivered after the next start.
@@ -236,23 +257,6 @@ impl DeliveryWorker {
             Err(error) => {
                 log::error!(%error, notifier = %self.name, "a delivery attempt died; its run waits for the next start");
             }
-        }
-    }
-
-    fn log_failed_try(&self, failed: &FailedTry) {
-        let FailedTry {
-            run,
-            seq,
-            tries,
-            error,
-            is_dead,
-        } = failed;
-        // The text may come from a remote system. Escaped, it cannot forge a log line.
-        let error = error.message();
-        if *is_dead {
-            log::error!(notifier = %self.name, run_id = %run, seq, tries, ?error, "could not deliver an event; it is now a dead letter");
-        } else {
-            log::warn!(notifier = %self.name, run_id = %run, seq, tries, ?error, "could not deliver an event; will retry");
         }
     }
 
@@ -319,6 +323,7 @@ impl DeliveryWorker {
                 self.is_closed = more.is_err();
                 None
             }
+            Ok(()) = self.requested.changed() => None,
             () = self.shared.drain.cancelled(), if !is_draining => None,
             () = sleep => None,
         };

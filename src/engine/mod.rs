@@ -17,6 +17,7 @@ mod command;
 mod connections;
 mod dataset_budget;
 mod definition_warnings;
+mod deliveries;
 mod driver;
 mod dry_run;
 mod execution;
@@ -89,6 +90,7 @@ use crate::executor::{Registry, config_schema};
 use crate::graph::param_defs::Patterns;
 use crate::limits::Limits;
 use crate::model::{OwnerId, Retention, ScheduledPipelines, TenantId};
+use crate::notifier::RetryRequests;
 use crate::secret::Keyring;
 use crate::storage::Storage;
 
@@ -129,6 +131,8 @@ pub(crate) struct Shared {
     wake: Notify,
     // Wakes the scheduler after a definition, and so its schedule, was saved or deleted.
     schedules_changed: Notify,
+    // The dead letters that callers retry. The deliveries take them.
+    retry_requests: Arc<RetryRequests>,
     // Tripped first: the engine claims no run and starts no node.
     drain: CancellationToken,
     // Tripped when the grace has passed: executing nodes are dropped.
@@ -212,6 +216,7 @@ impl Engine {
             dry_runs: Arc::new(Semaphore::new(dry_runs)),
             wake: Notify::new(),
             schedules_changed: Notify::new(),
+            retry_requests: Arc::default(),
             drain,
             stop,
             tasks: TaskTracker::new(),

@@ -194,6 +194,22 @@ impl Error {
         Self::new(Problem::BackfillNotFound, format!("no backfill {backfill}"))
     }
 
+    /// Creates the error for a delivery that is not parked, or is outside the caller's scope.
+    #[must_use]
+    pub fn delivery_not_found(delivery: impl fmt::Display) -> Self {
+        Self::new(
+            Problem::DeliveryNotFound,
+            format!("no delivery {delivery} waits or is dead"),
+        )
+    }
+
+    /// Creates the error for a delivery that is no dead letter.
+    #[must_use]
+    pub fn delivery_waiting(delivery: impl fmt::Display) -> Self {
+        let message = format!("the delivery {delivery} is not dead: it waits for its next try");
+        Self::new(Problem::DeliveryWaiting, message)
+    }
+
     /// Creates the error for one parameter of a query, over HTTP or in Rust.
     pub(crate) fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
         Self::invalid_parameters(vec![Issue::parameter(name, detail)])

@@ -140,6 +140,8 @@ problems! {
         ConnectionNotFound: 404 "connection-not-found" "Connection not found" NotFound,
         /// No variable has this key.
         VariableNotFound: 404 "variable-not-found" "Variable not found" NotFound,
+        /// No delivery of this id waits or is dead, or the caller may not see it.
+        DeliveryNotFound: 404 "delivery-not-found" "Delivery not found" NotFound,
         /// The idempotency key is malformed.
         InvalidIdempotencyKey: 400 "invalid-idempotency-key" "Invalid idempotency key" Malformed,
         /// The idempotency key was used before with a different body.
@@ -186,6 +188,8 @@ problems! {
         RunNotResumable: 409 "run-not-resumable" "Run not resumable" Conflict,
         /// The pipeline has active runs and cannot be deleted.
         PipelineActive: 409 "pipeline-active" "Pipeline active" Conflict,
+        /// The delivery is not a dead letter: it waits for its next try.
+        DeliveryWaiting: 409 "delivery-waiting" "Delivery waiting" Conflict,
         /// The host's code defines the pipeline, and the host allows no other edits of it.
         ManagedByCode: 409 "managed-by-code" "Managed by code" Conflict,
         /// Several tenants have an object with this id, and the request does not name one.

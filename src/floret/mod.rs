@@ -10,6 +10,7 @@ mod cancel;
 mod client;
 mod connections;
 mod dashboard;
+mod deliveries;
 mod dry_run;
 mod given_params;
 mod labels;
@@ -36,6 +37,7 @@ pub use calendar::Calendar;
 pub use cancel::{BackfillCancelBuilder, CancelBuilder};
 pub use client::Client;
 pub use connections::{Connections, NewConnection};
+pub use deliveries::Deliveries;
 pub use dry_run::DryRunBuilder;
 #[cfg(feature = "testing")]
 pub(crate) use given_params::GivenParams;

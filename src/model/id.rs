@@ -36,6 +36,15 @@ enum Expected {
     Text(&'static str),
     #[error("must be a UUID")]
     Uuid,
+    #[error("must be the name of a notifier, a dot and a number")]
+    Delivery,
+}
+
+impl IdError {
+    /// Creates the error for the id of a delivery.
+    pub(super) const fn of_delivery() -> Self {
+        Self(Expected::Delivery)
+    }
 }
 
 /// The characters that an identifier may start with.

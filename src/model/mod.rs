@@ -7,6 +7,7 @@ mod backfill;
 mod caller_name;
 mod connection;
 mod dataset;
+mod delivery;
 mod dry_run;
 pub(crate) mod engine_keys;
 mod event;
@@ -46,6 +47,7 @@ pub(crate) use dataset::Shape;
 pub(crate) use dataset::{
     Cell, ColumnType, DatasetBuilder, Misfit, OtherColumns, RowError, is_number_text, write_cell,
 };
+pub use delivery::{Delivery, DeliveryId, DeliveryState};
 pub use dry_run::{DryRun, DryRunNode};
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;

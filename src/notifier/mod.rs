@@ -6,11 +6,15 @@ mod channel;
 mod failure;
 mod log;
 mod registry;
+mod requests;
+mod retries;
 
 pub use channel::{ChannelNotifier, Notifications};
 pub use failure::NotifierError;
 pub use log::LogNotifier;
 pub(crate) use registry::Notifiers;
+pub(crate) use requests::RetryRequests;
+pub use retries::RetrySchedule;
 
 use async_trait::async_trait;
 
@@ -58,9 +62,9 @@ pub trait Notifier: Send + Sync + 'static {
     /// period is over.
     ///
     /// # Errors
-    /// Returns a [`NotifierError`]. A retryable one is retried with growing delays. After a
-    /// permanent one, or too many tries, the event becomes a dead letter. A panic counts as a
-    /// retryable error.
+    /// Returns a [`NotifierError`]. A retryable one is retried as [`Notifier::retries`] says. After
+    /// a permanent one, or too many tries, the event becomes a dead letter. After one of a receiver
+    /// that is [gone](NotifierError::gone), all events do. A panic counts as a retryable error.
     async fn notify(&self, event: &Event) -> Result<(), NotifierError>;
 
     /// Returns whether the notifier wants this event.
@@ -68,6 +72,14 @@ pub trait Notifier: Send + Sync + 'static {
     /// It is called for every event, so it MUST be cheap. It MUST always return the same for an
     /// event. No other code of this notifier runs at the same time.
     fn wants(&self, event: &Event) -> bool;
+
+    /// Returns when a failed delivery is retried. It is called once, at the start.
+    ///
+    /// By default, the delays double, from [`Limits::notifier_delay`](crate::Limits) to
+    /// `notifier_delay_max`, for `notifier_tries_max` tries: about an hour.
+    fn retries(&self) -> RetrySchedule {
+        RetrySchedule::default()
+    }
 }
 
 /// Which kinds of events a notifier wants.

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::model::RunId;
+use crate::model::{
+    DeliveryId, DeliveryState, Page, PageRequest, PipelineId, RunId, Scope, TenantId,
+};
 
 /// Whether a claim is the first one of an engine or a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +121,7 @@ pub struct ParkedEvent {
     pub seq: u64,
     /// How many times its delivery was tried.
     pub tries: u32,
-    /// When the next try is due.
+    /// When the next try is due, or when the dead letter died.
     pub next_at: DateTime<Utc>,
     /// Whether it is a dead letter, which is not tried again.
     pub is_dead: bool,
@@ -135,6 +137,96 @@ impl ParkedEvent {
             tries: 0,
             next_at,
             is_dead: false,
+        }
+    }
+}
+
+/// A parked event of a notifier, with the pipeline of its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParkedDelivery {
+    /// The notifier's name.
+    pub notifier: String,
+    /// The pipeline of the event's run.
+    pub pipeline: PipelineId,
+    /// The tenant of that run, if any.
+    pub tenant: Option<TenantId>,
+    /// The event.
+    pub event: ParkedEvent,
+}
+
+impl ParkedDelivery {
+    /// Creates the delivery of an event of a run without a tenant.
+    #[must_use]
+    pub const fn new(notifier: String, pipeline: PipelineId, event: ParkedEvent) -> Self {
+        Self {
+            notifier,
+            pipeline,
+            tenant: None,
+            event,
+        }
+    }
+
+    /// Returns the id of the delivery.
+    #[must_use]
+    pub fn id(&self) -> DeliveryId {
+        DeliveryId::new(self.notifier.clone(), self.event.seq)
+    }
+
+    /// Returns whether the delivery waits or is dead.
+    #[must_use]
+    pub const fn state(&self) -> DeliveryState {
+        if self.event.is_dead {
+            DeliveryState::Dead
+        } else {
+            DeliveryState::Waiting
+        }
+    }
+}
+
+/// The conditions that every delivery of a list meets.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct DeliveryFilter {
+    /// The scope of the caller: that of the events' runs.
+    pub scope: Scope,
+    /// The state of the deliveries, or any.
+    pub state: Option<DeliveryState>,
+}
+
+/// What a caller does with a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeadLetterAction {
+    /// It is parked again, not tried yet and due at once.
+    Retry,
+    /// It is deleted.
+    Drop,
+}
+
+/// A request to change a dead letter.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ChangeDeadLetter {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// What happens with it.
+    pub action: DeadLetterAction,
+    /// The scope of the caller: that of the event's run.
+    pub scope: Scope,
+    /// The time of the change.
+    pub now: DateTime<Utc>,
+}
+
+impl ChangeDeadLetter {
+    /// Creates a request of a caller who sees every run.
+    #[must_use]
+    pub const fn new(id: DeliveryId, action: DeadLetterAction, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            action,
+            scope: Scope::All,
+            now,
         }
     }
 }
@@ -199,4 +291,37 @@ pub trait Deliveries: Send + Sync + 'static {
     /// # Errors
     /// Returns `Unavailable` or `StorageFull`. In both cases, nothing changes.
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()>;
+
+    /// Returns a page of the parked events of all notifiers, registered or not.
+    ///
+    /// - The order MUST be by number, and then by the name of the notifier, both descending.
+    /// - The cursor of a page MUST be the id of its last delivery. It need not be parked any more.
+    ///
+    /// # Errors
+    /// Returns `Malformed` (`invalid-parameter`) for an invalid cursor, or `Unavailable`.
+    async fn list_deliveries(
+        &self,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<ParkedDelivery>>;
+
+    /// Returns a parked event, or `None` if no such event is parked in the scope.
+    ///
+    /// # Errors
+    /// Returns `Unavailable`.
+    async fn find_delivery(&self, id: &DeliveryId, scope: &Scope)
+    -> Result<Option<ParkedDelivery>>;
+
+    /// Retries or drops a dead letter, and returns it as it is then, or as it was dropped.
+    ///
+    /// - A retried one MUST be parked with no tries, due at [`ChangeDeadLetter::now`], like any
+    ///   parked event.
+    ///
+    /// # Errors
+    /// - `NotFound` (`delivery-not-found`) if no such event is parked in the scope.
+    /// - `Conflict` (`delivery-waiting`) if it is not dead.
+    /// - `Unavailable` or `StorageFull`.
+    ///
+    /// In all cases, nothing changes.
+    async fn change_dead_letter(&self, change: ChangeDeadLetter) -> Result<ParkedDelivery>;
 }

@@ -35,8 +35,8 @@ pub use backfills::{
 };
 pub use connections::{ConnectionFilter, Connections, PutConnection};
 pub use deliveries::{
-    ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
-    PutDeliveries,
+    ChangeDeadLetter, ClaimCursors, CursorClaimKind, Cursors, DeadLetterAction, Deliveries,
+    DeliveryFilter, ExpiredCursor, NotifierCursor, ParkedDelivery, ParkedEvent, PutDeliveries,
 };
 pub use events::{EventFilter, EventPage, Events};
 pub(crate) use finished_changes::Unchanged;

@@ -1,7 +1,8 @@
 //! A storage that fails on cue, before or after the effect, and counts its calls.
 //!
 //! The data is left to the storage that it wraps. Connections and variables are in
-//! `faulty_settings`, schedules and backfills in `faulty_schedules`.
+//! `faulty_settings`, schedules and backfills in `faulty_schedules`, deliveries in
+//! `faulty_deliveries`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,11 +20,11 @@ use crate::model::{
     NodeId, NodeIndex, OwnerId, Page, PageRequest, Preview, Run, RunId, Scope, StoredPipeline,
 };
 use crate::storage::{
-    Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimCursors, ClaimOutcome,
-    CreateRuns, CreatedRuns, Cursors, DeletePipeline, Deliveries, EditRun, EventFilter, EventPage,
-    Events, Figures, FiguresFilter, FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk,
-    Outputs, PipelineFilter, Pipelines, Purge, PurgeOutcome, PutDeliveries, PutPipeline, Queue,
-    RunDetail, RunFilter, Runs, Stats, Storage, StoredOutput, System,
+    Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimOutcome, CreateRuns,
+    CreatedRuns, DeletePipeline, EditRun, EventFilter, EventPage, Events, Figures, FiguresFilter,
+    FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter,
+    Pipelines, Purge, PurgeOutcome, PutPipeline, Queue, RunDetail, RunFilter, Runs, Stats, Storage,
+    StoredOutput, System,
 };
 
 /// A wrapper around any storage that fails, waits and counts calls as a test asks.
@@ -318,19 +319,6 @@ impl Events for FaultyStorage {
 
     async fn newest_seq(&self) -> Result<u64> {
         self.intercept(Method::NewestSeq, self.inner.newest_seq())
-            .await
-    }
-}
-
-#[async_trait]
-impl Deliveries for FaultyStorage {
-    async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
-        self.intercept(Method::ClaimCursors, self.inner.claim_cursors(claim))
-            .await
-    }
-
-    async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
-        self.intercept(Method::PutDeliveries, self.inner.put_deliveries(put))
             .await
     }
 }

@@ -17,6 +17,7 @@ mod captured_log;
 pub mod contract;
 mod cues;
 mod fault;
+mod faulty_deliveries;
 mod faulty_schedules;
 mod faulty_settings;
 mod faulty_storage;

@@ -7,6 +7,7 @@ mod backfills;
 mod calendar;
 mod connections;
 mod dashboard;
+mod deliveries;
 mod drift;
 mod events;
 mod export;
@@ -43,7 +44,8 @@ pub(crate) use crate::lineage::VisibleKinds;
 pub use crate::lineage::{LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{
-    BackfillFilter, ConnectionFilter, PipelineFilter, RunFilter, VariableFilter, VersionFilter,
+    BackfillFilter, ConnectionFilter, DeliveryFilter, PipelineFilter, RunFilter, VariableFilter,
+    VersionFilter,
 };
 pub use attempts::{AttemptStatus, NodeAttempt};
 pub use calendar::CalendarDay;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
 /// The routes that need a permission.
-const ROUTES: [(&str, &str, Permission); 31] = [
+const ROUTES: [(&str, &str, Permission); 33] = [
     (
         "POST",
         "/api/pipelines/daily/dry-run",
@@ -57,6 +57,12 @@ const ROUTES: [(&str, &str, Permission); 31] = [
     ),
     ("GET", "/api/ws", Permission::EventsView),
     ("GET", "/api/events", Permission::EventsView),
+    ("GET", "/api/deliveries", Permission::SettingsView),
+    (
+        "POST",
+        "/api/deliveries/pager.1/retry",
+        Permission::SettingsEdit,
+    ),
     ("GET", "/api/pipelines", Permission::PipelinesView),
     ("POST", "/api/pipelines", Permission::PipelinesCreate),
     ("GET", "/api/pipelines/daily", Permission::PipelinesView),

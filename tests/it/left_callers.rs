@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::harness::{Host, Store, World, chain};
+use crate::harness::{Host, Store, World, chain, park_dead_letter};
 use crate::wire::{request, send};
 
 on_every_backend! {
@@ -23,6 +23,7 @@ on_every_backend! {
     connections_are_saved_and_deleted,
     variables_are_saved_and_deleted,
     a_purge_is_finished,
+    dead_letters_are_retried_and_dropped,
 }
 
 const SAVES: &[&str] = &[
@@ -55,6 +56,10 @@ const VARIABLES: &[&str] = &[
     "DELETE /variables/{key}",
 ];
 const PURGES: &[&str] = &["POST /system/purge"];
+const DELIVERIES: &[&str] = &[
+    "POST /deliveries/{delivery_id}/retry",
+    "DELETE /deliveries/{delivery_id}",
+];
 
 /// A dry run stores nothing. It ends with its caller.
 const NOT_FINISHED: &[&str] = &["POST /pipelines/{id}/dry-run"];
@@ -79,6 +84,7 @@ const CALLS: &[Method] = &[
     Method::PutVariable,
     Method::DeleteVariable,
     Method::Purge,
+    Method::ChangeDeadLetter,
 ];
 
 /// Longer than the sleep of the scheduler, and shorter than all other sleeps in a quiet world.
@@ -147,6 +153,11 @@ impl Scene {
             "PUT /variables/{key}" | "DELETE /variables/{key}" => {
                 self.send("POST", "/variables", &variable("old")).await;
                 self.body = Some(variable("new"));
+            }
+            command if DELIVERIES.contains(&command) => {
+                let run = self.host.run("p").await.run.id;
+                let dead = park_dead_letter(&self.host.storage, "pager", run, 0).await;
+                self.path = self.path.replace("{delivery_id}", &dead);
             }
             "POST /system/purge" => {
                 self.host.run("p").await;
@@ -298,6 +309,10 @@ impl Scene {
             command if CONNECTIONS.contains(&command) => {
                 self.setting_is_changed("/api/connections/c", "host").await;
             }
+            command if DELIVERIES.contains(&command) => {
+                until(async || self.find("/api/deliveries?state=dead").await == Some(json!([])))
+                    .await;
+            }
             _ => self.setting_is_changed("/api/variables/k", "value").await,
         }
     }
@@ -383,6 +398,10 @@ async fn variables_are_saved_and_deleted(store: Store) {
     leave_everywhere(&store, VARIABLES).await;
 }
 
+async fn dead_letters_are_retried_and_dropped(store: Store) {
+    leave_everywhere(&store, DELIVERIES).await;
+}
+
 async fn a_purge_is_finished(store: Store) {
     leave_everywhere(&store, PURGES).await;
 }
@@ -400,6 +419,7 @@ fn every_route_that_writes_is_left() {
         CANCELS,
         CONNECTIONS,
         VARIABLES,
+        DELIVERIES,
         PURGES,
         NOT_FINISHED,
     ];

@@ -1,28 +1,33 @@
 //! The deliveries of one notifier: queued per run, retried, parked, dead, and still to be stored.
 //!
-//! It does no I/O and reads no clock; `worker` carries out what it decides. `unsaved` decides when
-//! to save.
+//! It does no I/O and reads no clock; `worker` carries out what it decides. `outcome` records how
+//! an attempt ended, `disabled` has what follows when the receiver wants no more events,
+//! `requested` the retries that a caller requests, and `unsaved` decides when to save.
 
+mod disabled;
+mod outcome;
+mod requested;
 mod unsaved;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::Moment;
-use super::attempt::{DeliveryAttempt, DeliveryOutcome};
+use super::attempt::DeliveryAttempt;
 use super::run_queue::{DeliveryState, QueuedDelivery, RunQueue};
 use crate::limits::Limits;
 use crate::model::{Event, RunId};
-use crate::notifier::NotifierError;
+use crate::notifier::RetrySchedule;
 use crate::storage::{NotifierCursor, ParkedEvent};
 
 /// The deliveries of one notifier.
 #[derive(Debug)]
 pub(super) struct Ledger {
     limits: Limits,
+    schedule: RetrySchedule,
     queues: HashMap<RunId, RunQueue>,
     /// Runs whose first delivery is in memory and not in flight, in the order in which they
     /// proceed.
@@ -43,6 +48,9 @@ pub(super) struct Ledger {
     /// Rows to write (`Some`) or to remove (`None`), by number.
     changes: BTreeMap<u64, Option<ParkedEvent>>,
     has_unsaved_delivery: bool,
+    /// Whether the receiver wants no more events: all but those that a caller retries become dead
+    /// letters.
+    is_disabled: bool,
     /// Whether there is a new dead letter. It is saved before later events of its run are
     /// delivered: after a crash it could otherwise follow them.
     has_unsaved_dead_letter: bool,
@@ -50,22 +58,17 @@ pub(super) struct Ledger {
     saved_cursor: u64,
 }
 
-/// A failed try, for the log.
-#[derive(Debug)]
-pub(super) struct FailedTry {
-    pub(super) run: RunId,
-    pub(super) seq: u64,
-    pub(super) tries: u32,
-    pub(super) error: NotifierError,
-    /// Whether the event became a dead letter.
-    pub(super) is_dead: bool,
-}
-
 impl Ledger {
     /// Restores the ledger of a notifier from its stored cursor.
-    pub(super) fn new(cursor: &NotifierCursor, limits: Limits, now: Moment) -> Self {
+    pub(super) fn new(
+        cursor: &NotifierCursor,
+        schedule: RetrySchedule,
+        limits: Limits,
+        now: Moment,
+    ) -> Self {
         let mut ledger = Self {
             limits,
+            schedule,
             queues: HashMap::new(),
             sendable: VecDeque::new(),
             retries: BTreeSet::new(),
@@ -77,6 +80,7 @@ impl Ledger {
             dead_letters: HashSet::new(),
             changes: BTreeMap::new(),
             has_unsaved_delivery: false,
+            is_disabled: false,
             has_unsaved_dead_letter: false,
             saved_cursor: cursor.seq,
         };
@@ -104,7 +108,7 @@ impl Ledger {
             let delay = next_at.signed_duration_since(now.wall).to_std();
             let delay = delay
                 .unwrap_or_default()
-                .min(self.limits.notifier_delay_max);
+                .min(self.schedule.delay_max(&self.limits));
             queue.retry_at = now.elapsed.saturating_add(delay);
             self.retries.insert((queue.retry_at, run));
         }
@@ -151,6 +155,10 @@ impl Ledger {
         if self.dead_letters.contains(&seq) {
             return;
         }
+        if self.is_disabled {
+            self.bury_new(run, seq, now);
+            return;
+        }
         let queue = self.queues.entry(run).or_default();
         let Some(index) = queue.insertion_index(seq) else {
             return;
@@ -193,12 +201,14 @@ impl Ledger {
             }
             None => self.sendable.pop_front()?,
         };
-        let first = self.queues.get(&run)?.deliveries.front()?;
+        let queue = self.queues.get_mut(&run)?;
+        let first = queue.deliveries.front()?;
         let event = match &first.state {
             DeliveryState::InMemory(event) => Some(Arc::clone(event)),
             DeliveryState::Parked { tries: _ } => None,
         };
         let seq = first.seq;
+        queue.is_in_flight = true;
         Some(DeliveryAttempt { run, seq, event })
     }
 
@@ -267,83 +277,6 @@ impl Ledger {
         }
     }
 
-    /// Records the outcome of the attempt of a run. Returns the failed try, if it failed.
-    pub(super) fn finish_attempt(
-        &mut self,
-        run: RunId,
-        outcome: DeliveryOutcome,
-        now: Moment,
-    ) -> Option<FailedTry> {
-        let queue = self.queues.get_mut(&run)?;
-        queue.retry_at = now.elapsed;
-        let delivery = queue.deliveries.pop_front()?;
-        self.retries_in_flight -= usize::from(delivery.is_parked());
-        let failed = match outcome {
-            DeliveryOutcome::Delivered | DeliveryOutcome::EventPurged => {
-                self.remove(&delivery, None);
-                self.has_unsaved_delivery = true;
-                None
-            }
-            DeliveryOutcome::StorageUnavailable => {
-                queue.retry_at = now.elapsed.saturating_add(self.limits.notifier_delay);
-                queue.deliveries.push_front(delivery);
-                None
-            }
-            DeliveryOutcome::Failed(error) => Some(self.fail(run, &delivery, error, now)),
-        };
-        self.requeue(run);
-        failed
-    }
-
-    /// Removes a delivery; `row` is what storage keeps of it.
-    fn remove(&mut self, delivery: &QueuedDelivery, row: Option<ParkedEvent>) {
-        if delivery.is_parked() {
-            self.parked_count -= 1;
-        }
-        self.in_memory.remove(&delivery.seq);
-        if delivery.is_parked() || row.is_some() {
-            self.changes.insert(delivery.seq, row);
-        }
-    }
-
-    fn fail(
-        &mut self,
-        run: RunId,
-        delivery: &QueuedDelivery,
-        error: NotifierError,
-        now: Moment,
-    ) -> FailedTry {
-        let seq = delivery.seq;
-        let tries = delivery.tries().saturating_add(1);
-        let is_dead = !error.is_retryable() || tries >= self.limits.notifier_tries_max;
-        let delay = self.retry_delay(tries);
-        let mut row = ParkedEvent::new(run, seq, add_delay(now.wall, delay));
-        (row.tries, row.is_dead) = (tries, is_dead);
-        self.remove(delivery, Some(row));
-        self.has_unsaved_dead_letter |= is_dead;
-        if !is_dead && let Some(queue) = self.queues.get_mut(&run) {
-            queue.retry_at = now.elapsed.saturating_add(delay);
-            let state = DeliveryState::Parked { tries };
-            queue.deliveries.push_front(QueuedDelivery { seq, state });
-            self.parked_count += 1;
-            self.park_behind_first(run, now.wall);
-        }
-        FailedTry {
-            run,
-            seq,
-            tries,
-            error,
-            is_dead,
-        }
-    }
-
-    /// Returns the delay after this many failed tries.
-    fn retry_delay(&self, tries: u32) -> Duration {
-        let doublings = tries.saturating_sub(1).min(u32::BITS - 1);
-        let delay = self.limits.notifier_delay.saturating_mul(1 << doublings);
-        delay.min(self.limits.notifier_delay_max)
-    }
-
     /// Requeues a run by the state of its first delivery.
     fn requeue(&mut self, run: RunId) {
         let Some(queue) = self.queues.get(&run) else {
@@ -355,13 +288,6 @@ impl Ledger {
             Some(_) => self.sendable.push_back(run),
         }
     }
-}
-
-fn add_delay(wall: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
-    let delay = TimeDelta::from_std(delay).ok();
-    delay
-        .and_then(|delay| wall.checked_add_signed(delay))
-        .unwrap_or(wall)
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 
 use super::unsaved::UNWANTED_EVENTS_MAX;
 use super::*;
+use crate::delivery::attempt::DeliveryOutcome;
 use crate::model::EventKind;
+use crate::notifier::NotifierError;
 use crate::testing::contract::fixtures::{at, pipeline_id, run_id};
 
 fn limits() -> Limits {
@@ -24,7 +26,7 @@ fn second(n: u64) -> Moment {
 
 fn new_ledger() -> Ledger {
     let cursor = NotifierCursor::new("slack".to_owned(), 0);
-    Ledger::new(&cursor, limits(), second(0))
+    Ledger::new(&cursor, RetrySchedule::default(), limits(), second(0))
 }
 
 fn event(seq: u64, run: u64) -> Event {
@@ -122,25 +124,6 @@ fn a_failure_parks_the_later_events_of_its_run_and_the_cursor_advances() {
     }
     assert_eq!(rows(&ledger), [(1, None), (2, None), (4, None)]);
     assert_eq!(start(&mut ledger, second(9)), None);
-}
-
-#[test]
-fn retry_delays_double_up_to_their_maximum() {
-    let ledger = new_ledger();
-    for (tries, seconds) in [
-        (1, 1),
-        (2, 2),
-        (3, 4),
-        (10, 512),
-        (11, 600),
-        (u32::MAX, 600),
-    ] {
-        assert_eq!(
-            ledger.retry_delay(tries),
-            Duration::from_secs(seconds),
-            "{tries}"
-        );
-    }
 }
 
 #[test]
@@ -249,7 +232,7 @@ fn reading_stops_while_too_many_events_are_parked() {
     let mut small = limits();
     small.notifier_parked_max = 2;
     let cursor = NotifierCursor::new("slack".to_owned(), 0);
-    let mut ledger = Ledger::new(&cursor, small, second(0));
+    let mut ledger = Ledger::new(&cursor, RetrySchedule::default(), small, second(0));
     read(&mut ledger, second(0), [(1, 1), (2, 1)]);
     start(&mut ledger, second(0));
     assert!(ledger.has_room());
@@ -276,13 +259,135 @@ fn a_restored_retry_delay_stays_within_its_bounds_after_a_clock_step() {
     for (next_at, expected) in [(at(1_030), 30), (at(990), 0), (at(1_000_000), 600)] {
         let mut cursor = NotifierCursor::new("slack".to_owned(), 5);
         cursor.parked = vec![ParkedEvent::new(run_id(1), 3, next_at)];
-        let mut ledger = Ledger::new(&cursor, limits(), second(1_000));
+        let mut ledger = Ledger::new(&cursor, RetrySchedule::default(), limits(), second(1_000));
         let retry_at = 1_000 + expected;
         if expected > 0 {
             assert_eq!(start(&mut ledger, second(retry_at - 1)), None);
         }
         assert_eq!(start(&mut ledger, second(retry_at)), Some(3));
     }
+}
+
+fn gone() -> DeliveryOutcome {
+    DeliveryOutcome::Failed(NotifierError::gone("bye"))
+}
+
+fn finish(ledger: &mut Ledger, run: u64, outcome: DeliveryOutcome, now: Moment) {
+    ledger.finish_attempt(run_id(run), outcome, now);
+}
+
+#[test]
+fn a_receiver_that_is_gone_gets_nothing_more_and_every_event_becomes_a_dead_letter() {
+    let mut ledger = new_ledger();
+    read(
+        &mut ledger,
+        second(0),
+        [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)],
+    );
+    assert_eq!(
+        [(); 2].map(|()| start(&mut ledger, second(0))),
+        [1, 3].map(Some)
+    );
+    let failed = ledger.finish_attempt(run_id(1), gone(), second(0)).unwrap();
+    assert!(failed.is_dead && failed.disables);
+    assert_eq!(start(&mut ledger, second(9)), None);
+    // Run 2 is in flight meanwhile.
+    finish(&mut ledger, 2, retryable(), second(1));
+    read(&mut ledger, second(1), [(6, 1), (7, 4)]);
+    assert_eq!(start(&mut ledger, second(9)), None);
+    let tries = [(1, 1), (2, 0), (3, 1), (4, 0), (5, 0), (6, 0), (7, 0)];
+    let expected = tries.map(|(seq, tries)| (seq, Some((tries, true))));
+    assert_eq!((rows(&ledger), ledger.cursor()), (expected.to_vec(), 7));
+}
+
+#[test]
+fn a_success_of_a_requested_retry_enables_the_notifier_again() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), [(1, 1), (2, 2)]);
+    start(&mut ledger, second(0));
+    finish(&mut ledger, 1, gone(), second(0));
+    ledger.mark_saved();
+    ledger.retry(run_id(2), 2, second(1));
+    assert_eq!(start(&mut ledger, second(1)), Some(2));
+    finish(&mut ledger, 2, retryable(), second(1));
+    assert_eq!(rows(&ledger), [(2, Some((1, true)))]);
+    ledger.retry(run_id(2), 2, second(2));
+    assert_eq!(start(&mut ledger, second(2)), Some(2));
+    finish(&mut ledger, 2, DeliveryOutcome::Delivered, second(2));
+    read(&mut ledger, second(2), [(3, 3)]);
+    assert_eq!(start(&mut ledger, second(2)), Some(3));
+    assert_eq!(rows(&ledger), [(2, None)]);
+}
+
+#[test]
+fn a_requested_retry_comes_before_later_events_that_are_not_in_flight() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), [(1, 1), (2, 1), (3, 1), (4, 1)]);
+    start(&mut ledger, second(0));
+    let permanent = || DeliveryOutcome::Failed(NotifierError::permanent("never"));
+    finish(&mut ledger, 1, permanent(), second(0));
+    assert_eq!(start(&mut ledger, second(0)), Some(2));
+    ledger.retry(run_id(1), 1, second(0));
+    ledger.retry(run_id(1), 1, second(0));
+    assert_eq!(start(&mut ledger, second(0)), None);
+    finish(
+        &mut ledger,
+        1,
+        DeliveryOutcome::StorageUnavailable,
+        second(0),
+    );
+    for seq in [1, 2, 3, 4] {
+        assert_eq!(start(&mut ledger, second(9)), Some(seq));
+        finish(&mut ledger, 1, DeliveryOutcome::Delivered, second(9));
+    }
+    assert_eq!(start(&mut ledger, second(9)), None);
+    assert_eq!(ledger.cursor(), 4);
+}
+
+#[test]
+fn a_requested_retry_does_not_wait_for_the_delay_of_a_later_event() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), [(1, 1), (2, 1)]);
+    start(&mut ledger, second(0));
+    finish(
+        &mut ledger,
+        1,
+        DeliveryOutcome::Failed(NotifierError::permanent("never")),
+        second(0),
+    );
+    start(&mut ledger, second(0));
+    finish(&mut ledger, 1, retryable(), second(0));
+    ledger.retry(run_id(1), 1, second(0));
+    assert_eq!(start(&mut ledger, second(0)), Some(1));
+    finish(&mut ledger, 1, DeliveryOutcome::Delivered, second(0));
+    assert_eq!(start(&mut ledger, second(1)), Some(2));
+}
+
+#[test]
+fn a_receiver_can_delay_a_retry_beyond_the_schedule() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), [(1, 1)]);
+    start(&mut ledger, second(0));
+    let busy = NotifierError::retryable("busy").retry_after(Duration::from_secs(90));
+    finish(&mut ledger, 1, DeliveryOutcome::Failed(busy), second(0));
+    assert_eq!(
+        ledger.next_retry_at(second(0)),
+        Some(Duration::from_secs(90))
+    );
+}
+
+#[test]
+fn a_schedule_of_the_notifier_replaces_that_of_the_limits() {
+    let cursor = NotifierCursor::new("slack".to_owned(), 0);
+    let schedule = RetrySchedule::after([Duration::from_secs(100)]);
+    let mut ledger = Ledger::new(&cursor, schedule, limits(), second(0));
+    read(&mut ledger, second(0), [(1, 1)]);
+    start(&mut ledger, second(0));
+    finish(&mut ledger, 1, retryable(), second(0));
+    assert_eq!(start(&mut ledger, second(99)), None);
+    assert_eq!(start(&mut ledger, second(110)), Some(1));
+    finish(&mut ledger, 1, retryable(), second(110));
+    assert_eq!(rows(&ledger), [(1, Some((2, true)))]);
 }
 
 /// What storage keeps of a ledger.
@@ -310,7 +415,21 @@ impl Stored {
         let rows = self.rows.values();
         let rows = rows.filter(|row| !row.is_dead || row.seq > self.cursor);
         cursor.parked = rows.copied().collect();
-        Ledger::new(&cursor, limits(), now)
+        Ledger::new(&cursor, RetrySchedule::default(), limits(), now)
+    }
+}
+
+impl Stored {
+    /// Retries one of the dead letters, as a caller does: its row is stored first.
+    fn retry_one(&mut self, ledger: &mut Ledger, random: &mut Random, now: Moment) {
+        let dead: Vec<_> = self.rows.values().filter(|row| row.is_dead).collect();
+        if dead.is_empty() {
+            return;
+        }
+        let index = usize::try_from(random.below(dead.len() as u64)).unwrap();
+        let (run, seq) = (dead[index].run, dead[index].seq);
+        self.rows.insert(seq, ParkedEvent::new(run, seq, now.wall));
+        ledger.retry(run, seq, now);
     }
 }
 
@@ -328,11 +447,18 @@ impl Random {
 /// Plays one history: events of four runs, with random failures, saves and crashes.
 ///
 /// Each event must be delivered or dead at the end, in order per run.
-fn play(seed: u64) {
+///
+/// If the receiver may be gone, dead letters are retried on request, and only the order is free.
+fn play(seed: u64, may_be_gone: bool) {
     const LAST: u64 = 60;
     let mut random = Random(seed);
     let runs: Vec<u64> = (0..LAST).map(|_| random.below(4)).collect();
     let run_of = |seq: u64| runs[usize::try_from(seq - 1).unwrap()];
+    let receive = |got: &mut Vec<u64>, seq| {
+        let is_in_order = may_be_gone || is_in_order(got, seq, run_of);
+        assert!(is_in_order, "seed {seed}: {seq}");
+        got.push(seq);
+    };
     let mut stored = Stored::default();
     let mut ledger = stored.restore(second(0));
     let mut in_flight: Vec<(RunId, u64)> = Vec::new();
@@ -350,6 +476,7 @@ fn play(seed: u64) {
                 read(&mut ledger, now, [(next, run_of(next))]);
             }
             6 => ledger.make_room(now),
+            10 if may_be_gone => stored.retry_one(&mut ledger, &mut random, now),
             7..=9 if in_flight.len() < 4 => {
                 in_flight.extend(
                     ledger
@@ -360,10 +487,12 @@ fn play(seed: u64) {
             _ if !in_flight.is_empty() => {
                 let index = usize::try_from(random.below(in_flight.len() as u64)).unwrap();
                 let (run, seq) = in_flight.swap_remove(index);
-                if random.below(3) == 0 {
+                if may_be_gone && random.below(9) == 0 {
+                    ledger.finish_attempt(run, gone(), now);
+                } else if random.below(3) == 0 {
                     ledger.finish_attempt(run, retryable(), now);
                 } else {
-                    receive(&mut got, seq, run_of, seed);
+                    receive(&mut got, seq);
                     ledger.finish_attempt(run, DeliveryOutcome::Delivered, now);
                 }
                 if ledger.is_save_urgent() {
@@ -374,14 +503,14 @@ fn play(seed: u64) {
         }
     }
     for (run, seq) in in_flight {
-        receive(&mut got, seq, run_of, seed);
+        receive(&mut got, seq);
         ledger.finish_attempt(run, DeliveryOutcome::Delivered, second(10_000));
     }
     for next in ledger.read_to() + 1..=LAST {
         read(&mut ledger, second(10_000), [(next, run_of(next))]);
     }
     while let Some(attempt) = ledger.start_attempt(second(10_000)) {
-        receive(&mut got, attempt.seq, run_of, seed);
+        receive(&mut got, attempt.seq);
         ledger.finish_attempt(attempt.run, DeliveryOutcome::Delivered, second(10_000));
     }
     stored.save(&mut ledger);
@@ -392,20 +521,18 @@ fn play(seed: u64) {
     assert_eq!((1..=LAST).find(is_missing), None, "seed {seed}");
 }
 
-/// The notifier receives an event. Before its first delivery, no later event of its run was
-/// delivered.
-fn receive(got: &mut Vec<u64>, seq: u64, run_of: impl Fn(u64) -> u64, seed: u64) {
-    if got.contains(&seq) {
-        return;
-    }
-    let later = got
-        .iter()
-        .find(|own| run_of(**own) == run_of(seq) && **own > seq);
-    assert_eq!(later, None, "seed {seed}: before {seq}");
-    got.push(seq);
+/// Returns whether no later event of its run was delivered before the first delivery of an event.
+fn is_in_order(got: &[u64], seq: u64, run_of: impl Fn(u64) -> u64) -> bool {
+    let mut later = got.iter().filter(|own| run_of(**own) == run_of(seq));
+    got.contains(&seq) || later.all(|own| *own < seq)
 }
 
 #[test]
 fn every_event_is_delivered_in_order_or_dead_in_any_history() {
-    (0..400).for_each(play);
+    (0..400).for_each(|seed| play(seed, false));
+}
+
+#[test]
+fn every_event_is_delivered_or_dead_though_the_receiver_goes_and_dead_letters_are_retried() {
+    (0..400).for_each(|seed| play(seed, true));
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::rows::RunRow;
-use crate::model::RunId;
+use crate::model::{DeliveryId, RunId};
 use crate::storage::{
     ClaimCursors, CursorClaimKind, Cursors, ExpiredCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
@@ -129,6 +129,27 @@ impl CursorTable {
         for row in self.0.values_mut().filter(|row| !row.parked.is_empty()) {
             for seq in seqs {
                 row.parked.remove(seq);
+            }
+        }
+    }
+
+    /// Returns every parked event with the name of its notifier.
+    pub(super) fn parked(&self) -> impl Iterator<Item = (&str, &ParkedEvent)> {
+        let rows = self.0.iter();
+        rows.flat_map(|(name, row)| row.parked.values().map(|parked| (name.as_str(), parked)))
+    }
+
+    /// Returns the event that is parked under an id.
+    pub(super) fn find(&self, id: &DeliveryId) -> Option<ParkedEvent> {
+        self.0.get(&id.notifier)?.parked.get(&id.seq).copied()
+    }
+
+    /// Replaces the event that is parked under an id, or removes it.
+    pub(super) fn change(&mut self, id: &DeliveryId, parked: Option<ParkedEvent>) {
+        if let Some(row) = self.0.get_mut(&id.notifier) {
+            match parked {
+                Some(parked) => drop(row.parked.insert(id.seq, parked)),
+                None => drop(row.parked.remove(&id.seq)),
             }
         }
     }

@@ -1,19 +1,22 @@
 //! The cursors of notifiers and their parked events.
 //!
-//! `purge` keeps the runs whose events are not yet delivered.
+//! `purge` keeps the runs whose events are not yet delivered, and `parked` lists and changes parked
+//! events for callers.
 
 use async_trait::async_trait;
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::SqliteStorage;
+use super::parked::{find_delivery, read_parked};
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{NUMBERS_END, id, millis, nearest_time, run_id, to_i64, to_u32, to_u64};
+use super::values::{NUMBERS_END, id, millis, nearest_time, to_i64, to_u64};
 use crate::error::Result;
+use crate::model::{DeliveryId, Page, PageRequest, Scope};
 use crate::storage::{
-    ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
-    PutDeliveries,
+    ChangeDeadLetter, ClaimCursors, CursorClaimKind, Cursors, Deliveries, DeliveryFilter,
+    ExpiredCursor, NotifierCursor, ParkedDelivery, ParkedEvent, PutDeliveries,
 };
 
 #[async_trait]
@@ -24,6 +27,32 @@ impl Deliveries for SqliteStorage {
 
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
         self.step(move |tx| tx.put_deliveries(&put)).await
+    }
+
+    async fn list_deliveries(
+        &self,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<ParkedDelivery>> {
+        self.read(move |reader| reader.snapshot(|reader| reader.deliveries(&filter, &page)))
+            .await
+    }
+
+    async fn find_delivery(
+        &self,
+        id: &DeliveryId,
+        scope: &Scope,
+    ) -> Result<Option<ParkedDelivery>> {
+        let (id, scope) = (id.clone(), scope.clone());
+        self.read(move |reader| {
+            let found = find_delivery(&reader.conn, &id, &scope)?;
+            Ok(found.map(|(_, found)| found))
+        })
+        .await
+    }
+
+    async fn change_dead_letter(&self, change: ChangeDeadLetter) -> Result<ParkedDelivery> {
+        self.step(move |tx| tx.change_dead_letter(&change)).await
     }
 }
 
@@ -158,13 +187,4 @@ fn read_absent(row: &Row<'_>) -> Result<(i64, i64, ExpiredCursor), StoreError> {
     let mut expired = ExpiredCursor::new(name, to_u64(row.get(2)?), nearest_time(row.get(3)?));
     expired.parked_count = to_u64(row.get(4)?);
     Ok((row.get(0)?, row.get(3)?, expired))
-}
-
-fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, StoreError> {
-    let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
-    Ok(ParkedEvent {
-        tries: to_u32(row.get(2)?),
-        is_dead: row.get(4)?,
-        ..ParkedEvent::new(run, to_u64(row.get(1)?), nearest_time(row.get(3)?))
-    })
 }

@@ -48,6 +48,7 @@ mod options;
 mod outputs;
 mod pages;
 mod panics;
+mod parked;
 mod payloads;
 mod period;
 mod pipeline_keys;

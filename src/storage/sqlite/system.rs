@@ -75,7 +75,8 @@ impl SqliteStorage {
 }
 
 /// Dead letters with their runs. Without the named index, the planner scans all parked events.
-const DEAD_LETTERS: &str = "parked p INDEXED BY parked_dead CROSS JOIN runs r ON r.key = p.run";
+pub(super) const DEAD_LETTERS: &str =
+    "parked p INDEXED BY parked_dead CROSS JOIN runs r ON r.key = p.run";
 
 impl Reader {
     fn stats(&self, scope: &Scope) -> Result<Stats, StoreError> {

@@ -8,13 +8,14 @@ use super::fixtures::{
 };
 use crate::error::{Problem, Result};
 use crate::model::{
-    Cancel, ConnectionFields, ConnectionId, PageRequest, Scope, VariableFields, VariableKey,
-    VariableValue,
+    Cancel, ConnectionFields, ConnectionId, DeliveryId, PageRequest, Scope, VariableFields,
+    VariableKey, VariableValue,
 };
 use crate::storage::{
-    Advance, BackfillFilter, CancelBackfill, CancelRequest, ClaimCursors, ConnectionFilter,
-    CreateRuns, DeletePipeline, EventFilter, NewRun, OutputChunk, PipelineFilter, Purge, PurgeMode,
-    PutConnection, PutDeliveries, PutVariable, RunFilter, Storage, StoredSchedule, VariableFilter,
+    Advance, BackfillFilter, CancelBackfill, CancelRequest, ChangeDeadLetter, ClaimCursors,
+    ConnectionFilter, CreateRuns, DeadLetterAction, DeletePipeline, DeliveryFilter, EventFilter,
+    NewRun, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection, PutDeliveries,
+    PutVariable, RunFilter, Storage, StoredSchedule, VariableFilter,
 };
 
 /// Asserts that each call was refused because the storage is closed.
@@ -123,5 +124,12 @@ async fn refuses_execution(storage: &dyn Storage, driver: &Driver) {
         storage.find_output(driver.run, 0, &Scope::All),
         storage.claim_cursors(cursors),
         storage.put_deliveries(PutDeliveries::new("slack".to_owned(), 1, at(1))),
+        storage.list_deliveries(DeliveryFilter::default(), PageRequest::Newest { limit: 1 }),
+        storage.find_delivery(&DeliveryId::new("slack", 1), &Scope::All),
+        storage.change_dead_letter(ChangeDeadLetter::new(
+            DeliveryId::new("slack", 1),
+            DeadLetterAction::Drop,
+            at(1)
+        )),
     );
 }

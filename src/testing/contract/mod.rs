@@ -43,6 +43,7 @@ pub mod journal;
 pub mod labels;
 pub mod names;
 pub mod outputs;
+pub mod parked;
 pub mod pauses;
 pub mod pipeline_lists;
 pub mod pipelines;
@@ -223,6 +224,14 @@ macro_rules! storage_contract {
                 a_purge_keeps_runs_with_undelivered_events,
                 a_purge_keeps_runs_with_parked_events,
                 a_lost_cursor_protects_no_run_from_a_purge,
+            ],
+            parked: [
+                deliveries_are_listed_newest_first,
+                a_page_of_deliveries_continues_after_its_cursor,
+                deliveries_are_listed_by_state_and_scope,
+                a_dead_letter_is_retried_or_dropped_once,
+                a_dead_letter_out_of_scope_is_absent,
+                a_retried_dead_letter_keeps_its_run_from_a_purge,
             ],
             schedules: [
                 a_schedule_starts_at_its_save,

@@ -40,6 +40,20 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(backfill_routes("{their_backfill}", |bad| {
         bad.by_tenant("ben")
     }));
+    for id in [
+        "none",
+        "pager",
+        "pager.0",
+        "pager.01",
+        "none.1",
+        "%2E",
+        "{waiting}0",
+    ] {
+        rows.extend(delivery_routes(id, |bad| bad));
+    }
+    rows.extend(delivery_routes("{their_delivery}", |bad| {
+        bad.by_tenant("ben")
+    }));
     for (kind, slug) in [
         ("connections", "connection-not-found"),
         ("variables", "variable-not-found"),
@@ -160,6 +174,18 @@ fn backfill_routes(id: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec
         post(format!("{path}/cancel"), "[]"),
     ];
     all(404, "backfill-not-found", bad.map(modify))
+}
+
+fn delivery_routes(id: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row> {
+    let path = format!("/api/deliveries/{id}");
+    let bad = [
+        get(path.as_str()),
+        get(format!("{path}?x=y")),
+        post(format!("{path}/retry"), ""),
+        post(format!("{path}/retry"), "[]"),
+        delete(path),
+    ];
+    all(404, "delivery-not-found", bad.map(modify))
 }
 
 fn object_routes(kind: &str, id: &str) -> [TestRequest; 4] {

@@ -29,9 +29,10 @@ const RERUN: &str = "/api/runs/{failed}/rerun";
 const CANCEL_MANY: &str = "/api/runs/cancel";
 const RERUN_MANY: &str = "/api/runs/rerun";
 const PURGE: &str = "/api/system/purge";
+const RETRY: &str = "/api/deliveries/{waiting}/retry";
 
 /// The `POST` routes that take a body.
-const WITH_BODY: [&str; 13] = [
+const WITH_BODY: [&str; 14] = [
     RERUN,
     CANCEL_MANY,
     RERUN_MANY,
@@ -45,6 +46,7 @@ const WITH_BODY: [&str; 13] = [
     CONNECTIONS,
     VARIABLES,
     PURGE,
+    RETRY,
 ];
 
 pub(super) fn rows() -> Vec<Row> {
@@ -129,6 +131,7 @@ fn unknown_fields() -> Vec<Row> {
             post(RESUME, r#"{"parms":{}}"#).at("/parms"),
             post(RESUME, r#"{"from_nod":"a"}"#).with_detail(r#"did you mean "from_node"?"#),
             post(CANCEL, r#"{"parms":{}}"#).at("/parms"),
+            post(RETRY, r#"{"parms":{}}"#).at("/parms"),
             post(PURGE, r#"{"day":1}"#)
                 .at("/day")
                 .with_detail(r#"did you mean "days"?"#),

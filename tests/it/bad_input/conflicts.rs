@@ -20,6 +20,10 @@ pub(super) fn rows() -> Vec<Row> {
     let cancels = cancels.map(|target| post(format!("/api/{target}/cancel"), "{}"));
     let resumes =
         ["{finished}", "{orphan}"].map(|run| post(format!("/api/runs/{run}/resume"), "{}"));
+    let waiting = [
+        post("/api/deliveries/{waiting}/retry", "{}"),
+        delete("/api/deliveries/{waiting}"),
+    ];
     let stale = |bad: TestRequest| bad.header("if-match", "\"stale\"");
     let daily = "/api/pipelines/daily";
     let rows = [
@@ -35,6 +39,7 @@ pub(super) fn rows() -> Vec<Row> {
             ],
         ),
         all(409, "tenant-required", unclear()),
+        all(409, "delivery-waiting", waiting),
         mismatched(),
     ];
     rows.concat()

@@ -13,6 +13,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::row::{BACKFILL, Coverage, RUN, Row, TestRequest, get, post, put};
+use crate::harness::park_dead_letter;
 use crate::wire::{Backend, Host, TestResponse, send};
 
 /// The host name that the service accepts.
@@ -73,8 +74,8 @@ impl Fixture {
         }
     }
 
-    /// Creates objects of a tenant under the tenant's name and under `shared`, a run `{theirs}` and
-    /// a backfill `{their_backfill}`.
+    /// Creates objects of a tenant under the tenant's name and under `shared`, a run `{theirs}`, a
+    /// dead letter of it `{their_delivery}` and a backfill `{their_backfill}`.
     async fn fill_for(&mut self, tenant: &'static str) {
         for name in [tenant, "shared"] {
             self.objects(name, |bad| bad.by_tenant(tenant)).await;
@@ -83,11 +84,16 @@ impl Fixture {
         let path = format!("/api/pipelines/{tenant}");
         let run = post(format!("{path}/run"), "").by_tenant(tenant);
         self.run("{theirs}", run).await;
+        self.dead_letter("{their_delivery}", "{theirs}").await;
         let backfill = post(format!("{path}/backfill"), DAY).by_tenant(tenant);
         self.backfill("{their_backfill}", backfill).await;
         let objects = ["pipelines", "connections", "variables"];
         let objects = objects.map(|kind| format!("/api/{kind}/{tenant}"));
-        let created = ["/api/runs/{theirs}", "/api/backfills/{their_backfill}"];
+        let created = [
+            "/api/runs/{theirs}",
+            "/api/backfills/{their_backfill}",
+            "/api/deliveries/{their_delivery}",
+        ];
         for path in objects.into_iter().chain(created.map(str::to_owned)) {
             self.send_valid(&get(path).by_tenant(tenant)).await;
         }
@@ -95,7 +101,8 @@ impl Fixture {
 
     /// Creates `{finished}`, `{failed}`, objects named `taken`, the pipeline `weekly` with the slug
     /// `each-week`, the pipeline `odd` with a node type that no executor has, the pipeline `typed`
-    /// with definitions of its parameters, and `{untyped}`, a failed run of it without them.
+    /// with definitions of its parameters, `{untyped}`, a failed run of it without them, and
+    /// `{waiting}`, a delivery that waits.
     async fn fill(&mut self) {
         self.objects("taken", |bad| bad).await;
         let weekly = format!(r#"{{"id":"weekly","pipeline_id":"each-week","name":"w",{NODES}}}"#);
@@ -106,6 +113,9 @@ impl Fixture {
         let broken = || Step::permanent("no");
         self.host.executor.script("load", [broken(), broken()]);
         self.run("{failed}", post(RUN, "")).await;
+        self.dead_letter("{waiting}", "{failed}").await;
+        let retry = post("/api/deliveries/{waiting}/retry", "");
+        self.send_valid(&retry).await;
         let untyped = format!(r#"{{"id":"typed","name":"t",{NODES}}}"#);
         self.send_valid(&post("/api/pipelines", untyped)).await;
         let run = post("/api/pipelines/typed/run", r#"{"params":{"rows":"many"}}"#);
@@ -113,6 +123,13 @@ impl Fixture {
         let defs = r#"[{"name":"rows","type":"integer","max":9,"default":1},{"name":"region","type":"enum","values":["north","south"]},{"name":"table","type":"string","required":true,"pattern":"[a-z]+"}]"#;
         let typed = format!(r#"{{"name":"t",{NODES},"param_defs":{defs}}}"#);
         self.send_valid(&put("/api/pipelines/typed", typed)).await;
+    }
+
+    /// Parks the first event of a run as a dead letter.
+    async fn dead_letter(&mut self, name: &'static str, run: &str) {
+        let run = self.names[run].parse().unwrap();
+        let id = park_dead_letter(&self.host.faults, "pager", run, 0).await;
+        self.names.insert(name, id);
     }
 
     /// Creates a pipeline, a connection and a variable of one name.
@@ -204,7 +221,14 @@ impl Fixture {
     /// Returns everything that a refused request must not change.
     pub(super) async fn state(&self) -> Value {
         let mut state = Vec::new();
-        for path in ["runs", "pipelines", "connections", "variables"] {
+        let lists = [
+            "runs",
+            "pipelines",
+            "connections",
+            "variables",
+            "deliveries",
+        ];
+        for path in lists {
             state.push(self.send(&get(format!("/api/{path}"))).await.json());
         }
         json!([state, self.host.faults.newest_seq().await.unwrap()])

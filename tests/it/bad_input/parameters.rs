@@ -13,6 +13,7 @@ pub(super) fn rows() -> Vec<Row> {
         "/api/connections",
         "/api/variables",
         "/api/system/purge",
+        "/api/deliveries/{waiting}/retry",
     ];
     let unknown = post_paths.map(|path| post(format!("{path}?x=1"), "{}").at("x"));
     let invalid_force = ["1", "yes", ""]
@@ -111,4 +112,8 @@ const INVALID_QUERIES: &[&str] = &[
     "/api/variables/taken?x=1",
     "/api/pipelines/daily/backfills?after=none",
     "/api/backfills/{their_backfill}?x=1",
+    "/api/deliveries?state=lost",
+    "/api/deliveries?state=dead&state=dead",
+    "/api/deliveries?after=none",
+    "/api/deliveries/{waiting}?x=1",
 ];

@@ -7,7 +7,7 @@ use floret::testing::routes;
 use tracing_subscriber::fmt;
 
 use super::levels::Levels;
-use super::requests::{Round, every_request};
+use super::requests::{Round, every_request, park_two};
 use crate::harness::CapturedTrace;
 use crate::wire::{Backend, Host};
 
@@ -75,12 +75,14 @@ async fn messages_of_the_driver_about_a_ruined_file_reach_no_client() {
         .to_owned();
     host.wait_finished(created.json()[0].as_str().unwrap())
         .await;
+    let dead = park_two(&host, &failed).await;
     ruin(&host);
     let round = Round {
         key: "once".to_owned(),
         active: failed.clone(),
         failed,
         backfill,
+        dead,
     };
     let folder = host.folder.path().to_str().unwrap();
     let mut failures = 0;

@@ -19,7 +19,7 @@ use serde_json::json;
 use tower::ServiceExt as _;
 
 use super::levels::Levels;
-use super::requests::{Round, every_request};
+use super::requests::{Round, every_request, park_two};
 use super::{PASSWORD, TOKEN, VARIABLE, assert_hidden, key, store_secrets, with_node};
 use crate::harness::{all_events, with_timeout};
 use crate::sse;
@@ -230,11 +230,13 @@ impl Failing {
         let failed = created.json()["id"].as_str().unwrap().to_owned();
         run_with_clock(&clock, "a run", self.host.wait_finished(&failed)).await;
         self.rounds += 1;
+        let dead = park_two(&self.host, &failed).await;
         let round = Round {
             key: format!("round-{}", self.rounds),
             failed,
             active: self.active.clone(),
             backfill: self.backfill.clone(),
+            dead,
         };
         let before = self.host.faults.calls(method);
         self.host.faults.fail(failure.fault(method));

@@ -9,7 +9,8 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::{PASSWORD, TOKEN, VARIABLE};
-use crate::wire::request;
+use crate::harness::park_dead_letter;
+use crate::wire::{Host, request};
 
 /// The values that the requests of one round use.
 pub(super) struct Round {
@@ -21,6 +22,17 @@ pub(super) struct Round {
     pub(super) active: String,
     /// A backfill that has not finished.
     pub(super) backfill: String,
+    /// Two dead letters.
+    pub(super) dead: [String; 2],
+}
+
+/// Parks two events of a run as dead letters.
+pub(super) async fn park_two(host: &Host, run: &str) -> [String; 2] {
+    let (run, storage) = (run.parse().unwrap(), &host.faults);
+    [
+        park_dead_letter(storage, "pager", run, 0).await,
+        park_dead_letter(storage, "pager", run, 1).await,
+    ]
 }
 
 /// Returns one request per route, in table order, so that a round deletes what it saves.
@@ -46,7 +58,7 @@ pub(super) fn every_request(round: &Round) -> Vec<(Route, Request<Full<Bytes>>)>
 
 fn path(route: &Route, round: &Round) -> String {
     let is_saved = matches!(route.method, Method::PUT | Method::DELETE);
-    let own = |shared, spare| if is_saved { spare } else { shared };
+    let own = |shared, spare| -> &str { if is_saved { spare } else { shared } };
     let run = match route.path {
         "/runs/{run_id}/cancel" => &round.active,
         _ => &round.failed,
@@ -60,6 +72,7 @@ fn path(route: &Route, round: &Round) -> String {
         ("{to}", "1"),
         ("{node_id}", "load"),
         ("{backfill_id}", round.backfill.as_str()),
+        ("{delivery_id}", own(&round.dead[0], &round.dead[1])),
     ];
     let replace = |path: String, (name, value): (&str, &str)| path.replace(name, value);
     parameters.into_iter().fold(route.path.to_owned(), replace)
@@ -108,6 +121,7 @@ fn body(route: &Route) -> Option<Value> {
             | "/runs/{run_id}/resume"
             | "/runs/{run_id}/rerun"
             | "/backfills/{backfill_id}/cancel"
+            | "/deliveries/{delivery_id}/retry"
             | "/system/purge",
         ) => None,
         _ => panic!("no request covers {route:?}"),

@@ -5,12 +5,13 @@
 use floret::testing::routes;
 use http::Method;
 
+use crate::harness::park_dead_letter;
 use crate::wire::Host;
 
 /// Returns the paths of a route, one per combination of parameter values.
-fn paths(route: &str, runs: &[String], backfill: &str) -> Vec<String> {
+fn paths(route: &str, runs: &[String], backfill: &str, dead: &str) -> Vec<String> {
     let runs: Vec<_> = runs.iter().map(String::as_str).collect();
-    let parameters: [(&str, &[&str]); 8] = [
+    let parameters: [(&str, &[&str]); 9] = [
         ("{id}", &["fine", "fails"]),
         ("{run_id}", &runs),
         ("{node_id}", &["leaky", "next"]),
@@ -19,6 +20,7 @@ fn paths(route: &str, runs: &[String], backfill: &str) -> Vec<String> {
         ("{key}", &["TOKEN"]),
         ("{version}", &["1"]),
         ("{to}", &["1"]),
+        ("{delivery_id}", &[dead]),
     ];
     let mut paths = vec![route.to_owned()];
     for (name, values) in parameters
@@ -43,9 +45,11 @@ fn paths(route: &str, runs: &[String], backfill: &str) -> Vec<String> {
 /// Calls every route that changes nothing, for every object, and returns all headers and bodies.
 pub(super) async fn collect_responses(host: &Host, runs: &[String], backfill: &str) -> String {
     let mut text = String::new();
+    let run = runs[1].parse().unwrap();
+    let dead = park_dead_letter(&host.faults, "pager", run, 0).await;
     for route in routes().iter().filter(|route| route.method == Method::GET) {
         let mut has_succeeded = false;
-        for path in paths(route.path, runs, backfill) {
+        for path in paths(route.path, runs, backfill, &dead) {
             let answer = host.get(&path).await;
             has_succeeded |= answer.status == 200;
             text.push_str(&format!("{:?}", answer.headers));

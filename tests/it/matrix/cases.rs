@@ -93,7 +93,10 @@ pub(super) fn case(route: &Route) -> Case {
         }
         "PUT /connections/{conn_id}" => Case::object(200).body(json!({"type": "http"})),
         "PUT /variables/{key}" => Case::object(200).body(json!({"value": "b", "type": "string"})),
-        "DELETE /connections/{conn_id}" | "DELETE /variables/{key}" => Case::object(204),
+        "DELETE /connections/{conn_id}"
+        | "DELETE /variables/{key}"
+        | "DELETE /deliveries/{delivery_id}" => Case::object(204),
+        "POST /deliveries/{delivery_id}/retry" => Case::object(200),
         "POST /system/purge" => Case::list().body(json!({"days": 30})),
         // The request has no upgrade headers, so a permitted caller receives 426.
         "GET /ws" => Case::new(426, 426),
@@ -104,6 +107,7 @@ pub(super) fn case(route: &Route) -> Case {
         | "GET /pipelines"
         | "GET /connections"
         | "GET /variables"
+        | "GET /deliveries"
         | "GET /runs/calendar"
         | "GET /dashboard"
         | "GET /lineage"
@@ -124,6 +128,7 @@ pub(super) fn case(route: &Route) -> Case {
         | "GET /pipelines/{id}/validate"
         | "GET /pipelines/{id}/backfills"
         | "GET /connections/{conn_id}"
+        | "GET /deliveries/{delivery_id}"
         | "GET /variables/{key}" => Case::object(200),
         _ => panic!("no case covers {name}"),
     }

@@ -147,6 +147,7 @@ fn cursor(route: &Route) -> Option<&'static str> {
         "/pipelines" => Some("acme%2Facme-daily"),
         "/connections" => Some("acme%2Facme-db"),
         "/variables" => Some("acme%2Facme-key"),
+        "/deliveries" => Some("acme-pager.1"),
         _ => None,
     }
 }

@@ -210,6 +210,9 @@ impl Call<'_> {
             other if other.starts_with("Versions::") || other == "Pipelines::versions" => {
                 self.about_versions(other, pipeline).await
             }
+            other if other.ends_with("deliveries") || other.starts_with("Deliveries::") => {
+                self.about_deliveries(other).await
+            }
             other => self.about_secrets(other).await,
         }
     }
@@ -256,6 +259,18 @@ impl Call<'_> {
                 }
                 Ok(json(&all))
             }
+            _ => panic!("no Rust call is compared with {call}"),
+        }
+    }
+
+    async fn about_deliveries(&self, call: &str) -> Result<Value, Error> {
+        let deliveries = self.client.deliveries();
+        let id = self.world.id("delivery_id").parse().unwrap();
+        match call {
+            "Client::deliveries" => Ok(json(&deliveries.await?.items)),
+            "Deliveries::get" => Ok(json(&deliveries.get(&id).await?)),
+            "Deliveries::retry" => Ok(json(&deliveries.retry(&id).await?)),
+            "Deliveries::delete" => deliveries.delete(&id).await.map(Value::from),
             _ => panic!("no Rust call is compared with {call}"),
         }
     }

@@ -13,7 +13,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::cases::Case;
-use crate::harness::until;
+use crate::harness::{park_dead_letter, until};
 use crate::wire::{Backend, TestResponse, request, send};
 
 /// A kind of caller.
@@ -131,6 +131,9 @@ impl World {
             }
             self.ids.insert(run, id);
         }
+        let finished = self.ids["finished"].parse().unwrap();
+        let dead = park_dead_letter(&self.storage, "acme-pager", finished, 0).await;
+        self.ids.insert("delivery_id", dead);
         let days = json!({"start_date": "2023-01-01", "end_date": "2023-01-02"});
         let path = "/api/pipelines/acme-daily/backfill";
         let created = self.create(path, &days).await;
@@ -204,6 +207,7 @@ impl World {
         for (name, id) in &mut self.ids {
             *id = match *name {
                 "id" | "node_id" | "conn_id" | "key" => "absent".to_owned(),
+                "delivery_id" => "absent.1".to_owned(),
                 _ => "00000000-0000-7000-8000-000000000000".to_owned(),
             };
         }

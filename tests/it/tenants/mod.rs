@@ -8,8 +8,9 @@ mod rust_calls;
 
 use std::collections::BTreeSet;
 
+use floret::notifier::{Notifier, NotifierError};
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, routes, scratch};
-use floret::{Access, Client, Floret, Permissions, RunsService, Scope, TenantId};
+use floret::{Access, Client, Event, Floret, Permissions, RunsService, Scope, TenantId};
 use http::Method;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -82,6 +83,20 @@ async fn check(backend: Backend, actions: &[(bool, Action)]) {
     }
 }
 
+/// A notifier that delivers nothing.
+struct Refuses;
+
+#[async_trait::async_trait]
+impl Notifier for Refuses {
+    async fn notify(&self, _: &Event) -> Result<(), NotifierError> {
+        Err(NotifierError::permanent("no"))
+    }
+
+    fn wants(&self, _: &Event) -> bool {
+        true
+    }
+}
+
 struct World {
     service: RunsService,
     floret: Floret,
@@ -121,7 +136,10 @@ impl World {
         let folder = scratch();
         let storage = backend.open(folder.path()).await;
         let executor = ScriptedExecutor::new();
-        let builder = Floret::builder(FaultyStorage::new(storage)).executor("any", executor);
+        // Every event becomes a dead letter of the tenant's run.
+        let builder = Floret::builder(FaultyStorage::new(storage))
+            .executor("any", executor)
+            .notifier("refuses", Refuses);
         let floret = builder.start().await.unwrap();
         Self {
             service: floret.service(Access::from_extensions()),
@@ -311,6 +329,7 @@ impl World {
         let filled = template
             .replace("{node_id}", &format!("{name}-node"))
             .replace("{backfill_id}", &format!("{name}-0"))
+            .replace("{delivery_id}", &format!("{name}.1"))
             .replace("{conn_id}", "shared-0")
             .replace("{key}", "shared-0")
             .replace("{id}", "shared-0")

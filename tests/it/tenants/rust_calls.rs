@@ -31,6 +31,10 @@ async fn texts(client: &Client, tenant: Tenant) -> Vec<(&'static str, String)> {
             text(&client.connections().await.unwrap().items),
         ),
         ("variables", text(&client.variables().await.unwrap().items)),
+        (
+            "deliveries",
+            text(&client.deliveries().await.unwrap().items),
+        ),
         ("calendar", text(&client.calendar().await.unwrap())),
         ("search", text(&client.search(tenant.name()).await.unwrap())),
         ("lineage", text(&client.lineage().await.unwrap())),

@@ -13,6 +13,7 @@ mod answer;
 mod backfills;
 mod bodies;
 mod connections;
+mod deliveries;
 mod operation;
 mod parameters;
 mod pipeline_schemas;
@@ -41,7 +42,7 @@ const ABOUT: &str = "Triggers, watches and manages runs of pipelines. A host mou
     with a problem (RFC 9457); `x-problem-types` lists the slugs that end the `type` of the \
     problems of a route.";
 
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("runs", "Runs, their logs and the outputs of their nodes."),
     ("backfills", "Runs for each date in a range."),
     ("pipelines", "The definitions of pipelines."),
@@ -55,6 +56,10 @@ const TAGS: [(&str, &str); 7] = [
         "The state of the system, and views across all pipelines.",
     ),
     ("events", "The stream of events."),
+    (
+        "deliveries",
+        "Deliveries of events to notifiers that have not succeeded.",
+    ),
 ];
 
 /// Describes the operation of a route. A route without a description has none.
@@ -65,6 +70,7 @@ fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
         pipelines::describe,
         connections::describe,
         variables::describe,
+        deliveries::describe,
         platform::describe,
     ];
     described

@@ -18,6 +18,8 @@ pub(super) const ID: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$";
 pub(super) const KEY: &str = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
 /// The cursor of a list of objects with ids: the id, after its tenant if it has one.
 const CURSOR: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,127}/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
+/// The id of a delivery: the name of a notifier, which may be any text, and a number.
+const DELIVERY: &str = r"^.*\.(0|[1-9][0-9]{0,19})$";
 const TENANT_OR_NONE: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$";
 /// `*`, or a list of entity tags.
 const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
@@ -69,6 +71,11 @@ fn of_path(subject: Subject) -> Vec<Value> {
         }
         Subject::Backfill => vec![in_path("backfill_id", "The id of the backfill.", uuid())],
         Subject::Connection => vec![in_path("conn_id", "The id of the connection.", id(ID))],
+        Subject::Delivery => vec![in_path(
+            "delivery_id",
+            "The id of the delivery: the notifier and the number of the event.",
+            id(DELIVERY),
+        )],
         Subject::Variable => vec![in_path("key", "The key of the variable.", id(KEY))],
     }
 }
@@ -143,6 +150,7 @@ fn of_filter(name: &str) -> Option<(&'static str, Value)> {
     let id = || json!({"type": "string", "pattern": ID});
     Some(match name {
         "status" => ("Only runs with one of these statuses.", one_of("RunStatus")),
+        "state" => ("Only deliveries in this state.", one_of("DeliveryState")),
         "trigger" => (
             "Only runs that were started in this way.",
             one_of("Trigger"),
@@ -210,6 +218,7 @@ fn cursor(path: &str) -> Value {
             json!({"type": "string", "pattern": CURSOR})
         }
         "/pipelines/{id}/versions" => number(0, u64::from(u32::MAX)),
+        "/deliveries" => json!({"type": "string", "pattern": DELIVERY}),
         _ => json!({"type": "string", "format": "uuid"}),
     }
 }

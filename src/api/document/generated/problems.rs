@@ -102,6 +102,7 @@ fn of_subject(subject: Subject) -> &'static [Problem] {
             Problem::ConnectionNotFound,
             Problem::TenantRequired,
         ],
+        Subject::Delivery => &[Problem::NotFound, Problem::DeliveryNotFound],
         Subject::Variable => &[
             Problem::NotFound,
             Problem::VariableNotFound,

@@ -3,12 +3,13 @@
 //! `filters` asks for runs.
 
 use super::filters::{PAGE, after, pairs, scopes};
-use crate::model::{Managed, PipelineId, Scope, StoredPipeline};
+use crate::model::{DeliveryId, DeliveryState, Managed, PipelineId, Scope, StoredPipeline};
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::sqlite::search_cache::BYTES_MAX;
 use crate::storage::{
-    BackfillFilter, Backfills, ConnectionFilter, Connections, FiguresBy, PipelineFilter, Pipelines,
-    Purge, PurgeMode, SearchText, System, VariableFilter, Variables,
+    BackfillFilter, Backfills, ConnectionFilter, Connections, Deliveries, DeliveryFilter,
+    FiguresBy, PipelineFilter, Pipelines, Purge, PurgeMode, PutDeliveries, SearchText, System,
+    VariableFilter, Variables,
 };
 use crate::testing::contract::fixtures::{at, backfill_id, figures_of_2024};
 
@@ -32,7 +33,29 @@ pub(super) async fn ask(storage: &SqliteStorage) {
         (purge.scope, purge.mode) = (scope.clone(), PurgeMode::Preview);
         storage.purge(purge).await.unwrap();
         ask_for_definitions(storage, &scope).await;
+        ask_for_deliveries(storage, &scope).await;
     }
+}
+
+async fn ask_for_deliveries(storage: &SqliteStorage, scope: &Scope) {
+    // Parked events are read for each notifier.
+    let put = PutDeliveries::new("slack".to_owned(), 0, at(9));
+    storage.put_deliveries(put).await.unwrap();
+    for state in [
+        None,
+        Some(DeliveryState::Waiting),
+        Some(DeliveryState::Dead),
+    ] {
+        for request in [PAGE, after(&DeliveryId::new("slack", 9))] {
+            let filter = DeliveryFilter {
+                scope: scope.clone(),
+                state,
+            };
+            storage.list_deliveries(filter, request).await.unwrap();
+        }
+    }
+    let id = DeliveryId::new("slack", 9);
+    assert_eq!(storage.find_delivery(&id, scope).await.unwrap(), None);
 }
 
 async fn ask_for_figures(storage: &SqliteStorage, pipeline: Option<&PipelineId>, scope: &Scope) {

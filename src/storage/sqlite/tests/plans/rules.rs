@@ -17,7 +17,7 @@ struct Exception {
 const SORT: &str = "USE TEMP B-TREE FOR ORDER BY";
 const GROUP: &str = "USE TEMP B-TREE FOR GROUP BY";
 
-const EXCEPTIONS: [Exception; 17] = [
+const EXCEPTIONS: [Exception; 18] = [
     Exception {
         texts: &[
             "SELECT 1 FROM meta LIMIT 1",
@@ -56,7 +56,10 @@ const EXCEPTIONS: [Exception; 17] = [
     },
     Exception {
         texts: &["FROM notifiers n"],
-        lines: &["SCAN n USING INDEX sqlite_autoindex_notifiers_1"],
+        lines: &[
+            "SCAN n USING INDEX sqlite_autoindex_notifiers_1",
+            "SCAN n USING COVERING INDEX sqlite_autoindex_notifiers_1",
+        ],
         why: "The table has a row for each notifier of the host.",
     },
     Exception {
@@ -93,6 +96,12 @@ const EXCEPTIONS: [Exception; 17] = [
         texts: &["FROM parked p INDEXED BY parked_dead"],
         lines: &["SCAN p USING COVERING INDEX parked_dead"],
         why: "Dead letters are counted by an index that has nothing else.",
+    },
+    Exception {
+        texts: &["SELECT count(*) FROM parked p CROSS JOIN runs"],
+        lines: &["SCAN p USING COVERING INDEX parked_of_run"],
+        why: "Somebody asks how many deliveries have not succeeded. Those that wait are bounded, and \
+              dead letters are few, or somebody should look at them.",
     },
     Exception {
         texts: &["FROM daily WHERE tenant = ''"],
