@@ -25,3 +25,6 @@ pub mod storage {}
 
 #[doc = include_str!("../docs/guides/tenants.md")]
 pub mod tenants {}
+
+#[doc = include_str!("../docs/guides/webhooks.md")]
+pub mod webhooks {}

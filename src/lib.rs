@@ -13,7 +13,8 @@
         feature = "secrets",
         feature = "lineage-sql",
         feature = "nodes",
-        feature = "testing"
+        feature = "testing",
+        feature = "webhook"
     )),
     allow(
         rustdoc::broken_intra_doc_links,

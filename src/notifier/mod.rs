@@ -1,4 +1,4 @@
-//! Notifiers: the trait that a host implements, and two built-in notifiers.
+//! Notifiers: the trait that a host implements, and the built-in notifiers.
 //!
 //! `delivery` decides when and in which order events are delivered, and retries them.
 
@@ -8,6 +8,8 @@ mod log;
 mod registry;
 mod requests;
 mod retries;
+#[cfg(feature = "webhook")]
+mod webhook;
 
 pub use channel::{ChannelNotifier, Notifications};
 pub use failure::NotifierError;
@@ -15,6 +17,8 @@ pub use log::LogNotifier;
 pub(crate) use registry::Notifiers;
 pub(crate) use requests::RetryRequests;
 pub use retries::RetrySchedule;
+#[cfg(feature = "webhook")]
+pub use webhook::{Webhook, WebhookBuilder};
 
 use async_trait::async_trait;
 

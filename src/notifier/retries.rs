@@ -47,6 +47,25 @@ impl RetrySchedule {
         ))
     }
 
+    /// The schedule that Standard Webhooks recommends: ten tries within about three days.
+    #[must_use]
+    pub fn standard_webhooks() -> Self {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        let delays = [
+            5,
+            5 * MINUTE,
+            30 * MINUTE,
+            2 * HOUR,
+            5 * HOUR,
+            10 * HOUR,
+            14 * HOUR,
+            20 * HOUR,
+            24 * HOUR,
+        ];
+        Self::after(delays.map(Duration::from_secs))
+    }
+
     /// Returns the delay after this many failed tries of an event, or `None` if no try follows.
     pub(crate) fn delay(&self, tries: u32, seq: u64, limits: &Limits) -> Option<Duration> {
         let failed = tries.saturating_sub(1);
@@ -105,6 +124,27 @@ mod tests {
             .to_vec();
         expected.push(None);
         assert_eq!(delays, expected);
+    }
+
+    #[test]
+    fn the_standard_schedule_has_ten_tries_whose_delays_vary_by_a_tenth() {
+        let (schedule, limits) = (RetrySchedule::standard_webhooks(), Limits::default());
+        let expected = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+        for (tries, seconds) in (1..).zip(expected) {
+            let least = Duration::from_secs(seconds);
+            let delays: Vec<_> = (0..100)
+                .map(|seq| schedule.delay(tries, seq, &limits).unwrap())
+                .collect();
+            assert!(
+                delays
+                    .iter()
+                    .all(|delay| (least..=least * 11 / 10).contains(delay))
+            );
+            let (first, last) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
+            assert!(*last - *first > least / 12, "{first:?} to {last:?}");
+            assert!(*last <= schedule.delay_max(&limits));
+        }
+        assert_eq!(schedule.delay(10, 1, &limits), None);
     }
 
     #[test]

@@ -136,4 +136,5 @@ mod tidy;
 mod tidy_circles;
 mod triggers;
 mod trust;
+mod webhooks;
 mod wire;
