@@ -143,6 +143,7 @@ impl Delivery {
             storage,
             clock,
             limits,
+            requests: Arc::default(),
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),

@@ -41,16 +41,17 @@ async fn failures(storage: &SqliteStorage, runs: std::ops::Range<u64>) -> usize 
 /// Cuts the write of a commit after every number of frames, and once within a frame.
 async fn cut_commits() {
     const RUNS: u64 = 16;
+    const CUTS: u64 = 16;
     let (dir, mut storage) = store().await;
     let log = dir.path().join("runs.db-wal");
     let mut failed = 0;
-    for n in 0..12 {
+    for n in 0..CUTS {
         let first = 1 + n * RUNS;
         let room = n * FRAME + if n % 3 == 0 { 100 } else { 0 };
         limit_files(Some(std::fs::metadata(&log).unwrap().len() + room));
         let count = failures(&storage, first..first + RUNS).await;
         assert!(count == 0 || count == 16, "{count} of a group");
-        failed += u32::from(count > 0);
+        failed += u64::from(count > 0);
         if n == 5 {
             // The next process finds what was acknowledged, and nothing else.
             drop(storage);
@@ -60,8 +61,8 @@ async fn cut_commits() {
         let again = failures(&storage, first..first + RUNS).await;
         assert_eq!(again, 0, "there is room again");
     }
-    assert!((3..12).contains(&failed), "{failed} commits failed");
-    assert_eq!(event_count(&storage).await, 12 * 16);
+    assert!((3..CUTS).contains(&failed), "{failed} commits failed");
+    assert_eq!(event_count(&storage).await as u64, CUTS * RUNS);
     assert_intact(&dir, storage).await;
 }
 
