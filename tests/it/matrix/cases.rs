@@ -69,10 +69,7 @@ pub(super) fn case(route: &Route) -> Case {
         "POST /pipelines/{id}/dry-run" => Case::object(200),
         "PATCH /runs/{run_id}" => Case::object(200).body(json!({"labels": {"team": "data"}})),
         "POST /runs/{run_id}/cancel" => Case::object(200).run("running"),
-        "POST /runs/cancel" => {
-            Case::object(200).body(json!({"filter": {"pipeline_id": "acme-daily"}}))
-        }
-        "POST /runs/rerun" => {
+        "POST /runs/cancel" | "POST /runs/rerun" => {
             Case::object(200).body(json!({"filter": {"pipeline_id": "acme-daily"}}))
         }
         "POST /runs/{run_id}/rerun" => Case::object(202).run("failed"),

@@ -162,9 +162,6 @@ impl Call<'_> {
                 Ok(json!({"deleted": deleted, "days": 30}))
             }
             "Client::runs" => Ok(json(&client.runs().await?.items)),
-            "Runs::cancel_all" => Ok(json(&client.runs().of("acme-daily").cancel_all().await?)),
-            "Runs::rerun_all" => Ok(json(&client.runs().of("acme-daily").rerun_all().await?)),
-            "Runs::of" => Ok(json(&client.runs().of(pipeline).await?.items)),
             "Client::calendar" => Ok(json(&client.calendar().await?)),
             "Client::lineage" => Ok(json(&client.lineage().await?)),
             "Client::schedules" => Ok(json(&client.schedules().await?)),
@@ -207,6 +204,7 @@ impl Call<'_> {
             other if other.starts_with("RunHandle::") || other.starts_with("Logs::") => {
                 self.about_run(other, node).await
             }
+            other if other.starts_with("Runs::") => self.about_runs(other, pipeline).await,
             other if other.starts_with("Versions::") || other == "Pipelines::versions" => {
                 self.about_versions(other, pipeline).await
             }
@@ -214,6 +212,16 @@ impl Call<'_> {
                 self.about_deliveries(other).await
             }
             other => self.about_secrets(other).await,
+        }
+    }
+
+    async fn about_runs(&self, call: &str, pipeline: &str) -> Result<Value, Error> {
+        let runs = self.client.runs();
+        match call {
+            "Runs::of" => Ok(json(&runs.of(pipeline).await?.items)),
+            "Runs::cancel_all" => Ok(json(&runs.of("acme-daily").cancel_all().await?)),
+            "Runs::rerun_all" => Ok(json(&runs.of("acme-daily").rerun_all().await?)),
+            _ => panic!("no Rust call is compared with {call}"),
         }
     }
 
