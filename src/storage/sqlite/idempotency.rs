@@ -2,8 +2,6 @@
 //!
 //! `create` creates runs.
 
-use std::borrow::Cow;
-
 use rusqlite::{Connection, Row, params};
 
 use super::naming::tenant_text;
@@ -35,9 +33,9 @@ impl Tx {
         let first = self.state.next_run;
         let resumed = match operation {
             IdempotentOperation::Run(_) | IdempotentOperation::Backfill(_) => None,
-            IdempotentOperation::Resume(run) | IdempotentOperation::Rerun(run) => Some(id(run)),
+            IdempotentOperation::Resume(run) => Some(repeated(run, false)),
+            IdempotentOperation::Rerun(run) => Some(repeated(run, true)),
         };
-        let name = stored_name(operation, name);
         self.write(
             "INSERT INTO idempotency (key, pipeline, resumed, name, body_hash, run_ids, runs_left, backfill) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             params![first, pipeline, resumed, name, body_hash, ids, count, backfill],
@@ -82,6 +80,7 @@ pub(super) fn find_key(
             backfill,
         ))
     };
+    let is_rerun = matches!(operation, IdempotentOperation::Rerun(_));
     let found = match operation {
         IdempotentOperation::Run(pipeline) => row(
             conn,
@@ -101,7 +100,7 @@ pub(super) fn find_key(
         IdempotentOperation::Resume(run) | IdempotentOperation::Rerun(run) => row(
             conn,
             "SELECT body_hash, run_ids, NULL FROM idempotency WHERE resumed = ? AND resumed IS NOT NULL AND name = ?",
-            params![id(run), stored_name(operation, name)],
+            params![repeated(run, is_rerun), name],
             read,
         ),
     }?;
@@ -121,15 +120,12 @@ pub(super) fn find_key(
     }))
 }
 
-/// Returns the name under which a key is stored. A space, which no key has, keeps those of reruns
-/// from those of resumes.
-fn stored_name<'a>(operation: &IdempotentOperation, key: &'a str) -> Cow<'a, str> {
-    match operation {
-        IdempotentOperation::Rerun(_) => Cow::Owned(format!(" {key}")),
-        IdempotentOperation::Run(_)
-        | IdempotentOperation::Resume(_)
-        | IdempotentOperation::Backfill(_) => Cow::Borrowed(key),
-    }
+/// Returns what the column `resumed` has for a resume of a run, or for a rerun of it.
+fn repeated(run: &RunId, is_rerun: bool) -> Vec<u8> {
+    let mut bytes = id(run).to_vec();
+    // No id of a run has 17 bytes.
+    bytes.extend(is_rerun.then_some(0));
+    bytes
 }
 
 /// Returns the id and the tenant of a pipeline, and the name of one of its keys.

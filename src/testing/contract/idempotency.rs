@@ -125,6 +125,34 @@ pub async fn a_repeated_key_of_a_resume_succeeds(storage: &dyn Storage) {
     assert_eq!((again.run_ids, again.is_replayed), (vec![run_id(2)], true));
 }
 
+/// A key of a rerun MUST return its run, and MUST be another key than that of a resume.
+pub async fn a_key_of_a_rerun_is_not_one_of_a_resume(storage: &dyn Storage) {
+    let failed = finished_run(storage, 1, RunStatus::Failed).await;
+    let keyed = |run, operation| {
+        let mut create = CreateRuns::new(vec![NewRun::new(run)]);
+        create.idempotency = Some(IdempotencyKey::new(operation, "once", [1; 32]));
+        create
+    };
+    let rerun = |n| {
+        let mut run = new_run(n, "daily");
+        run.rerun_of = Some(failed);
+        keyed(run, IdempotentOperation::Rerun(failed))
+    };
+    let first = storage.create_runs(rerun(2)).await.unwrap();
+    assert_eq!((first.run_ids, first.is_replayed), (vec![run_id(2)], false));
+    let again = storage.create_runs(rerun(3)).await.unwrap();
+    assert_eq!((again.run_ids, again.is_replayed), (vec![run_id(2)], true));
+    let operation = IdempotentOperation::Resume(failed);
+    let resumed = keyed(resume(4, failed, failed), operation);
+    let resumed = storage.create_runs(resumed).await.unwrap();
+    assert_eq!(
+        (resumed.run_ids, resumed.is_replayed),
+        (vec![run_id(4)], false)
+    );
+    let other = IdempotencyKey::new(IdempotentOperation::Rerun(run_id(2)), "once", [1; 32]);
+    assert_eq!(storage.find_idempotent(&other).await.unwrap(), None);
+}
+
 /// A key MUST NOT reveal to another tenant that its pipeline exists.
 pub async fn a_key_reveals_nothing_to_another_tenant(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;

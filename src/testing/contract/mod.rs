@@ -119,6 +119,7 @@ macro_rules! storage_contract {
                 a_refused_creation_does_not_use_up_its_key,
                 a_repeated_key_succeeds_on_a_full_queue,
                 a_repeated_key_of_a_resume_succeeds,
+                a_key_of_a_rerun_is_not_one_of_a_resume,
                 a_key_reveals_nothing_to_another_tenant,
                 concurrent_requests_with_one_key_create_one_run,
                 requests_without_a_key_are_never_repeats,
