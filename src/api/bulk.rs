@@ -1,5 +1,7 @@
 //! Handlers that cancel or rerun many runs: those of a list or of a filter.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use http::{Response, StatusCode};
 use serde_json::Value;
@@ -12,7 +14,7 @@ use super::{idempotency, response};
 use crate::engine::{BULK_MAX, BulkAction, BulkRerun, BulkRuns, CancelCommand};
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::model::{Cancel, PipelineId, RunId};
-use crate::views::{RunFilter, check_period};
+use crate::views::{RunFilter, check_filter};
 
 /// The fields that choose runs.
 const CHOICE: [&str; 4] = ["run_ids", "filter", "after", "preview"];
@@ -139,7 +141,7 @@ fn listed(ids: &[&str]) -> Result<Vec<RunId>> {
         })?;
         runs.push(run);
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     runs.retain(|run| seen.insert(*run));
     Ok(runs)
 }
@@ -166,15 +168,19 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
             "a filter has at least one condition, so that no call means all runs by accident";
         return Err(refusal("/filter", detail));
     }
-    check_period(from, to)?;
+    // A repeated status means nothing more.
+    let mut statuses = statuses.unwrap_or_default();
+    statuses.sort_unstable();
+    statuses.dedup();
     let filter = RunFilter {
-        statuses: statuses.unwrap_or_default(),
+        statuses,
         triggers: trigger.into_iter().collect(),
         from,
         to,
         labels: labels.unwrap_or_default(),
         ..RunFilter::default()
     };
+    check_filter(&filter).map_err(|error| refusal("/filter", error.to_string()))?;
     Ok((filter, pipeline))
 }
 

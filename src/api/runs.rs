@@ -18,7 +18,7 @@ use crate::error::{Error, Result, quote};
 use crate::model::{
     LABEL_SEPARATOR, PageRequest, PipelineId, RunId, RunStatus, Scope, TenantId, Trigger,
 };
-use crate::views::{RunFilter, check_period};
+use crate::views::{RunFilter, check_filter};
 
 pub(super) const STATUSES: &[(&str, RunStatus)] = &[
     ("pending", RunStatus::Pending),
@@ -246,7 +246,7 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
         to: query.instant("to")?,
         labels: labels(query)?,
     };
-    check_period(filter.from, filter.to)?;
+    check_filter(&filter)?;
     Ok((filter, paging::read(query)?))
 }
 

@@ -10,7 +10,7 @@ use super::paging::{PageChoice, page_methods};
 use crate::error::Result;
 use crate::model::{Page, Run, RunStatus, Trigger};
 use crate::storage::RunFilter;
-use crate::views::check_period;
+use crate::views::check_filter;
 
 /// The runs in the scope of a client, from [`Client::runs`].
 ///
@@ -107,7 +107,6 @@ impl Runs {
 
     /// Returns the filter of the list, and the cursor of its page.
     pub(super) async fn into_filter(self) -> Result<(RunFilter, Option<String>)> {
-        check_period(self.from, self.to)?;
         let (scope, pipeline) = self.client.named_pipeline(self.pipeline).await?;
         let filter = RunFilter {
             scope,
@@ -119,6 +118,7 @@ impl Runs {
             to: self.to,
             labels: self.labels,
         };
+        check_filter(&filter)?;
         Ok((filter, self.page.after))
     }
 }

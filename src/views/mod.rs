@@ -64,7 +64,7 @@ pub(crate) use pages::{Cut, Listed, to_json};
 pub(crate) use pipelines::PipelineSummary;
 pub use preview::NodePreview;
 pub use profile::NodeProfile;
-pub(crate) use runs::check_period;
+pub(crate) use runs::check_filter;
 pub use schedules::ScheduleStatus;
 pub(crate) use search::SearchFilter;
 pub use search::SearchHit;

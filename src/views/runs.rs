@@ -145,18 +145,26 @@ impl Listed for Run {
     }
 }
 
-/// Refuses a period that ends before it begins.
+/// The most labels of a filter. 16: a run has no more.
+const FILTER_LABELS_MAX: usize = 16;
+
+/// Refuses a filter whose period ends before it begins, or that has more labels than a run.
 ///
 /// # Errors
 /// `Malformed` (`invalid-parameter`).
-pub(crate) fn check_period(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Result<()> {
-    match (from, to) {
-        (Some(from), Some(to)) if from > to => Err(Error::invalid_parameter(
-            "from",
-            "must not be later than to",
-        )),
-        _ => Ok(()),
+pub(crate) fn check_filter(filter: &RunFilter) -> Result<()> {
+    if let (Some(from), Some(to)) = (filter.from, filter.to)
+        && from > to
+    {
+        let detail = "must not be later than to";
+        return Err(Error::invalid_parameter("from", detail));
     }
+    let count = filter.labels.len();
+    if count > FILTER_LABELS_MAX {
+        let detail = format!("at most {FILTER_LABELS_MAX} labels can be given, these are {count}");
+        return Err(Error::invalid_parameter("label", detail));
+    }
+    Ok(())
 }
 
 impl Views {

@@ -211,6 +211,8 @@ async fn many_runs_are_rerun_once_for_each_key() {
         let again = keyed(host, path, "tuesday", &body).await.json();
         assert_eq!(again, first);
         assert_eq!(host.get("/api/runs?page=1").await.json()["total"], 7);
+        let repeated = json!({"filter": {"status": vec!["failed"; 40_000]}, "preview": true});
+        assert_eq!(bulk(host, "rerun", &repeated).await["matched"], 3);
         let preview = bulk(
             host,
             "rerun",

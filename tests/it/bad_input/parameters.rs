@@ -57,6 +57,8 @@ const INVALID_QUERIES: &[&str] = &[
     "/api/runs?label=team",
     "/api/runs?label=",
     "/api/pipelines/daily/runs?label=team%3Ddata",
+    "/api/runs?label=a:&label=b:&label=c:&label=d:&label=e:&label=f:&label=g:&label=h:&label=i:\
+     &label=j:&label=k:&label=l:&label=m:&label=n:&label=o:&label=p:&label=q:",
     "/api/runs?from=yesterday",
     "/api/runs?to=2024-13-01T00:00:00Z",
     "/api/runs?pipeline_id=a/b",
