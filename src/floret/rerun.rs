@@ -29,7 +29,7 @@ use crate::model::RunId;
 /// let run = floret.run("daily").param("region", "eu").param("rows", "10").await?;
 /// run.finished().await?;
 /// let again = run.rerun().param("rows", "20").await?.finished().await?.run;
-/// assert_eq!((&again.params["region"], &again.params["rows"]), ("eu", "20"));
+/// assert_eq!((again.params["region"].as_str(), again.params["rows"].as_str()), ("eu", "20"));
 /// assert_eq!(again.rerun_of, Some(run.id()));
 /// # Ok(())
 /// # }
