@@ -275,10 +275,26 @@ impl Scene {
     /// Waits until everything that the command causes has happened.
     async fn effect(&self) {
         match self.command {
-            "POST /pipelines" | "PUT /pipelines/{id}" | "POST /pipelines/{id}/rollback" => {
+            "POST /pipelines" | "PUT /pipelines/{id}" => {
                 self.world.clock.sleeper_within(MINUTE).await;
                 self.world.clock.advance(MINUTE);
                 self.host.wait_for_events(EventKind::RunCompleted, 1).await;
+            }
+            "POST /pipelines/{id}/rollback" => {
+                until(async || {
+                    let found = self.find("/api/pipelines/p").await;
+                    found.is_some_and(|pipeline| pipeline["schedule"].is_string())
+                })
+                .await;
+                // The scheduler may still sleep for the version before.
+                until(async || {
+                    self.world.clock.advance(MINUTE);
+                    let events = self.host.events().await;
+                    events
+                        .iter()
+                        .any(|event| event.kind == EventKind::RunCompleted)
+                })
+                .await;
             }
             "DELETE /pipelines/{id}" => {
                 until(async || self.find("/api/pipelines/p").await.is_none()).await;
