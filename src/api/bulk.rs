@@ -60,9 +60,10 @@ pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
     let mut fields = BodyFields::of(&body, &known)?;
     let definition = fields.choice("definition", DEFINITIONS);
     let choice = read_choice(fields)?;
+    let key = idempotency::key(&call.parts.headers, &body)?;
     let action = BulkAction::Rerun(BulkRerun {
         definition: definition.unwrap_or_default(),
-        key: idempotency::key(&call.parts.headers, &body)?,
+        key: key.map(|key| key.key),
         scope: call.scope.clone(),
         by: call.by.clone(),
     });
@@ -82,8 +83,7 @@ async fn carry_out(call: &Call, choice: Choice, action: BulkAction) -> Result<Re
         };
         filter.pipeline = pipeline;
     }
-    let engine = call.engine();
-    let outcome = engine.bulk(runs, action, &call.scope, is_preview).await?;
+    let outcome = call.engine().bulk(runs, action, is_preview).await?;
     Ok(response::json(StatusCode::OK, &outcome))
 }
 

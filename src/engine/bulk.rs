@@ -4,14 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use tokio::task::JoinSet;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::cancel::CancelCommand;
+use super::note::check_reason;
 use super::rerun::RerunRequest;
 use super::resume::ResumeDefinition;
+use super::trigger::hash_body;
 use super::{Engine, RequestKey};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, LogSpan, Problem, Result};
 use crate::model::{CallerName, PageRequest, RunId, RunStatus, Scope};
 use crate::storage::RunFilter;
 
@@ -44,8 +47,8 @@ pub(crate) enum BulkAction {
 #[derive(Debug, Clone)]
 pub(crate) struct BulkRerun {
     pub(crate) definition: ResumeDefinition,
-    /// Makes a repeat of the call start nothing again.
-    pub(crate) key: Option<RequestKey>,
+    /// The idempotency key of each rerun. Makes a repeat of the call start nothing again.
+    pub(crate) key: Option<String>,
     pub(crate) scope: Scope,
     pub(crate) by: Option<CallerName>,
 }
@@ -84,8 +87,25 @@ pub struct BulkOutcome {
 pub struct SkippedRun {
     /// The run.
     pub run_id: RunId,
-    /// Why: the slug of a problem, such as `run-finished`.
-    pub reason: String,
+    /// Why, such as [`Problem::RunFinished`]. On the wire, its slug.
+    #[serde(serialize_with = "as_slug")]
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub reason: Problem,
+}
+
+fn as_slug<S: Serializer>(
+    problem: &Problem,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(problem.on_wire().slug())
+}
+
+/// A run that a call means.
+#[derive(Debug, Clone, Copy)]
+struct MeantRun {
+    id: RunId,
+    /// Its status, if a list has shown it.
+    status: Option<RunStatus>,
 }
 
 impl BulkAction {
@@ -99,11 +119,27 @@ impl BulkAction {
     }
 
     /// Returns why a run with this status would be left.
-    const fn refusal(&self, status: RunStatus) -> Option<&'static str> {
+    const fn refusal(&self, status: RunStatus) -> Option<Problem> {
+        use RunStatus::{Failed, Pending, Running, Success};
         match (self, status) {
-            (Self::Cancel(_), RunStatus::Success | RunStatus::Failed) => Some("run-finished"),
-            (Self::Rerun(_), RunStatus::Pending | RunStatus::Running) => Some("run-not-finished"),
+            (Self::Cancel(_), Success | Failed) => Some(Problem::RunFinished),
+            (Self::Rerun(_), Pending | Running) => Some(Problem::RunNotFinished),
             (Self::Cancel(_) | Self::Rerun(_), _) => None,
+        }
+    }
+
+    const fn scope(&self) -> &Scope {
+        match self {
+            Self::Cancel(cancel) => &cancel.scope,
+            Self::Rerun(rerun) => &rerun.scope,
+        }
+    }
+
+    /// Refuses what would be refused for every run.
+    fn check(&self) -> Result<()> {
+        match self {
+            Self::Cancel(cancel) => check_reason(cancel.reason.as_deref()),
+            Self::Rerun(_) => Ok(()),
         }
     }
 }
@@ -111,17 +147,20 @@ impl BulkAction {
 impl Engine {
     /// Does the same with many runs.
     ///
+    /// An error that no single run has caused, such as `Unavailable`, ends the call. If a part is
+    /// done by then, it is the reason why the other runs were skipped.
+    ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) if `after` is no cursor, `ShuttingDown`, and `Unavailable`
-    /// with what is left undone.
+    /// `Malformed` (`invalid-parameter`) if `after` is no cursor, `Invalid` (`invalid-field`) if
+    /// the reason is too long, `ShuttingDown`, and any error of storage. Nothing was done.
     pub(crate) async fn bulk(
         &self,
         runs: BulkRuns,
         action: BulkAction,
-        scope: &Scope,
         is_preview: bool,
     ) -> Result<BulkOutcome> {
-        let (runs, next) = self.bulk_runs(runs, &action).await?;
+        action.check()?;
+        let (runs, next) = self.meant_runs(runs, &action).await?;
         let mut outcome = BulkOutcome {
             matched: runs.len() as u64,
             next,
@@ -129,30 +168,29 @@ impl Engine {
         };
         if is_preview {
             for run in runs {
-                let refusal = self.bulk_refusal(run, &action, scope).await?;
-                outcome.note(run, refusal.map_or(Ok(None), Err));
-            }
-            return Ok(outcome);
-        }
-        for part in runs.chunks(CONCURRENT_MAX) {
-            let mut results = self.bulk_part(part, &action).await?;
-            for run in part {
-                if let Some(result) = results.remove(run) {
-                    outcome.note(*run, skipped(result)?);
+                match self.bulk_refusal(run, &action).await? {
+                    Some(reason) => outcome.skip(run.id, reason),
+                    None => outcome.done += 1,
                 }
             }
+        } else {
+            let runs: Vec<_> = runs.iter().map(|run| run.id).collect();
+            self.bulk_commands(&runs, &action, &mut outcome).await?;
         }
         Ok(outcome)
     }
 
     /// Returns the runs of a call, and where the next call goes on.
-    async fn bulk_runs(
+    async fn meant_runs(
         &self,
         runs: BulkRuns,
         action: &BulkAction,
-    ) -> Result<(Vec<RunId>, Option<String>)> {
+    ) -> Result<(Vec<MeantRun>, Option<String>)> {
         match runs {
-            BulkRuns::Listed(runs) => Ok((runs, None)),
+            BulkRuns::Listed(runs) => {
+                let meant = runs.into_iter().map(|id| MeantRun { id, status: None });
+                Ok((meant.collect(), None))
+            }
             BulkRuns::Filtered { mut filter, after } => {
                 if filter.statuses.is_empty() {
                     filter.statuses = action.statuses();
@@ -162,105 +200,141 @@ impl Engine {
                     limit: BULK_MAX,
                 };
                 let found = self.0.storage.list_runs(filter, page).await?;
-                let runs = found.items.into_iter().map(|run| run.id).collect();
-                Ok((runs, found.next))
+                let meant = found.items.into_iter().map(|run| MeantRun {
+                    id: run.id,
+                    status: Some(run.status),
+                });
+                Ok((meant.collect(), found.next))
             }
         }
     }
 
-    async fn bulk_refusal(
-        &self,
-        run: RunId,
-        action: &BulkAction,
-        scope: &Scope,
-    ) -> Result<Option<&'static str>> {
+    /// Returns why a run would be left.
+    async fn bulk_refusal(&self, run: MeantRun, action: &BulkAction) -> Result<Option<Problem>> {
+        if let Some(status) = run.status {
+            return Ok(action.refusal(status));
+        }
         let filter = RunFilter {
-            scope: scope.clone(),
-            run: Some(run),
+            scope: action.scope().clone(),
+            run: Some(run.id),
             ..RunFilter::default()
         };
         let page = PageRequest::Newest { limit: 1 };
         let found = self.0.storage.list_runs(filter, page).await?.items.pop();
         Ok(match found {
             Some(run) => action.refusal(run.status),
-            None => Some("run-not-found"),
+            None => Some(Problem::RunNotFound),
         })
     }
 
-    /// Carries out the commands of some runs at once.
+    /// Carries out the commands of a call until an error that no single run has caused.
+    ///
+    /// # Errors
+    /// That error, if nothing was done.
+    async fn bulk_commands(
+        &self,
+        runs: &[RunId],
+        action: &BulkAction,
+        outcome: &mut BulkOutcome,
+    ) -> Result<()> {
+        let mut ended_by = None;
+        for part in runs.chunks(CONCURRENT_MAX) {
+            if let Some(error) = &ended_by {
+                let reason = Error::problem(error);
+                part.iter().for_each(|run| outcome.skip(*run, reason));
+                continue;
+            }
+            for (run, result) in self.bulk_part(part, action).await {
+                match result {
+                    Ok(created) => {
+                        outcome.done += 1;
+                        outcome.created.extend(created);
+                    }
+                    Err(error) => {
+                        outcome.skip(run, error.problem());
+                        if !is_of_one_run(&error) {
+                            ended_by = Some(error);
+                        }
+                    }
+                }
+            }
+        }
+        match ended_by {
+            Some(error) if outcome.done == 0 => Err(error),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Carries out the commands of some runs at once. Returns the results in the order of the runs.
     async fn bulk_part(
         &self,
         runs: &[RunId],
         action: &BulkAction,
-    ) -> Result<BTreeMap<RunId, Result<Option<RunId>>>> {
-        let mut tasks = JoinSet::new();
-        for &run in runs {
+    ) -> Vec<(RunId, Result<Option<RunId>>)> {
+        let start = |&run: &RunId| {
             let (engine, action) = (self.clone(), action.clone());
-            tasks.spawn(async move { (run, engine.bulk_one(run, action).await) });
+            let command = async move { engine.bulk_command(run, action).await };
+            let task = self.0.tasks.spawn(LogSpan::current().instrument(command));
+            (run, AbortOnDropHandle::new(task))
+        };
+        let started: Vec<_> = runs.iter().map(start).collect();
+        let mut results = Vec::with_capacity(started.len());
+        for (run, task) in started {
+            let panicked = |error| Error::internal("a command panicked").with_source(error);
+            results.push((run, task.await.map_err(panicked).flatten()));
         }
-        let mut results = BTreeMap::new();
-        while let Some(joined) = tasks.join_next().await {
-            let (run, result) =
-                joined.map_err(|error| Error::internal("a command panicked").with_source(error))?;
-            results.insert(run, result);
-        }
-        Ok(results)
+        results
     }
 
     /// Carries out the command of one run. Returns the new run of a rerun.
-    async fn bulk_one(&self, run: RunId, action: BulkAction) -> Result<Option<RunId>> {
+    async fn bulk_command(&self, run: RunId, action: BulkAction) -> Result<Option<RunId>> {
         match action {
             BulkAction::Cancel(cancel) => self.cancel(run, cancel).await.map(|_| None),
-            BulkAction::Rerun(BulkRerun {
-                definition,
-                key,
-                scope,
-                by,
-            }) => {
-                let rerun = RerunRequest {
-                    run,
-                    definition,
-                    params: BTreeMap::new(),
-                    note: None,
-                    key,
-                    scope,
-                    by,
-                };
-                self.rerun(rerun).await.map(|started| Some(started.run_id))
+            BulkAction::Rerun(rerun) => {
+                let started = self.rerun(rerun.into_request(run)).await?;
+                Ok(Some(started.run_id))
             }
+        }
+    }
+}
+
+impl BulkRerun {
+    fn into_request(self, run: RunId) -> RerunRequest {
+        // The key means the same as with a rerun of this run alone.
+        let body = match self.definition {
+            ResumeDefinition::Recorded => json!({}),
+            ResumeDefinition::Current => json!({"definition": "current"}),
+        };
+        let key = self.key.map(|key| RequestKey {
+            key,
+            body_hash: hash_body(&body),
+        });
+        RerunRequest {
+            run,
+            definition: self.definition,
+            params: BTreeMap::new(),
+            note: None,
+            key,
+            scope: self.scope,
+            by: self.by,
         }
     }
 }
 
 impl BulkOutcome {
-    fn note(&mut self, run: RunId, result: std::result::Result<Option<RunId>, &'static str>) {
-        match result {
-            Ok(created) => {
-                self.done += 1;
-                self.created.extend(created);
-            }
-            Err(reason) => self.skipped.push(SkippedRun {
-                run_id: run,
-                reason: reason.to_owned(),
-            }),
-        }
+    fn skip(&mut self, run_id: RunId, reason: Problem) {
+        self.skipped.push(SkippedRun { run_id, reason });
     }
 }
 
-/// Returns the reason why a run was left, unless that ends the call: a refusal of one run leaves
-/// the others as they are, but what keeps storage from an answer does not.
-fn skipped(
-    result: Result<Option<RunId>>,
-) -> Result<std::result::Result<Option<RunId>, &'static str>> {
-    match result {
-        Ok(created) => Ok(Ok(created)),
-        Err(error) => match error.kind() {
-            ErrorKind::NotFound
+/// Returns whether an error refuses one run and says nothing of the others.
+const fn is_of_one_run(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound
             | ErrorKind::RunFinished
             | ErrorKind::Conflict
             | ErrorKind::Invalid
-            | ErrorKind::QueueFull => Ok(Err(error.slug())),
-            _ => Err(error),
-        },
-    }
+            | ErrorKind::QueueFull
+    )
 }

@@ -6,8 +6,7 @@ use futures_core::future::BoxFuture;
 
 use super::{Client, Runs};
 use crate::engine::{
-    BulkAction, BulkOutcome, BulkRerun, BulkRuns, CancelCommand, RequestKey, ResumeDefinition,
-    hash_body,
+    BulkAction, BulkOutcome, BulkRerun, BulkRuns, CancelCommand, ResumeDefinition,
 };
 use crate::error::Result;
 use crate::model::Cancel;
@@ -130,7 +129,8 @@ impl IntoFuture for BulkCancelBuilder {
     /// # Errors
     /// - Those of the list.
     /// - `Invalid` if the reason is too long.
-    /// - `ShuttingDown` or `Unavailable`. A part may be done.
+    /// - `ShuttingDown` or `Unavailable`. Nothing was done. If a part is done by then, the error is
+    ///   the reason why the other runs were skipped.
     type Output = Result<BulkOutcome>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
@@ -153,19 +153,17 @@ impl IntoFuture for BulkRerunBuilder {
     ///
     /// # Errors
     /// - Those of the list.
-    /// - `ShuttingDown` or `Unavailable`. A part may be done.
+    /// - `ShuttingDown` or `Unavailable`. Nothing was done. If a part is done by then, the error is
+    ///   the reason why the other runs were skipped.
     type Output = Result<BulkOutcome>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let client = self.runs.client().clone();
-            let definition = self.definition;
-            let body_hash =
-                hash_body(&serde_json::json!({"current": definition == ResumeDefinition::Current}));
             let action = BulkAction::Rerun(BulkRerun {
-                definition,
-                key: self.key.map(|key| RequestKey { key, body_hash }),
+                definition: self.definition,
+                key: self.key,
                 scope: client.scope().clone(),
                 by: client.name().cloned(),
             });
@@ -182,6 +180,5 @@ async fn carry_out(
 ) -> Result<BulkOutcome> {
     let (filter, after) = runs.into_filter().await?;
     let runs = BulkRuns::Filtered { filter, after };
-    let engine = client.engine();
-    engine.bulk(runs, action, client.scope(), is_preview).await
+    client.engine().bulk(runs, action, is_preview).await
 }

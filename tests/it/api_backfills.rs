@@ -5,7 +5,7 @@ use floret::{Access, Clock, Permissions, Scope, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, TestResponse, on_each_backend, request, send};
+use crate::wire::{Host, TestResponse, on_each_backend, request, send, with_key};
 
 const BACKFILL: &str = "/api/pipelines/daily/backfill";
 
@@ -79,25 +79,19 @@ async fn a_backfill_returns_a_run_per_date_and_its_location() {
 #[tokio::test]
 async fn a_repeat_gets_the_first_response_byte_for_byte() {
     on_each_backend(async |host: &Host| {
-        let with_key = |body: &Value, path: &str| {
-            let mut request = request(Method::POST, path, Some(body));
-            request
-                .headers_mut()
-                .insert("idempotency-key", "k".parse().unwrap());
-            request
-        };
+        let keyed = |body: &Value, path: &str| with_key(path, "k", Some(body));
         let body = with(january(31), &json!({"max_parallel": 5}));
-        let first = host.send(with_key(&body, BACKFILL)).await;
+        let first = host.send(keyed(&body, BACKFILL)).await;
         assert_eq!(first.status, 202);
         wait_finished(host, &ids(&first)).await;
-        let again = host.send(with_key(&body, BACKFILL)).await;
+        let again = host.send(keyed(&body, BACKFILL)).await;
         assert_eq!((again.status.as_u16(), &again.body), (202, &first.body));
         assert_eq!(again.header("location"), first.header("location"));
         assert_eq!(again.header("idempotent-replayed"), "true");
         assert_eq!(first.header("idempotent-replayed"), "");
-        let other = host.send(with_key(&january(3), BACKFILL)).await;
+        let other = host.send(keyed(&january(3), BACKFILL)).await;
         other.assert_problem(422, "idempotency-key-reused");
-        let run = host.send(with_key(&json!({}), "/api/pipelines/daily/run"));
+        let run = host.send(keyed(&json!({}), "/api/pipelines/daily/run"));
         assert_eq!(run.await.header("idempotent-replayed"), "");
     })
     .await;

@@ -1,19 +1,10 @@
 //! Requests that repeat an `Idempotency-Key`.
 
-use bytes::Bytes;
 use floret::testing::Step;
-use http::{Method, Request};
 use http_body_util::Full;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::wire::{Host, on_each_backend, request};
-
-fn with_key(path: &str, key: &str, body: Option<&Value>) -> Request<Full<Bytes>> {
-    let mut request = request(Method::POST, path, body);
-    let key = key.parse().unwrap();
-    request.headers_mut().insert("idempotency-key", key);
-    request
-}
+use crate::wire::{Host, on_each_backend, with_key};
 
 const RUN: &str = "/api/pipelines/daily/run";
 

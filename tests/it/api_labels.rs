@@ -5,17 +5,9 @@ use floret::{Access, Decision, Permissions, Scope};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each_backend, request, send};
+use crate::wire::{Host, on_each_backend, request, send, with_key};
 
 const RUN: &str = "/api/pipelines/daily/run";
-
-async fn start(host: &Host, body: &Value) -> String {
-    let started = host.post(RUN, Some(body)).await;
-    assert_eq!(started.status, 202, "{started:?}");
-    let id = started.json()["id"].as_str().unwrap().to_owned();
-    host.wait_finished(&id).await;
-    id
-}
 
 async fn patch(host: &Host, run: &str, body: &Value) -> Value {
     let path = format!("/api/runs/{run}");
@@ -40,15 +32,17 @@ async fn ids(host: &Host, query: &str) -> Vec<String> {
 async fn a_run_shows_its_labels_and_its_note() {
     on_each_backend(async |host: &Host| {
         let body = json!({"labels": {"team": "data", "url": "http://x/?a=b"}, "note": "by hand"});
-        let id = start(host, &body).await;
-        let run = host.get(&format!("/api/runs/{id}")).await.json();
+        let id = host.finished_run_of(&body).await;
+        let run = host.find_run(&id).await;
         assert_eq!(
             (&run["labels"], &run["note"]),
             (&body["labels"], &body["note"])
         );
         let listed = host.get("/api/runs").await.json();
         assert_eq!(listed[0]["labels"], body["labels"]);
-        let plain = start(host, &json!({"labels": {}, "note": ""})).await;
+        let plain = host
+            .finished_run_of(&json!({"labels": {}, "note": ""}))
+            .await;
         let plain = host.get(&format!("/api/runs/{plain}")).await.json();
         for absent in ["labels", "note", "cancel"] {
             assert!(plain.get(absent).is_none(), "{plain}");
@@ -61,9 +55,12 @@ async fn a_run_shows_its_labels_and_its_note() {
 async fn a_list_finds_runs_by_all_their_labels() {
     on_each_backend(async |host: &Host| {
         let both = json!({"labels": {"team": "data", "url": "http://x/?a=b&c"}});
-        let both = start(host, &both).await;
-        let one = start(host, &json!({"labels": {"team": "data"}})).await;
-        start(host, &json!({"labels": {"team": "sales"}})).await;
+        let both = host.finished_run_of(&both).await;
+        let one = host
+            .finished_run_of(&json!({"labels": {"team": "data"}}))
+            .await;
+        host.finished_run_of(&json!({"labels": {"team": "sales"}}))
+            .await;
         assert_eq!(ids(host, "label=team:data").await, [&*one, &*both]);
         let url = "label=url:http%3A%2F%2Fx%2F%3Fa%3Db%26c";
         assert_eq!(ids(host, url).await, [&*both]);
@@ -90,7 +87,7 @@ async fn a_list_finds_runs_by_all_their_labels() {
 async fn an_edit_merges_labels_and_replaces_the_note() {
     on_each_backend(async |host: &Host| {
         let body = json!({"labels": {"team": "data", "draft": "yes"}, "note": "first"});
-        let id = start(host, &body).await;
+        let id = host.finished_run_of(&body).await;
         let tag = host.get(&format!("/api/runs/{id}")).await;
         let edited = patch(
             host,
@@ -137,7 +134,9 @@ async fn a_resume_takes_the_labels_of_its_run_and_not_its_note() {
     on_each_backend(async |host: &Host| {
         host.executor
             .script("load", [Step::permanent("no"), Step::pass_on()]);
-        let id = start(host, &json!({"labels": {"team": "data"}, "note": "odd"})).await;
+        let id = host
+            .finished_run_of(&json!({"labels": {"team": "data"}, "note": "odd"}))
+            .await;
         let resumed = host
             .post(&format!("/api/runs/{id}/resume?wait=60"), None)
             .await;
@@ -154,13 +153,7 @@ async fn a_resume_takes_the_labels_of_its_run_and_not_its_note() {
 async fn a_key_is_for_one_set_of_labels() {
     on_each_backend(async |host: &Host| {
         let body = json!({"params": {"n": "1"}, "labels": {"team": "data"}, "note": "x"});
-        let send = async |body: &Value| {
-            let mut request = request(Method::POST, RUN, Some(body));
-            request
-                .headers_mut()
-                .insert("idempotency-key", "once".parse().unwrap());
-            host.send(request).await
-        };
+        let send = async |body: &Value| host.send(with_key(RUN, "once", Some(body))).await;
         let first = send(&body).await;
         assert_eq!(first.status, 202);
         let mut other = body.clone();
@@ -184,10 +177,7 @@ async fn a_cancelled_run_shows_who_cancelled_it_and_why() {
     on_each_backend(async |host: &Host| {
         let gate = Gate::new();
         host.executor.script("load", [Step::pass_on().at(&gate)]);
-        let id = host.post(RUN, None).await.json()["id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let id = host.trigger().await;
         host.executor.started("load").await;
         let access = Access::custom(|_, _| Decision::allow(Scope::All).by("alice"));
         let service = host.floret.service(access);
@@ -195,7 +185,7 @@ async fn a_cancelled_run_shows_who_cancelled_it_and_why() {
         let reason = json!({"reason": "the wrong region"});
         let cancelled = send(&service, request(Method::POST, &path, Some(&reason))).await;
         assert_eq!(cancelled.status, 200, "{cancelled:?}");
-        let run = host.get(&format!("/api/runs/{id}")).await.json();
+        let run = host.find_run(&id).await;
         let cancel = &run["cancel"];
         assert_eq!(
             (&run["cancelling"], &cancel["force"]),
@@ -210,7 +200,7 @@ async fn a_cancelled_run_shows_who_cancelled_it_and_why() {
         host.post(&format!("{path}?force=true"), None).await;
         gate.open();
         host.wait_finished(&id).await;
-        let run = host.get(&format!("/api/runs/{id}")).await.json();
+        let run = host.find_run(&id).await;
         assert_eq!(run["status"], "cancelled");
         assert_eq!(run["cancel"]["force"], true);
         assert!(run["cancel"].get("by").is_none(), "{run}");
@@ -221,7 +211,7 @@ async fn a_cancelled_run_shows_who_cancelled_it_and_why() {
 #[tokio::test]
 async fn an_edit_needs_its_own_permission() {
     on_each_backend(async |host: &Host| {
-        let id = start(host, &json!({})).await;
+        let id = host.finished_run_of(&json!({})).await;
         let service = host.floret.service(Access::from_extensions());
         let path = format!("/api/runs/{id}");
         let mut viewer = request(Method::PATCH, &path, Some(&json!({"note": "x"})));

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, TestResponse, on_each_backend, request};
+use crate::wire::{Host, TestResponse, on_each_backend, request, with_key};
 
 const DAILY: &str = "/api/pipelines/tasks";
 
@@ -182,14 +182,8 @@ async fn a_run_executes_the_version_that_it_names() {
         missing.assert_problem(422, "invalid-field");
         assert_eq!(missing.json()["errors"][0]["pointer"], "/definition");
         // Rust and HTTP hash the same body.
-        let mut keyed = request(
-            Method::POST,
-            &format!("{DAILY}/run"),
-            Some(&json!({"definition": 2})),
-        );
-        keyed
-            .headers_mut()
-            .insert("idempotency-key", "once".parse().unwrap());
+        let body = json!({"definition": 2});
+        let keyed = with_key(&format!("{DAILY}/run"), "once", Some(&body));
         let first = host.send(keyed).await.json();
         let repeated = host
             .floret

@@ -7,7 +7,7 @@ use floret::{Access, Permission, Permissions};
 use http::Method;
 use serde_json::json;
 
-use crate::wire::{Host, on_each_backend, request, send};
+use crate::wire::{Host, on_each_backend, request, send, with_key};
 
 const RUN: &str = "/api/pipelines/daily/run";
 
@@ -85,12 +85,7 @@ async fn a_wait_that_ends_first_answers_as_without_it() {
 #[tokio::test]
 async fn a_repeated_start_waits_for_the_first_run() {
     on_each_backend(async |host: &Host| {
-        let keyed = |path: &str| {
-            let mut request = request(Method::POST, path, None);
-            let key = http::HeaderValue::from_static("once");
-            request.headers_mut().insert("idempotency-key", key);
-            request
-        };
+        let keyed = |path: &str| with_key(path, "once", None);
         let first = host.send(keyed(RUN)).await;
         assert_eq!(first.status, 202, "{first:?}");
         let again = host.send(keyed(&format!("{RUN}?wait=60"))).await;

@@ -13,6 +13,7 @@ mod agreement;
 mod api_access;
 mod api_backfills;
 mod api_bounds;
+mod api_bulk;
 mod api_calendar;
 mod api_capabilities;
 mod api_connections;

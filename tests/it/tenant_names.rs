@@ -7,7 +7,7 @@ use floret::{RunStatus, Scope, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, TestResponse, on_each_backend, request};
+use crate::wire::{Host, TestResponse, on_each_backend, request, with_key};
 
 const TENANTS: [&str; 2] = ["ann", "ben"];
 
@@ -130,12 +130,7 @@ async fn each_tenant_has_its_own_runs_under_one_id_and_one_idempotency_key() {
         let mut ids = Vec::new();
         for tenant in TENANTS {
             let path = format!("/api/pipelines/shared/run?tenant={tenant}");
-            let trigger = || {
-                let mut request = request(Method::POST, &path, Some(&json!({})));
-                let key = "morning".parse().unwrap();
-                request.headers_mut().insert("idempotency-key", key);
-                request
-            };
+            let trigger = || with_key(&path, "morning", Some(&json!({})));
             let run = host.send(trigger()).await.json();
             assert_eq!(host.send(trigger()).await.json(), run);
             host.wait_finished(run["id"].as_str().unwrap()).await;

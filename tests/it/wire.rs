@@ -154,6 +154,20 @@ impl Host {
         id
     }
 
+    /// Starts a run with a body, waits until it finishes and returns its id.
+    pub(crate) async fn finished_run_of(&self, body: &Value) -> String {
+        let started = self.post("/api/pipelines/daily/run", Some(body)).await;
+        assert_eq!(started.status, 202, "{started:?}");
+        let id = started.json()["id"].as_str().unwrap().to_owned();
+        self.wait_finished(&id).await;
+        id
+    }
+
+    /// Returns a run with its nodes.
+    pub(crate) async fn find_run(&self, id: &str) -> Value {
+        self.get(&format!("/api/runs/{id}")).await.json()
+    }
+
     /// Waits until a run finishes.
     pub(crate) async fn wait_finished(&self, id: &str) {
         let run = self.floret.run_by_id(id.parse().unwrap());
@@ -182,6 +196,14 @@ pub(crate) fn request(method: Method, path: &str, body: Option<&Value>) -> Reque
             .unwrap(),
         None => request.body(Full::default()).unwrap(),
     }
+}
+
+/// Returns a `POST` with an idempotency key.
+pub(crate) fn with_key(path: &str, key: &str, body: Option<&Value>) -> Request<Full<Bytes>> {
+    let mut request = request(Method::POST, path, body);
+    let key = key.parse().unwrap();
+    request.headers_mut().insert("idempotency-key", key);
+    request
 }
 
 impl TestResponse {

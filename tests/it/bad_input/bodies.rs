@@ -263,7 +263,11 @@ fn annotations() -> impl Iterator<Item = TestRequest> {
         [post(RUN, body.as_str()), patch("/api/runs/{failed}", body)].map(|bad| bad.at(at))
     });
     let reasons = [json!({"reason": 5}), json!({"reason": long(500)})];
-    let reasons = reasons.map(|body| post(CANCEL, body.to_string()).at("/reason"));
+    let reasons = reasons.into_iter().flat_map(|mut body| {
+        let one = post(CANCEL, body.to_string()).at("/reason");
+        body["filter"] = json!({"trigger": "manual"});
+        [one, post(CANCEL_MANY, body.to_string()).at("/reason")]
+    });
     let null = post(RUN, r#"{"labels":{"a":null}}"#).at("/labels/a");
     on_both.chain(reasons).chain([null])
 }

@@ -1,11 +1,10 @@
 //! Idempotency keys that are invalid, reused with another body, or sent twice at once.
 
 use floret::testing::{Gate, Method as StorageCall, Step};
-use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::row::{BACKFILL, Coverage, RUN, Row, all, post};
-use crate::wire::{Backend, Host, TestResponse, request};
+use crate::wire::{Backend, Host, TestResponse, with_key};
 
 pub(super) fn rows() -> Vec<Row> {
     let too_long = "k".repeat(256);
@@ -39,11 +38,8 @@ pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
     two_concurrent_requests_with_one_key_get_one_response(backend).await;
 }
 
-async fn with_key(host: &Host, path: &str, body: &Value) -> TestResponse {
-    let mut keyed = request(Method::POST, path, Some(body));
-    let key = HeaderValue::from_static("k");
-    keyed.headers_mut().insert("idempotency-key", key);
-    host.send(keyed).await
+async fn keyed(host: &Host, path: &str, body: &Value) -> TestResponse {
+    host.send(with_key(path, "k", Some(body))).await
 }
 
 async fn a_key_reused_with_another_body(backend: Backend, coverage: &mut Coverage) {
@@ -56,8 +52,8 @@ async fn a_key_reused_with_another_body(backend: Backend, coverage: &mut Coverag
         (resume.as_str(), json!({}), json!({"definition": "current"})),
         (BACKFILL, until("2024-01-02"), until("2024-01-03")),
     ] {
-        assert_eq!(with_key(&host, path, &first).await.status, 202);
-        let refused = with_key(&host, path, &other).await;
+        assert_eq!(keyed(&host, path, &first).await.status, 202);
+        let refused = keyed(&host, path, &other).await;
         coverage.assert_problem(&refused, 422, "idempotency-key-reused");
     }
 }
@@ -75,8 +71,8 @@ async fn two_concurrent_requests_with_one_key_get_one_response(backend: Backend)
             }
             gate.open();
         };
-        let one = with_key(&host, path, &body);
-        let (one, other, ()) = tokio::join!(one, with_key(&host, path, &body), both);
+        let one = keyed(&host, path, &body);
+        let (one, other, ()) = tokio::join!(one, keyed(&host, path, &body), both);
         assert_eq!((one.status.as_u16(), other.status.as_u16()), (202, 202));
         assert_eq!(one.body, other.body);
         let replayed =
