@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
+use super::query::{INSTANT, parse_instant};
 use super::runs::{DEFINITIONS, STATUSES, TRIGGERS, label};
 use super::{idempotency, response};
 use crate::engine::{BULK_MAX, BulkAction, BulkRerun, BulkRuns, CancelCommand};
@@ -154,14 +154,9 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
     let pipeline = fields.parsed("pipeline_id", "the id of a pipeline", |text| {
         PipelineId::new(text).ok()
     });
-    let time = |text: &str| {
-        let time = DateTime::parse_from_rfc3339(text).ok();
-        time.map(|time| time.with_timezone(&Utc))
-    };
-    let expected = "an RFC 3339 time like 2024-01-15T06:00:00Z";
-    let from = fields.parsed("from", expected, time);
-    let to = fields.parsed("to", expected, time);
-    let labels = fields.read_all("label", "an array of labels like team:data", label);
+    let from = fields.parsed("from", INSTANT, parse_instant);
+    let to = fields.parsed("to", INSTANT, parse_instant);
+    let labels = fields.all_parsed("label", "an array of labels like team:data", label);
     fields.finish()?;
     if filter.as_object().is_none_or(serde_json::Map::is_empty) {
         let detail =

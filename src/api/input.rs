@@ -90,28 +90,17 @@ impl<'a> BodyFields<'a> {
 
     /// Reads an array of strings.
     pub(super) fn texts(&mut self, name: &str) -> Option<Vec<&'a str>> {
-        self.read(
-            name,
-            || "an array of strings".to_owned(),
-            |given| given.as_array()?.iter().map(Value::as_str).collect(),
-        )
+        self.read_all(name, || "an array of strings".to_owned(), Value::as_str)
     }
 
     /// Reads an array of strings that stand for something else.
-    pub(super) fn read_all<T>(
+    pub(super) fn all_parsed<T>(
         &mut self,
         name: &str,
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Vec<T>> {
-        self.read(
-            name,
-            || expected.to_owned(),
-            |given| {
-                let texts = given.as_array()?.iter();
-                texts.map(|text| parse(text.as_str()?)).collect()
-            },
-        )
+        self.read_all(name, || expected.to_owned(), |text| parse(text.as_str()?))
     }
 
     /// Reads a string that stands for something else.
@@ -127,13 +116,7 @@ impl<'a> BodyFields<'a> {
     /// Reads an array of a few words.
     pub(super) fn choices<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<Vec<T>> {
         let allowed = || format!("an array of {}", all_words(words));
-        let meant = |given: &Value| {
-            let meant = words.iter().find(|(word, _)| given == word);
-            meant.map(|(_, meant)| *meant)
-        };
-        self.read(name, allowed, |given| {
-            given.as_array()?.iter().map(meant).collect()
-        })
+        self.read_all(name, allowed, |given| meant(words, given))
     }
 
     /// Reads a string.
@@ -194,11 +177,7 @@ impl<'a> BodyFields<'a> {
     /// Reads one of a few words.
     pub(super) fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
         let allowed = || format!("one of {}", all_words(words));
-        let meant = |given: &Value| {
-            let meant = words.iter().find(|(word, _)| given == word);
-            meant.map(|(_, meant)| *meant)
-        };
-        self.read(name, allowed, meant)
+        self.read(name, allowed, |given| meant(words, given))
     }
 
     /// Reads `true` or `false`.
@@ -278,6 +257,17 @@ impl<'a> BodyFields<'a> {
         self.issues.into_result(Problem::InvalidField)
     }
 
+    fn read_all<T>(
+        &mut self,
+        name: &str,
+        allowed: impl FnOnce() -> String,
+        meant: impl Fn(&'a Value) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.read(name, allowed, |given| {
+            given.as_array()?.iter().map(meant).collect()
+        })
+    }
+
     fn read<T>(
         &mut self,
         name: &str,
@@ -293,6 +283,12 @@ impl<'a> BodyFields<'a> {
         }
         read
     }
+}
+
+/// Returns what a word means.
+fn meant<T: Copy>(words: &[(&str, T)], given: &Value) -> Option<T> {
+    let found = words.iter().find(|(word, _)| given == word);
+    found.map(|(_, meant)| *meant)
 }
 
 fn all_words<T>(words: &[(&str, T)]) -> String {

@@ -29,11 +29,20 @@ impl Parameter {
     }
 }
 
+/// How a message describes an instant.
+pub(super) const INSTANT: &str = "an RFC 3339 time like 2024-01-15T06:00:00Z";
+
 /// The parameter that names a tenant. `tenant` reads it.
 pub(super) const TENANT: &str = "tenant";
 
 /// The parameters that every route takes.
 const EVERYWHERE: [Parameter; 1] = [Parameter::Single(TENANT)];
+
+/// Parses an instant (RFC 3339).
+pub(super) fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
+    let instant = DateTime::parse_from_rfc3339(text).ok()?;
+    Some(instant.to_utc())
+}
 
 /// The decoded parameters of a request, all known to its route.
 #[derive(Debug, Clone, Default)]
@@ -139,12 +148,10 @@ impl Query {
     /// `Malformed` (`invalid-parameter`).
     pub(super) fn instant(&self, name: &'static str) -> Result<Option<DateTime<Utc>>> {
         let read = |text: &str| {
-            DateTime::parse_from_rfc3339(text)
-                .map(|instant| instant.to_utc())
-                .map_err(|_| {
-                    let expected = "must be an RFC 3339 time like 2024-01-15T06:00:00Z";
-                    invalid(name, format!("{expected}, received {}", quote(text)))
-                })
+            parse_instant(text).ok_or_else(|| {
+                let detail = format!("must be {INSTANT}, received {}", quote(text));
+                invalid(name, detail)
+            })
         };
         self.get(name).map(read).transpose()
     }

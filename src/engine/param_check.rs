@@ -45,10 +45,7 @@ impl Shared {
         if pipeline.param_defs.is_empty() {
             return Ok(old.clone());
         }
-        let old = old
-            .iter()
-            .map(|(name, text)| (name.to_owned(), text.to_owned()));
-        let params = param_defs::resolve(pipeline, old.collect());
+        let params = param_defs::resolve(pipeline, old.to_map());
         let issues = self.param_issues(pipeline, &params).into_vec();
         if issues.is_empty() {
             return Ok(params.into());
@@ -73,8 +70,6 @@ impl Shared {
         if !is_tick || pipeline.param_defs.is_empty() {
             return Ok(());
         }
-        let params = run.params.iter();
-        let params = params.map(|(name, text)| (name.to_owned(), text.to_owned()));
-        self.refuse_unfit_params(pipeline, &params.collect())
+        self.refuse_unfit_params(pipeline, &run.params.to_map())
     }
 }

@@ -133,13 +133,8 @@ impl Engine {
             slug::drop_unchanged(&mut definition, &found.slug);
             let id = found.id.as_str().to_owned();
             let pipeline = definition::parse(definition, || id, &shared.limits)?;
-            let version = precondition.check(&found)?;
-            let (mut put, warnings) = shared.build_put(pipeline, found.tenant.as_ref())?;
-            put.expect = version.map_or(Expect::Present, Expect::Version);
-            shared.restrict_edit(&found, &mut put)?;
-            put.scope = Scope::of(found.tenant.as_ref());
-            let stored = shared.put(put).await?;
-            Ok(SavedPipeline { stored, warnings })
+            let expected = precondition.check(&found)?;
+            shared.put_over(&found, pipeline, expected).await
         })
         .await
     }
@@ -216,6 +211,22 @@ impl Shared {
         let warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
         let put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
         Ok((put, warnings))
+    }
+
+    /// Saves a definition as the newest version of a stored pipeline, which must still be at the
+    /// expected version, if there is one.
+    pub(super) async fn put_over(
+        &self,
+        found: &StoredPipeline,
+        pipeline: Pipeline,
+        expected: Option<u32>,
+    ) -> Result<SavedPipeline> {
+        let (mut put, warnings) = self.build_put(pipeline, found.tenant.as_ref())?;
+        put.expect = expected.map_or(Expect::Present, Expect::Version);
+        self.restrict_edit(found, &mut put)?;
+        put.scope = Scope::of(found.tenant.as_ref());
+        let stored = self.put(put).await?;
+        Ok(SavedPipeline { stored, warnings })
     }
 
     pub(super) async fn put(&self, put: PutPipeline) -> Result<StoredPipeline> {

@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 
 use super::labels::Annotations;
 use super::resume::ResumeDefinition;
-use super::run_date::{run_date, set_params};
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
-use crate::graph::{param_defs, sizes};
-use crate::model::{CallerName, DATE_PARAM, Pipeline, Run, RunId, Scope, Trigger};
+use crate::model::{CallerName, Run, RunId, Scope, StoredPipeline};
 use crate::storage::IdempotentOperation;
 
 /// A request to rerun a run.
@@ -61,44 +59,28 @@ impl Shared {
         let pipeline = pipeline
             .filter(|found| found.id == *id)
             .ok_or_else(|| Error::pipeline_not_found(id))?;
-        let (definition, version) = match rerun.definition {
-            ResumeDefinition::Recorded => (&old.definition, old.run.pipeline_version),
-            ResumeDefinition::Current => (&pipeline.definition, pipeline.version),
+        let pipeline = match rerun.definition {
+            ResumeDefinition::Recorded => StoredPipeline {
+                version: old.run.pipeline_version,
+                definition: old.definition,
+                ..pipeline
+            },
+            ResumeDefinition::Current => pipeline,
         };
-        let run = self.new_rerun(&old.run, definition, version, rerun)?;
+        let run = self.new_rerun(&old.run, &pipeline, rerun)?;
         let created = self.create(run, key, scope).await?;
         created.into_started_run(old.run.qualified_pipeline())
     }
 
-    fn new_rerun(
-        &self,
-        old: &Run,
-        definition: &Pipeline,
-        version: u32,
-        rerun: RerunRequest,
-    ) -> Result<Run> {
-        self.refuse_unusable_types(definition, old.tenant.as_ref())?;
-        let names_date = rerun.params.contains_key(DATE_PARAM);
-        let earlier = old.params.iter();
-        let mut params: BTreeMap<_, _> = earlier
-            .map(|(name, text)| (name.to_owned(), text.to_owned()))
-            .collect();
+    fn new_rerun(&self, old: &Run, pipeline: &StoredPipeline, rerun: RerunRequest) -> Result<Run> {
+        let mut params = old.params.to_map();
         params.extend(rerun.params);
-        let params = param_defs::resolve(definition, params);
-        sizes::check_params(&params, &self.limits)?;
-        self.refuse_unfit_params(definition, &params)?;
-        let now = self.clock.now();
-        let date = if names_date {
-            run_date(&params, definition, now)?
-        } else {
-            old.date
+        let run = Run {
+            tenant: old.tenant.clone(),
+            created_by: rerun.by,
+            rerun_of: Some(old.id),
+            ..self.new_manual_run(pipeline, params)?
         };
-        let (id, pipeline) = (self.clock.new_run_id(), old.pipeline_id.clone());
-        let mut run = Run::new(id, pipeline, version, Trigger::Manual, date, now);
-        set_params(&mut run, params);
-        run.tenant.clone_from(&old.tenant);
-        run.created_by = rerun.by;
-        run.rerun_of = Some(old.id);
         let annotations = Annotations {
             labels: old.labels.clone(),
             note: rerun.note,

@@ -5,7 +5,7 @@ use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, Scope, StoredPipeline};
-use crate::storage::{Expect, VersionFilter};
+use crate::storage::VersionFilter;
 
 impl Engine {
     /// Saves an earlier version of the pipeline with this id or slug as its newest one. The slug
@@ -24,19 +24,14 @@ impl Engine {
         let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
         self.command(|shared| async move {
             let found = shared.find_pipeline(&key, &scope).await?;
-            let current = precondition.check(&found)?;
+            let expected = precondition.check(&found)?;
             let earlier = shared.find_version(&found, version, "version").await?;
             let pipeline = Pipeline {
                 slug: Some(found.slug.as_str().to_owned()),
                 ..(*earlier.definition).clone()
             };
             definition::check(&pipeline, &shared.limits)?;
-            let (mut put, warnings) = shared.build_put(pipeline, found.tenant.as_ref())?;
-            put.expect = current.map_or(Expect::Present, Expect::Version);
-            shared.restrict_edit(&found, &mut put)?;
-            put.scope = Scope::of(found.tenant.as_ref());
-            let stored = shared.put(put).await?;
-            Ok(SavedPipeline { stored, warnings })
+            shared.put_over(&found, pipeline, expected).await
         })
         .await
     }

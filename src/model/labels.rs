@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
 
 /// The most labels of a run. 16: more are data, which belongs into parameters.
-const LABELS_MAX: usize = 16;
+pub(crate) const LABELS_MAX: usize = 16;
 
 /// The most characters of a name, and of a value. 128, the same as for an id.
 const LABEL_CHARS_MAX: usize = 128;
@@ -94,6 +94,15 @@ impl Labels {
         }
         labels.check_count()?;
         Ok(labels)
+    }
+
+    /// Returns the labels that `other` does not have with the same values. Only a store of rows
+    /// needs it.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        let own = self.iter();
+        own.filter(|(name, value)| other.get(name) != Some(value))
+            .collect()
     }
 
     /// Checks that every label is within its bounds.

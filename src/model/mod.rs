@@ -55,7 +55,7 @@ pub use id::{
     BackfillId, ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId,
     VariableKey,
 };
-pub(crate) use labels::LABEL_SEPARATOR;
+pub(crate) use labels::{LABEL_SEPARATOR, LABELS_MAX};
 pub use labels::{LabelChanges, Labels};
 pub use node::{NodeIndex, NodeRun, NodeStatus, UnstoredOutput};
 pub use page::{Page, PageRequest};

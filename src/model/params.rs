@@ -90,6 +90,14 @@ impl Params {
         self.iter().map(|(name, _)| name)
     }
 
+    /// Returns a map of all parameters.
+    pub(crate) fn to_map(&self) -> BTreeMap<String, String> {
+        let texts = self.iter();
+        texts
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
     /// Returns how many parameters there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -13,8 +13,8 @@ use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::model::{
-    BackfillId, CallerName, Cancel, Labels, NodeRun, Page, PageRequest, Params, PipelineId, Run,
-    RunCancel, RunId, RunStatus, Scope, TenantId, Trigger, rfc3339,
+    BackfillId, CallerName, Cancel, LABELS_MAX, Labels, NodeRun, Page, PageRequest, Params,
+    PipelineId, Run, RunCancel, RunId, RunStatus, Scope, TenantId, Trigger, rfc3339,
 };
 use crate::storage::RunDetail;
 
@@ -145,9 +145,6 @@ impl Listed for Run {
     }
 }
 
-/// The most labels of a filter. 16: a run has no more.
-const FILTER_LABELS_MAX: usize = 16;
-
 /// Refuses a filter whose period ends before it begins, or that has more labels than a run.
 ///
 /// # Errors
@@ -160,8 +157,8 @@ pub(crate) fn check_filter(filter: &RunFilter) -> Result<()> {
         return Err(Error::invalid_parameter("from", detail));
     }
     let count = filter.labels.len();
-    if count > FILTER_LABELS_MAX {
-        let detail = format!("at most {FILTER_LABELS_MAX} labels can be given, these are {count}");
+    if count > LABELS_MAX {
+        let detail = format!("at most {LABELS_MAX} labels can be given, these are {count}");
         return Err(Error::invalid_parameter("label", detail));
     }
     Ok(())

@@ -100,7 +100,7 @@ impl Progress {
         self.write(&format!(
             "{clear}run {} {}{took}{error}\n",
             run.id,
-            names::status(run.status)
+            run.status.as_str()
         ))
     }
 

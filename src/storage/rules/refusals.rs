@@ -52,12 +52,12 @@ pub(crate) fn not_resumable(run: RunId, blocker: RunId, status: RunStatus) -> Er
     let message = if run == blocker {
         format!(
             "only a failed run can be resumed, run {run} is {}",
-            status_name(status)
+            status.as_str()
         )
     } else {
         format!(
             "run {run} cannot be resumed: run {blocker} of its chain is {}",
-            status_name(status)
+            status.as_str()
         )
     };
     Error::new(Problem::RunNotResumable, message)
@@ -121,14 +121,4 @@ pub(in crate::storage) fn poisoned_message(claim_count: u32) -> String {
     format!(
         "poisoned: started {claim_count} times, and each time the process died before a node finished"
     )
-}
-
-const fn status_name(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Pending => "pending",
-        RunStatus::Running => "running",
-        RunStatus::Success => "success",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-    }
 }

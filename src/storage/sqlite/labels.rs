@@ -55,8 +55,8 @@ impl Tx {
             None => row.run.note,
         };
         self.changes_finished = true;
-        self.remove_labels(*run, &before)?;
-        self.add_labels(*run, &after)?;
+        self.remove_labels(*run, &before.without(&after))?;
+        self.add_labels(*run, &after.without(&before))?;
         self.write(
             "UPDATE runs SET labels = ?, note = ? WHERE key = ?",
             params![labels_text(&after)?, note, row.key],
