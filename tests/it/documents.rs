@@ -303,10 +303,14 @@ async fn bind(api: &Api, example: &Example, actual: &Value, bound: &mut BTreeMap
     bound.insert(name.clone(), id);
 }
 
-/// Polls until the run has reached this state.
+/// Asks until the run has reached this state.
 async fn reached(api: &Api, run: &str, until: Until) {
+    let path = match until {
+        Until::Running => format!("/runs/{run}"),
+        Until::Finished => format!("/runs/{run}?wait=30"),
+    };
     loop {
-        let (_, run) = api.get(&format!("/runs/{run}")).await.unwrap();
+        let (_, run) = api.get(&path).await.unwrap();
         let is_reached = match until {
             Until::Running => run["node_runs"][0]["status"] == "running",
             Until::Finished => !matches!(run["status"].as_str(), Some("pending" | "running")),
