@@ -223,6 +223,22 @@ struct SystemTime {
     start: std::time::Instant,
 }
 
+/// Measures how long work takes, where no clock is at hand.
+#[cfg(feature = "sqlite")]
+#[derive(Debug)]
+pub(crate) struct RealTimer(std::time::Instant);
+
+#[cfg(feature = "sqlite")]
+impl RealTimer {
+    pub(crate) fn start() -> Self {
+        Self(system_instant())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "only this file reads the time")]
 fn system_instant() -> std::time::Instant {
     std::time::Instant::now()

@@ -11,6 +11,9 @@ pub mod executors {}
 #[doc = include_str!("../docs/guides/files.md")]
 pub mod files {}
 
+#[doc = include_str!("../docs/guides/monitoring.md")]
+pub mod monitoring {}
+
 #[doc = include_str!("../docs/guides/operating.md")]
 pub mod operating {}
 

@@ -8,6 +8,7 @@
 #![cfg_attr(
     not(all(
         feature = "anyhow",
+        feature = "metrics",
         feature = "sqlite",
         feature = "websocket",
         feature = "secrets",
@@ -43,6 +44,10 @@ mod json;
 mod limits;
 mod lineage;
 mod loops;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 mod model;
 #[cfg(feature = "nodes")]
 pub mod nodes;

@@ -22,6 +22,7 @@ mod http_client;
 mod listener;
 mod log;
 mod logs;
+mod metrics;
 mod names;
 mod one_shot;
 mod options;
@@ -39,6 +40,7 @@ use tokio::runtime::Runtime;
 use crate::access::Keys;
 use crate::command_line::{ServeOptions, Task};
 use crate::failure::Failure;
+use crate::metrics::{Recorder, WithMetrics};
 use crate::signals::Signals;
 
 /// How long blocking threads may keep running after everything else has stopped.
@@ -120,9 +122,14 @@ async fn serve(options: ServeOptions) -> Result<ExitCode, Failure> {
     let address = listener
         .local_addr()
         .map_err(|error| Failure::of("cannot read the address of the listener", error))?;
+    let recorder = Recorder::install()?;
     let floret = floret::start(&common.db, &host).await?;
-    let service = access::service(&floret, keys.clone());
+    let runs = access::service(&floret, keys.clone());
+    let service = WithMetrics::new(runs, floret.clone(), recorder.clone());
     println!("listening on http://{address}");
-    server::serve(listener, service, &floret, signals, keys).await?;
+    tokio::select! {
+        served = server::serve(listener, service, &floret, signals, keys) => served?,
+        () = recorder.keep_up() => {}
+    }
     Ok(ExitCode::SUCCESS)
 }

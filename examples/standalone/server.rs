@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use floret::{Floret, RunsService};
+use floret::Floret;
 use tokio::net::TcpListener;
 
 use crate::access::Keys;
 use crate::failure::Failure;
 use crate::listener::Connections;
+use crate::metrics::WithMetrics;
 use crate::signals::Signals;
 
 /// How long nodes may run on after the server was asked to stop.
@@ -18,7 +19,7 @@ const RESPONSE_GRACE: Duration = Duration::from_secs(5);
 /// Serves until a signal arrives, then shuts down in order.
 pub(crate) async fn serve(
     listener: TcpListener,
-    service: RunsService,
+    service: WithMetrics,
     floret: &Floret,
     mut signals: Signals,
     keys: Option<Keys>,
@@ -52,7 +53,7 @@ async fn shut_down(
     floret: &Floret,
     mut connections: Connections,
     listener: TcpListener,
-    service: RunsService,
+    service: WithMetrics,
 ) -> Result<(), Failure> {
     let mut closed = Ok(());
     let closing = async { closed = floret.shutdown(GRACE).await };

@@ -5,6 +5,7 @@
 //! queries to `views`; nothing here knows how data is stored.
 
 mod access;
+mod asked;
 mod attempts;
 mod backfills;
 mod body;

@@ -100,6 +100,17 @@ impl Verb {
         }
     }
 
+    /// Returns the name of the method. That of a HEAD is GET.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
     pub(super) const fn names(self) -> &'static str {
         match self {
             Self::Get => "GET, HEAD",

@@ -19,6 +19,7 @@ use http::{Method, Request, Response};
 use tower_service::Service;
 
 use super::access::{Access, Grant};
+use super::asked::Asked;
 use super::body::Body;
 use super::call::Call;
 use super::path::Params;
@@ -126,7 +127,11 @@ impl RunsService {
         Self(Arc::new(shared))
     }
 
-    fn begin<B>(&self, request: Request<B>) -> Result<HandlerFuture, Box<Response<Body>>>
+    fn begin<B>(
+        &self,
+        request: Request<B>,
+        asked: &mut Asked,
+    ) -> Result<HandlerFuture, Box<Response<Body>>>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
     {
@@ -142,6 +147,7 @@ impl RunsService {
                 return Err(response);
             }
         };
+        asked.find(route);
         let tenant = tenant::named(parts.uri.query());
         let named = tenant.as_ref().ok().and_then(Option::as_ref);
         let granted = self.0.check_access(&parts, route, named).map_err(refuse)?;
@@ -250,13 +256,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let is_head = request.method() == Method::HEAD;
+        let mut asked = Asked::now(self.0.engine.clock());
         // The host's access closure may panic too.
-        let state = match catch_unwind(AssertUnwindSafe(|| self.begin(request))) {
+        let state = match catch_unwind(AssertUnwindSafe(|| self.begin(request, &mut asked))) {
             Ok(Ok(handling)) => State::Handling(handling),
             Ok(Err(response)) => State::Ready(Some(response)),
             Err(panic) => State::Ready(Some(Box::new(after_panic(panic)))),
         };
-        ResponseFuture { state, is_head }
+        ResponseFuture {
+            state,
+            is_head,
+            asked,
+        }
     }
 }
 
@@ -275,6 +286,7 @@ impl fmt::Debug for RunsService {
 pub struct ResponseFuture {
     state: State,
     is_head: bool,
+    asked: Asked,
 }
 
 enum State {
@@ -307,6 +319,7 @@ impl Future for ResponseFuture {
         };
         this.state = State::Ready(None);
         response::restrict(&mut response);
+        this.asked.record(response.status());
         if this.is_head {
             *response.body_mut() = Body::empty();
         }

@@ -59,6 +59,8 @@ impl Builder {
             pipelines,
             notifiers,
         } = self.assemble().await?;
+        #[cfg(feature = "metrics")]
+        crate::metrics::describe();
         engine.check_pipelines(&pipelines)?;
         // Opened first, so that notifiers do not miss the events that follow.
         let delivery = Delivery::open(delivery::DeliveryParts {

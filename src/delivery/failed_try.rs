@@ -1,8 +1,9 @@
-//! A failed try of a delivery, and what the host's log says about it.
+//! A failed try of a delivery, and what the host's log and metrics say about it.
 //!
 //! `ledger` decides what follows.
 
 use crate::error::log;
+use crate::metrics::{self, Try};
 use crate::model::RunId;
 use crate::notifier::NotifierError;
 
@@ -20,8 +21,8 @@ pub(super) struct FailedTry {
 }
 
 impl FailedTry {
-    /// Logs the try of a notifier.
-    pub(super) fn log(&self, notifier: &str) {
+    /// Counts and logs the try of a notifier.
+    pub(super) fn report(&self, notifier: &str) {
         let Self {
             run,
             seq,
@@ -30,6 +31,8 @@ impl FailedTry {
             is_dead,
             disables,
         } = self;
+        let outcome = if *is_dead { Try::Dead } else { Try::Failed };
+        metrics::delivery_tried(notifier, outcome);
         // The text may come from a remote system. Escaped, it cannot forge a log line.
         let error = error.message();
         if *is_dead {

@@ -10,13 +10,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::attempt::{Admission, FinishedAttempt, execute_attempt};
+use super::attempt::{Admission, DeliveryOutcome, FinishedAttempt, execute_attempt};
 use super::exclusive::Exclusive;
 use super::ledger::Ledger;
 use super::sifting::{SiftedPage, sift};
 use super::stopwatch::Stopwatch;
 use super::{Moment, Shared};
 use crate::error::{Error, catch_panic, catch_panic_in, log, trace_causes, trace_panic};
+use crate::metrics::{self, Try};
 use crate::model::Event;
 use crate::notifier::{Notifier, RetrySchedule};
 use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
@@ -113,6 +114,8 @@ impl DeliveryWorker {
     /// Does what is due. Breaks when it drains and all stored events are delivered.
     async fn step(&mut self) -> ControlFlow<()> {
         self.checked_at = self.shared.now();
+        let lag = self.newest.borrow().saturating_sub(self.ledger.cursor());
+        metrics::delivery_lags(&self.name, lag);
         self.take_requests();
         if self.should_save() {
             self.save().await;
@@ -247,9 +250,12 @@ impl DeliveryWorker {
     fn finish_attempt(&mut self, finished: Result<FinishedAttempt, JoinError>) {
         match finished {
             Ok(FinishedAttempt { run, outcome }) => {
+                if matches!(outcome, DeliveryOutcome::Delivered) {
+                    metrics::delivery_tried(&self.name, Try::Delivered);
+                }
                 let failed = self.ledger.finish_attempt(run, outcome, self.shared.now());
                 if let Some(failed) = failed {
-                    failed.log(&self.name);
+                    failed.report(&self.name);
                 }
             }
             // It was aborted with the worker. Its event is delivered after the next start.

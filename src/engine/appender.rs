@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::Shared;
 use super::journal::{JournalQueue, Message, Waiter};
+use super::run_figures::RunFigures;
 use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{Error, ErrorKind, log, trace_causes};
 use crate::model::{NodeIndex, RunId, RunStatus};
@@ -45,6 +46,7 @@ pub(super) struct Appender {
     stored_nodes: mpsc::Sender<NodeIndex>,
     next: JournalPosition,
     stop_signal: watch::Sender<StopSignal>,
+    figures: RunFigures,
 }
 
 impl Appender {
@@ -58,6 +60,7 @@ impl Appender {
         stored_nodes: mpsc::Sender<NodeIndex>,
         next: JournalPosition,
         stop_signal: watch::Sender<StopSignal>,
+        figures: RunFigures,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -65,6 +68,7 @@ impl Appender {
             stored_nodes,
             next,
             stop_signal,
+            figures,
         }
     }
 
@@ -172,6 +176,7 @@ impl Appender {
     fn advance(&mut self, entries: &[Entry], appended: AppendOutcome) {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         self.next.position = self.next.position.saturating_add(count);
+        self.figures.count(&self.shared, entries);
         self.shared.events.committed(appended.seq);
         self.shared
             .notify_cancelled_backfills(appended.cancelled_backfill);

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::error::{Error, Problem, Result};
 use crate::executor::Input;
+use crate::metrics;
 use crate::model::Dataset;
 
 /// The budget of an engine. Clones share it.
@@ -109,6 +110,7 @@ impl DatasetBudget {
             let bytes = dataset.memory_bytes();
             let mut state = self.0.state.lock();
             state.held = state.held.saturating_add(bytes);
+            metrics::dataset_held(bytes);
             Box::new(Held {
                 shared: Arc::clone(&self.0),
                 bytes,
@@ -156,6 +158,7 @@ impl Drop for Held {
         let mut state = self.shared.state.lock();
         state.held = state.held.saturating_sub(self.bytes);
         drop(state);
+        metrics::dataset_dropped(self.bytes);
         self.shared.changed.notify_waiters();
     }
 }

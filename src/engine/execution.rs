@@ -16,10 +16,12 @@ use super::appender::{Appender, JournalEnd, JournalPosition};
 use super::driver::RunExit;
 use super::journal::Journal;
 use super::prepare::{self, PrepareError, PreparedRun, RunSignals};
+use super::run_figures::RunFigures;
 use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{
     ErrorKind, LogSpan, catch_panic, log, panic_message, trace_causes, trace_panic, truncate,
 };
+use crate::metrics;
 use crate::model::{NodeIndex, RunStatus};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{Append, ClaimedRun, Entry, HeldRun};
@@ -44,6 +46,8 @@ pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
         held,
         stop_signal: stop_signal.clone(),
         removal: None,
+        figures: RunFigures::of_claim(&claimed),
+        _executing: metrics::Executing::begin(),
     };
     let signals = RunSignals {
         cancel_request,
@@ -66,7 +70,14 @@ async fn execute(slot: Slot, claimed: ClaimedRun, signals: RunSignals) {
     let (stored, stored_nodes) = mpsc::channel(nodes);
     let (journal, queue) = Journal::open(&shared.limits);
     let stop_signal = signals.stop_signal.clone();
-    let appender = Appender::new(&shared, queue, stored, start, stop_signal);
+    let appender = Appender::new(
+        &shared,
+        queue,
+        stored,
+        start,
+        stop_signal,
+        slot.figures.clone(),
+    );
     let closing = journal.closing_token();
     let appender = shared
         .tasks
@@ -124,6 +135,9 @@ struct Slot {
     stop_signal: watch::Sender<StopSignal>,
     /// What the drop reports. `None` until the run is settled.
     removal: Option<Removal>,
+    figures: RunFigures,
+    /// Counts the run as executing.
+    _executing: metrics::Executing,
 }
 
 impl Drop for Slot {
@@ -216,12 +230,9 @@ impl Slot {
     ) -> Result<(), RetryError> {
         let shared = &self.shared;
         let at = shared.clock.now();
+        let entries: Arc<[Entry]> = Arc::new([Entry::RunFinished { status, error, at }]);
         let append = || {
-            let entry = Entry::RunFinished {
-                status,
-                error: error.clone(),
-                at,
-            };
+            let entries = Arc::clone(&entries);
             let JournalPosition {
                 run,
                 epoch,
@@ -229,10 +240,11 @@ impl Slot {
             } = position;
             shared
                 .storage
-                .append(Append::new(run, epoch, position, vec![entry]))
+                .append(Append::new(run, epoch, position, entries))
         };
         let stop = lost_or_stopped(&self.stop_signal, &shared.stop);
         let appended = retry_while_unavailable(&shared.clock, BACKOFF, stop, append).await?;
+        self.figures.count(shared, &entries);
         shared.events.committed(appended.seq);
         shared.notify_cancelled_backfills(appended.cancelled_backfill);
         Ok(())

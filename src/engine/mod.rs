@@ -43,6 +43,7 @@ mod retention;
 mod retry;
 mod run_context;
 mod run_date;
+mod run_figures;
 mod runtime_end;
 mod secret_input;
 mod secret_resolver;

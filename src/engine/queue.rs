@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::active::OwnClaims;
 use super::{Shared, execution};
 use crate::error::{Result, catch_panic, log};
+use crate::metrics;
 use crate::storage::{Claim, ClaimOutcome};
 
 const RETRY: Duration = Duration::from_millis(200);
@@ -115,6 +116,7 @@ fn execute_claimed(
     may_claim_suspects: bool,
 ) -> NextClaim {
     shared.events.committed(claims.seq);
+    metrics::runs_poisoned(claims.poisoned.len());
     for run in &claims.poisoned {
         shared.events.run_finished(*run);
         log::error!(run_id = %run, "the run failed as poisoned: it crashed the process too often");

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::graph::param_defs;
 use crate::limits::Limits;
 use crate::loops;
+use crate::metrics;
 use crate::model::{Run, Scope, Trigger};
 use crate::storage::{Advance, NewRun, StoredSchedule, TickOutcome};
 
@@ -118,8 +119,12 @@ impl SchedulerHandle {
     async fn advance(&self, advance: Advance) -> Result<TickOutcome> {
         let shared = &self.0;
         let _wake = WakeOnDrop(&shared.wake);
+        let trigger = advance.run.as_ref().map(|new| new.run.trigger);
         match shared.storage.advance(advance).await {
             Ok(advanced) => {
+                if let Some(trigger) = trigger.filter(|_| advanced.tick == TickOutcome::Created) {
+                    metrics::runs_created(trigger, 1);
+                }
                 shared.events.committed(advanced.seq);
                 Ok(advanced.tick)
             }

@@ -14,6 +14,7 @@ use super::run_date::{run_date, set_params};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
 use crate::graph::{param_defs, sizes};
+use crate::metrics;
 use crate::model::{CallerName, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
@@ -206,8 +207,12 @@ impl Shared {
         let _wake = WakeOnDrop(&self.wake);
         // The queue runs once this task waits for the commit, which can then hold a claim, too.
         self.wake.notify_one();
+        let trigger = create.runs.first().map(|new| new.run.trigger);
         match self.storage.create_runs(create).await {
             Ok(created) => {
+                if let Some(trigger) = trigger.filter(|_| !created.is_replayed) {
+                    metrics::runs_created(trigger, created.run_ids.len());
+                }
                 self.events.committed(created.seq);
                 Ok(created)
             }

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::error::{ErrorKind, Result, log};
 use crate::limits::Limits;
 use crate::loops;
+use crate::metrics;
 use crate::model::Event;
 use crate::storage::{EventFilter, EventPage};
 
@@ -85,6 +86,7 @@ impl Live {
         }
         state.listeners += 1;
         drop(state);
+        metrics::stream_opened();
         self.wanted.notify_one();
         Some(Listener(Arc::clone(self)))
     }
@@ -177,6 +179,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        metrics::stream_closed();
         let mut state = self.0.state.write();
         state.listeners -= 1;
         if state.listeners == 0 {

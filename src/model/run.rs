@@ -148,6 +148,20 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Returns the name of the trigger on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Schedule => "schedule",
+            Self::Backfill => "backfill",
+            Self::Resume => "resume",
+            Self::Catchup => "catchup",
+            Self::Webhook => "webhook",
+            Self::Dependency => "dependency",
+        }
+    }
+
     /// Returns the priority of a run with this trigger.
     #[must_use]
     pub const fn priority(self) -> Priority {

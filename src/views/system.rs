@@ -47,6 +47,27 @@ pub struct SystemInfo {
     pub uptime_seconds: u64,
 }
 
+#[cfg(feature = "metrics")]
+impl SystemInfo {
+    /// Sets the gauges `floret_runs_pending`, `floret_dead_letters` and `floret_store_bytes` of the
+    /// recorder.
+    ///
+    /// A host asks for the figures when its metrics are read, since to count them all the time
+    /// would cost more.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # let floret = floret::testing::memory().start().await?;
+    /// floret.system().info().await?.record();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn record(&self) {
+        crate::metrics::store_has(self.queued_runs, self.dead_letters, self.db_size);
+    }
+}
+
 impl Views {
     /// Checks that storage answers, with its cheapest query.
     ///

@@ -183,6 +183,15 @@ impl Api {
         ))
     }
 
+    /// Returns a client for what the server has beside the API.
+    pub(crate) fn beside(&self) -> Self {
+        let base = self.base.strip_suffix("/api").unwrap();
+        Self {
+            base: base.to_owned(),
+            client: self.client.clone(),
+        }
+    }
+
     /// Sends a request with these headers and returns the body unparsed, of a stream up to its
     /// first event.
     pub(crate) async fn exchange(

@@ -18,6 +18,7 @@ const ROWS: &[(&str, u8)] = &[
     ("clock", 2),
     ("compute", 2),
     ("graph", 2),
+    ("metrics", 2),
     ("secret", 2),
     ("template", 2),
     ("executor", 3),

@@ -12,7 +12,9 @@ use super::step::{StepKind, WriteStep};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::writer::Writer;
+use crate::clock::RealTimer;
 use crate::error::{Error, Result, log, trace_causes};
+use crate::metrics;
 
 type Group = Vec<Box<dyn WriteStep>>;
 
@@ -109,7 +111,7 @@ impl Writer {
         // All callers share this thread, so that a panic must fail only the step that caused it.
         let applied = catch_unwind(AssertUnwindSafe(&mut apply));
         match applied.unwrap_or(Err(StoreError::Panicked)) {
-            Ok(true) => self.commit(tx),
+            Ok(true) => self.commit(tx, steps.len()),
             Ok(false) => self.roll_back_empty(tx),
             Err(error) => {
                 tx.roll_back().map_err(GroupFailure::FailAll)?;
@@ -130,7 +132,7 @@ impl Writer {
         Ok(())
     }
 
-    fn commit(&mut self, mut tx: Tx) -> Result<(), GroupFailure> {
+    fn commit(&mut self, mut tx: Tx, steps: usize) -> Result<(), GroupFailure> {
         let changes = tx.state.pipelines.take_changes();
         let found = &self.published.found_pipelines;
         // Until the outcome is known, callers find pipelines in the rows.
@@ -140,7 +142,9 @@ impl Writer {
             .then(|| self.published.finished_changes.begin());
         let commit_no = tx.state.commit_no;
         let newest_seq = tx.newest_seq();
+        let timer = RealTimer::start();
         let Err(error) = self.try_commit(&tx) else {
+            metrics::committed(steps, timer.elapsed());
             self.published.search_cache.apply(changes);
             self.published.set_newest_seq(newest_seq);
             self.tx = Some(tx);
