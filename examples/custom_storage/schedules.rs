@@ -5,12 +5,16 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
-    Advance, AdvanceOutcome, NewRun, Schedules, StoredPipeline, StoredSchedule, TickOutcome,
+    Advance, AdvanceOutcome, CancelRequest, NewRun, Qualified, ReplacedRun, Schedules,
+    StoredPipeline, StoredSchedule, TickOutcome,
 };
-use floret::{Error, Overlap, Pipeline, Result, Scope, SkipReason, Trigger};
+use floret::{
+    Error, Overlap, Pipeline, PipelineId, Result, RunCancel, RunId, Scope, SkipReason, Trigger,
+};
 
 use crate::audited::AuditedStorage;
 use crate::creation::{has_queue_room, insert};
+use crate::finish::request_cancel;
 use crate::rows::{Rows, ScheduleRow};
 
 #[async_trait]
@@ -30,8 +34,10 @@ impl Schedules for AuditedStorage {
 
     async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
         self.write("advance", |rows| {
-            let tick = advance_schedule(rows, advance)?;
-            Ok(AdvanceOutcome::new(tick, rows.seq))
+            let (tick, replaced) = advance_schedule(rows, advance)?;
+            let mut outcome = AdvanceOutcome::new(tick, rows.seq);
+            outcome.replaced = replaced;
+            Ok(outcome)
         })
     }
 }
@@ -65,7 +71,7 @@ fn zone(pipeline: &Pipeline) -> &str {
 }
 
 /// Takes a step of a schedule, if its version and its cursor are current.
-fn advance_schedule(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
+fn advance_schedule(rows: &mut Rows, advance: Advance) -> Result<(TickOutcome, Vec<ReplacedRun>)> {
     let id = advance.pipeline.clone();
     let pipeline = rows.pipelines.get(&id);
     let is_same_version = pipeline.is_some_and(|found| found.version == advance.version);
@@ -74,12 +80,17 @@ fn advance_schedule(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
         .get(&id)
         .filter(|row| row.cursor == advance.from);
     if !is_same_version || row.is_none() {
-        return Ok(TickOutcome::Stale);
+        return Ok((TickOutcome::Stale, Vec::new()));
     }
     let tick = decide_tick(rows, &advance);
     let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
+    let mut replaced = Vec::new();
     if let (TickOutcome::Created, Some(new)) = (tick, advance.run) {
+        let (newest, at) = (new.run.id, new.run.created_at);
         insert(rows, NewRun::clone(&new), &id)?;
+        if advance.overlap == Overlap::CancelRunning {
+            replaced = replace_ticks(rows, &id, newest, at)?;
+        }
     }
     let missing = || Error::internal(format!("the schedule of {id} is missing"));
     let row = rows.schedules.get_mut(&id).ok_or_else(missing)?;
@@ -89,7 +100,33 @@ fn advance_schedule(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
         TickOutcome::Skipped(reason) => row.skipped = Some(reason),
         _ => {}
     }
-    Ok(tick)
+    Ok((tick, replaced))
+}
+
+/// Cancels the unfinished runs of a schedule, apart from that of its newest tick.
+fn replace_ticks(
+    rows: &mut Rows,
+    id: &Qualified<PipelineId>,
+    newest: RunId,
+    at: DateTime<Utc>,
+) -> Result<Vec<ReplacedRun>> {
+    let earlier = rows.runs_of(id).filter(|row| {
+        is_of_the_schedule(row.run.trigger) && !row.run.status.is_terminal() && row.run.id != newest
+    });
+    let mut earlier: Vec<_> = earlier.map(|row| row.run.id).collect();
+    earlier.sort_unstable();
+    let RunCancel { kind, reason, .. } = RunCancel::of_tick(at);
+    let replaced = earlier.into_iter().map(|run| {
+        let mut request = CancelRequest::new(run, kind, at);
+        request.reason.clone_from(&reason);
+        let cancelled = request_cancel(rows, &request)?;
+        Ok(ReplacedRun::new(run, cancelled.status))
+    });
+    replaced.collect()
+}
+
+fn is_of_the_schedule(trigger: Trigger) -> bool {
+    matches!(trigger, Trigger::Schedule | Trigger::Catchup)
 }
 
 /// Decides what a step does with its tick.
@@ -98,7 +135,6 @@ fn decide_tick(rows: &Rows, advance: &Advance) -> TickOutcome {
         return TickOutcome::Passed;
     };
     let id = &advance.pipeline;
-    let is_of_the_schedule = |trigger| matches!(trigger, Trigger::Schedule | Trigger::Catchup);
     let overlaps = rows
         .runs_of(id)
         .any(|row| is_of_the_schedule(row.run.trigger) && !row.run.status.is_terminal());

@@ -17,8 +17,10 @@ use crate::graph::param_defs;
 use crate::limits::Limits;
 use crate::loops;
 use crate::metrics;
-use crate::model::{Run, Scope, Trigger};
-use crate::storage::{Advance, NewRun, StoredSchedule, TickOutcome};
+use crate::model::{
+    Cancel, Overlap, PageRequest, PipelineId, Qualified, Run, RunStatus, Scope, Trigger,
+};
+use crate::storage::{Advance, NewRun, ReplacedRun, RunFilter, StoredSchedule, TickOutcome};
 
 /// A scheduler's handle to an engine.
 #[derive(Debug, Clone)]
@@ -119,6 +121,8 @@ impl SchedulerHandle {
     async fn advance(&self, advance: Advance) -> Result<TickOutcome> {
         let shared = &self.0;
         let _wake = WakeOnDrop(&shared.wake);
+        let replaces = advance.overlap == Overlap::CancelRunning;
+        let pipeline = advance.pipeline.clone();
         let trigger = advance.run.as_ref().map(|new| new.run.trigger);
         match shared.storage.advance(advance).await {
             Ok(advanced) => {
@@ -126,10 +130,16 @@ impl SchedulerHandle {
                     metrics::runs_created(trigger, 1);
                 }
                 shared.events.committed(advanced.seq);
+                for replaced in advanced.replaced {
+                    shared.notify_replaced(replaced);
+                }
                 Ok(advanced.tick)
             }
             Err(error) => {
                 shared.notify_after_failed_commit(&error).await;
+                if replaces {
+                    shared.notify_if_replaced(pipeline).await;
+                }
                 Err(error)
             }
         }
@@ -147,5 +157,41 @@ impl SchedulerHandle {
     /// Waits until the engine drains.
     pub(crate) async fn wait_for_drain(&self) {
         self.0.drain.cancelled().await;
+    }
+}
+
+impl Shared {
+    /// Notifies the driver or the waiters of a run that a tick has replaced.
+    fn notify_replaced(&self, replaced: ReplacedRun) {
+        let ReplacedRun { run, status } = replaced;
+        if status == RunStatus::Running {
+            self.active.request_cancel(run, Cancel::Forced);
+        } else {
+            self.events.run_finished(run);
+        }
+    }
+
+    /// Notifies the driver of the executing run of a schedule if storage holds a cancel request.
+    ///
+    /// The outcome of a failed commit is unknown: the run may have been replaced. At most one run
+    /// of a schedule executes.
+    async fn notify_if_replaced(&self, pipeline: Qualified<PipelineId>) {
+        let filter = RunFilter {
+            scope: pipeline.scope(),
+            pipeline: Some(pipeline.id),
+            statuses: vec![RunStatus::Running],
+            triggers: vec![Trigger::Schedule, Trigger::Catchup],
+            ..RunFilter::default()
+        };
+        let page = PageRequest::Newest { limit: 1 };
+        let Ok(executing) = self.storage.list_runs(filter, page).await else {
+            return;
+        };
+        for run in executing.items {
+            if let Some(cancel) = run.cancel {
+                self.active.request_cancel(run.id, cancel.kind);
+            }
+        }
+        self.events.recheck_waiters();
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
-use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE};
+use super::rules::{CATCH_UP_RANGE, CATCHUP, CONCURRENT_RUNS_RANGE, is_catch_up_in_range};
 use super::{Graph, param_defs, params, rules, sizes, slug, validate};
 use crate::error::{Problem, Result};
 use crate::json;
@@ -118,6 +118,12 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
         schedule: fields.text("schedule").filter(|text| !text.is_empty()),
         schedule_timezone: fields.text("schedule_timezone"),
         catch_up: read_catch_up(&mut fields),
+        catch_up_all: fields
+            .take("catch_up_all", "true or false", Value::as_bool)
+            .unwrap_or_default(),
+        catch_up_max: fields.take("catch_up_max", CATCH_UP_RANGE, |value| {
+            whole_number(value).filter(|max| is_catch_up_in_range(*max))
+        }),
         overlap: fields
             .take("overlap", OVERLAPS, read_overlap)
             .unwrap_or_default(),
@@ -140,7 +146,7 @@ fn read_catch_up(fields: &mut Fields<'_>) -> bool {
     own.or(other).unwrap_or_default()
 }
 
-const OVERLAPS: &str = "queue or skip";
+const OVERLAPS: &str = "queue, skip or cancel_running";
 
 fn read_overlap(value: &Value) -> Option<Overlap> {
     let text = value.as_str()?;
@@ -354,6 +360,9 @@ mod tests {
             ("overlap", Some(json!("queue")), Some(json!("Queue"))),
             ("overlap", Some(json!("skip")), Some(json!(true))),
             ("catch_up", Some(json!(true)), Some(json!("true"))),
+            ("catch_up_all", Some(json!(true)), Some(json!(1))),
+            ("catch_up_max", Some(json!(1)), Some(json!(0))),
+            ("catch_up_max", Some(json!(100)), Some(json!(101))),
             ("edges", Some(json!([])), Some(json!({}))),
             ("params", Some(json!({})), Some(json!([]))),
         ] {
@@ -389,7 +398,7 @@ mod tests {
         }
         let mut both = with("schedule", Some(json!("61 * * * *")));
         both["schedule_timezone"] = json!("Nowhere");
-        both["overlap"] = json!("cancel_running");
+        both["overlap"] = json!("replace");
         both["catch_up"] = json!("yes");
         let all = ["/catch_up", "/overlap", "/schedule", "/schedule_timezone"];
         assert_eq!(pointers(both), all);
@@ -557,7 +566,8 @@ mod tests {
             runs in prop::option::of(1_u32..),
             enabled in any::<bool>(),
             zone in prop::option::of(prop::sample::select(vec!["UTC", "Europe/Berlin"])),
-            (catch_up, skips, daily) in any::<(bool, bool, bool)>(),
+            (catch_up, catch_up_max, daily) in any::<(bool, Option<u32>, bool)>(),
+            overlap in 0..3_usize,
             name in "\\PC{1,255}",
             description in ".{0,200}",
         ) {
@@ -569,7 +579,9 @@ mod tests {
             pipeline.schedule = daily.then(|| "@daily".to_owned());
             pipeline.schedule_timezone = zone.map(str::to_owned);
             pipeline.catch_up = catch_up;
-            pipeline.overlap = Overlap::ALL[usize::from(skips)];
+            pipeline.catch_up_all = daily;
+            pipeline.catch_up_max = catch_up_max.map(|max| 1 + max % 100);
+            pipeline.overlap = Overlap::ALL[overlap];
             pipeline.extra = extra;
             pipeline.nodes[0].config = config;
             pipeline.nodes[1].extra = node_extra;

@@ -12,7 +12,9 @@ use crate::cron::{self, Schedule};
 use crate::error::{quote, reference_token};
 use crate::json;
 use crate::model::engine_keys::TIMEOUT_RANGE;
-use crate::model::{DATE_PARAM, Edge, Node, NodeId, ParamDef, Pipeline, PipelineId, Slug};
+use crate::model::{
+    CATCH_UP_MAX, DATE_PARAM, Edge, Node, NodeId, ParamDef, Pipeline, PipelineId, Slug,
+};
 
 const NAME_CHARS_MAX: usize = 255;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
@@ -26,8 +28,15 @@ pub(super) const CATCHUP: &str = "catchup";
 /// The values that `max_concurrent_runs` accepts.
 pub(super) const CONCURRENT_RUNS_RANGE: &str = "a whole number from 1 to 4294967295";
 
+/// The values that `catch_up_max` accepts.
+pub(super) const CATCH_UP_RANGE: &str = "a whole number from 1 to 100";
+
+pub(super) const fn is_catch_up_in_range(max: u32) -> bool {
+    0 < max && max <= CATCH_UP_MAX
+}
+
 /// The fields of a pipeline that Floret knows.
-pub(crate) const PIPELINE_FIELDS: [&str; 18] = [
+pub(crate) const PIPELINE_FIELDS: [&str; 20] = [
     "id",
     SLUG,
     PIPELINE_ID,
@@ -45,6 +54,8 @@ pub(crate) const PIPELINE_FIELDS: [&str; 18] = [
     "schedule_timezone",
     "catch_up",
     CATCHUP,
+    "catch_up_all",
+    "catch_up_max",
     "overlap",
 ];
 /// The fields of a node that Floret knows.
@@ -70,6 +81,8 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
         schedule,
         schedule_timezone,
         catch_up: _,
+        catch_up_all: _,
+        catch_up_max,
         overlap: _,
         tenant: _,
         extra,
@@ -102,6 +115,11 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
     if *max_concurrent_runs == Some(0) {
         rules.issues.push("/max_concurrent_runs", || {
             format!("max_concurrent_runs must be {CONCURRENT_RUNS_RANGE}, received 0")
+        });
+    }
+    if let Some(max) = catch_up_max.filter(|max| !is_catch_up_in_range(*max)) {
+        rules.issues.push("/catch_up_max", || {
+            format!("catch_up_max must be {CATCH_UP_RANGE}, received {max}")
         });
     }
     rules.schedule(schedule.as_deref(), schedule_timezone.as_deref());
@@ -278,6 +296,8 @@ mod tests {
             .schedule("@daily")
             .schedule_timezone("UTC")
             .catch_up()
+            .catch_up_all()
+            .catch_up_max(7)
             .overlap(crate::model::Overlap::Skip);
         let written = |value: &Value| -> BTreeSet<String> {
             value.as_object().unwrap().keys().cloned().collect()

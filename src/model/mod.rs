@@ -72,6 +72,7 @@ pub use profile::{ColumnProfile, Profile};
 pub use qualified::Qualified;
 pub use retention::Retention;
 pub use run::{Cancel, InheritedOutput, Run, RunCancel, RunStatus, Trigger};
+pub(crate) use schedule::CATCH_UP_MAX;
 pub use schedule::{Overlap, SkipReason};
 pub(crate) use scheduled_pipelines::ScheduledPipelines;
 pub use scope::Scope;

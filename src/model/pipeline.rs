@@ -72,6 +72,13 @@ pub struct Pipeline {
     /// Whether the latest missed tick within the last 24 hours gets a catch-up run.
     #[serde(skip_serializing_if = "is_default")]
     pub catch_up: bool,
+    /// Whether every missed tick gets a catch-up run, the oldest first.
+    #[serde(skip_serializing_if = "is_default")]
+    pub catch_up_all: bool,
+    /// How many missed ticks get a run with `catch_up_all`, the newest ones: 1 to 100. `None` means
+    /// 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_up_max: Option<u32>,
     /// The overlap rule: what a tick does while a run of the schedule is unfinished.
     #[serde(skip_serializing_if = "is_default")]
     pub overlap: Overlap,
@@ -158,6 +165,8 @@ impl Default for Pipeline {
             schedule: None,
             schedule_timezone: None,
             catch_up: false,
+            catch_up_all: false,
+            catch_up_max: None,
             overlap: Overlap::Queue,
             tenant: None,
             extra: Map::new(),
@@ -402,6 +411,24 @@ impl Pipeline {
         self
     }
 
+    /// Enables a catch-up run for every missed tick, however old. The oldest comes first.
+    ///
+    /// At most [`Pipeline::catch_up_max`] get one, the newest. It is for pipelines of which each
+    /// run loads its own hour or day.
+    #[must_use]
+    pub const fn catch_up_all(mut self) -> Self {
+        self.catch_up_all = true;
+        self
+    }
+
+    /// Sets how many missed ticks get a run with [`Pipeline::catch_up_all`]: 1 to 100, 100 by
+    /// default.
+    #[must_use]
+    pub const fn catch_up_max(mut self, runs: u32) -> Self {
+        self.catch_up_max = Some(runs);
+        self
+    }
+
     /// Sets the overlap rule: what a tick does while a run of the schedule is unfinished.
     #[must_use]
     pub const fn overlap(mut self, overlap: Overlap) -> Self {
@@ -509,6 +536,8 @@ mod tests {
             .schedule("@daily")
             .schedule_timezone("Europe/Berlin")
             .catch_up()
+            .catch_up_all()
+            .catch_up_max(7)
             .overlap(Overlap::Skip)
             .tenant(TenantId::new("acme").unwrap())
             .extra("owner", "data")
@@ -537,6 +566,8 @@ mod tests {
             schedule,
             schedule_timezone,
             catch_up,
+            catch_up_all,
+            catch_up_max,
             overlap,
             tenant,
             extra,
@@ -545,6 +576,7 @@ mod tests {
         assert!(differs(&params) && differs(&param_defs) && differs(&tags) && !enabled);
         assert!(differs(&timeout));
         assert!(differs(&max_concurrent_runs) && differs(&schedule) && differs(&schedule_timezone));
+        assert!(differs(&catch_up_all) && differs(&catch_up_max));
         assert!(differs(&catch_up) && differs(&overlap) && differs(&tenant) && differs(&extra));
         for node in nodes {
             let Node {
@@ -575,7 +607,7 @@ mod tests {
             "params": {"limit": "10"}, "param_defs": [{"name": "limit", "type": "integer"}],
             "tags": ["etl"], "enabled": false, "timeout": 5,
             "max_concurrent_runs": 2, "schedule": "@daily", "schedule_timezone": "Europe/Berlin",
-            "catch_up": true, "overlap": "skip", "owner": "data"
+            "catch_up": true, "catch_up_all": true, "catch_up_max": 7, "overlap": "skip", "owner": "data"
         }"#;
         let json: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_value(full()).unwrap(), json);

@@ -241,6 +241,16 @@ impl RunCancel {
         }
     }
 
+    /// Creates the request for the earlier runs of a schedule that its next tick replaces
+    /// ([`Overlap::CancelRunning`](super::Overlap::CancelRunning)).
+    #[must_use]
+    pub fn of_tick(at: DateTime<Utc>) -> Self {
+        Self {
+            reason: Some("the next tick of the schedule replaced it".to_owned()),
+            ..Self::new(Cancel::Forced, at)
+        }
+    }
+
     /// Returns whether it asks for more than an earlier request.
     pub(crate) fn escalates(&self, earlier: Option<&Self>) -> bool {
         earlier.map(|earlier| earlier.kind) < Some(self.kind)

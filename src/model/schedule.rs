@@ -4,6 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The most missed ticks of a schedule that get a run each. 100: with a tick a minute, an outage of
+/// an hour and a half leaves no gap.
+pub(crate) const CATCH_UP_MAX: u32 = 100;
+
 /// The overlap rule of a schedule: what a tick does while a run of the same schedule is unfinished.
 ///
 /// ```
@@ -17,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Overlap {
     /// The tick creates a run, which waits until the earlier runs finish.
@@ -25,10 +29,13 @@ pub enum Overlap {
     Queue,
     /// The tick creates no run.
     Skip,
+    /// The tick creates a run, and cancels the earlier ones as a forced cancel does: their nodes
+    /// get 30 s to stop. The new run waits until they have.
+    CancelRunning,
 }
 
 impl Overlap {
-    pub(crate) const ALL: [Self; 2] = [Self::Queue, Self::Skip];
+    pub(crate) const ALL: [Self; 3] = [Self::Queue, Self::Skip, Self::CancelRunning];
 
     /// Returns the value in a definition.
     #[must_use]
@@ -36,6 +43,7 @@ impl Overlap {
         match self {
             Self::Queue => "queue",
             Self::Skip => "skip",
+            Self::CancelRunning => "cancel_running",
         }
     }
 }

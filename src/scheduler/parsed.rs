@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::plan::TickPlan;
+use super::plan::{CatchUp, TickPlan};
 use crate::cron::Schedule;
 use crate::engine::PendingTick;
 use crate::error::log;
@@ -86,7 +86,7 @@ impl ParsedSchedules {
             cursor: stored.cursor,
             now,
             grace: limits.tick_grace,
-            catches_up: stored.pipeline.definition.catch_up,
+            catch_up: CatchUp::of(&stored.pipeline.definition),
         };
         parsed.plan(&plan)
     }

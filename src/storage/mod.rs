@@ -53,7 +53,7 @@ pub use runs::{
     CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
     IdempotentOperation, NewRun, RunDetail, RunFilter, Runs,
 };
-pub use schedules::{Advance, AdvanceOutcome, Schedules, StoredSchedule, TickOutcome};
+pub use schedules::{Advance, AdvanceOutcome, ReplacedRun, Schedules, StoredSchedule, TickOutcome};
 #[cfg(all(feature = "sqlite", any(test, feature = "testing")))]
 pub use sqlite::CommitFault;
 #[cfg(all(feature = "sqlite", feature = "testing"))]

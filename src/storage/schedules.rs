@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::NewRun;
 use crate::error::Result;
-use crate::model::{Overlap, PipelineId, Qualified, Scope, SkipReason, StoredPipeline};
+use crate::model::{
+    Overlap, PipelineId, Qualified, RunId, RunStatus, Scope, SkipReason, StoredPipeline,
+};
 
 /// A pipeline with a schedule, and the schedule's cursor.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +54,7 @@ pub struct Advance {
     pub to: DateTime<Utc>,
     /// The run of the tick, with the time of the tick in `fire_at`.
     pub run: Option<NewRun>,
-    /// Whether the run is created while another run of the schedule is unfinished.
+    /// What happens while another run of the schedule is unfinished.
     pub overlap: Overlap,
     /// The maximum number of pending runs of the pipeline, the new one included.
     pub queued_pipeline_max: u64,
@@ -93,12 +95,32 @@ pub enum TickOutcome {
     Stale,
 }
 
-/// The result of advancing a schedule.
+/// A run whose schedule has replaced it by the run of a later tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplacedRun {
+    /// The run.
+    pub run: RunId,
+    /// Its status: `cancelled`, or `running` while its nodes stop.
+    pub status: RunStatus,
+}
+
+impl ReplacedRun {
+    /// Creates a run with its status.
+    #[must_use]
+    pub const fn new(run: RunId, status: RunStatus) -> Self {
+        Self { run, status }
+    }
+}
+
+/// The result of advancing a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdvanceOutcome {
     /// The outcome of the tick.
     pub tick: TickOutcome,
+    /// The runs that were cancelled for the run of the tick, the oldest first.
+    pub replaced: Vec<ReplacedRun>,
     /// The number of the newest event.
     pub seq: u64,
 }
@@ -107,7 +129,11 @@ impl AdvanceOutcome {
     /// Creates a result.
     #[must_use]
     pub const fn new(tick: TickOutcome, seq: u64) -> Self {
-        Self { tick, seq }
+        Self {
+            tick,
+            replaced: Vec::new(),
+            seq,
+        }
     }
 }
 
@@ -135,6 +161,11 @@ pub trait Schedules: Send + Sync + 'static {
     /// - A second run with the same `fire_at` MUST NOT be created (`Taken`).
     /// - With [`Overlap::Skip`], the run MUST NOT be created while a run of the schedule is
     ///   unfinished (`Skipped`). Runs of a schedule have the trigger `schedule` or `catchup`.
+    /// - With [`Overlap::CancelRunning`], each other unfinished run of the schedule MUST be
+    ///   cancelled with the creation of the run, as by
+    ///   [`request_cancel`](super::Runs::request_cancel) with
+    ///   [`RunCancel::of_tick`](crate::RunCancel::of_tick) at the creation of the run, and MUST be
+    ///   returned. If the run is not created, none is cancelled.
     /// - The run MUST NOT be created if it exceeds a limit of the queue (`Skipped`).
     /// - `Taken` and `Skipped` MUST move the cursor too. The reason of `Skipped` MUST be stored
     ///   until the next run is created.

@@ -179,10 +179,12 @@ impl Serialize for StoredPipeline {
             enabled,
             timeout,
             max_concurrent_runs,
-            schedule,
-            schedule_timezone,
-            catch_up,
-            overlap,
+            schedule: _,
+            schedule_timezone: _,
+            catch_up: _,
+            catch_up_all: _,
+            catch_up_max: _,
+            overlap: _,
             tenant: _,
             extra,
         } = &*stored.definition;
@@ -206,21 +208,7 @@ impl Serialize for StoredPipeline {
         if let Some(runs) = max_concurrent_runs {
             map.serialize_entry("max_concurrent_runs", runs)?;
         }
-        if let Some(schedule) = schedule {
-            map.serialize_entry("schedule", schedule)?;
-        }
-        // The settings of a schedule are written in full where there is a schedule, and otherwise
-        // only where they are set.
-        if schedule.is_some() || schedule_timezone.is_some() {
-            let zone = schedule_timezone.as_deref().unwrap_or("UTC");
-            map.serialize_entry("schedule_timezone", zone)?;
-        }
-        if schedule.is_some() || *catch_up {
-            map.serialize_entry("catch_up", catch_up)?;
-        }
-        if schedule.is_some() || *overlap != Overlap::Queue {
-            map.serialize_entry("overlap", overlap)?;
-        }
+        serialize_schedule(&mut map, &stored.definition)?;
         // A definition that was saved before the field existed may have one of its own.
         for (key, value) in extra.iter().filter(|(key, _)| *key != "slug") {
             map.serialize_entry(key, value)?;
@@ -234,6 +222,40 @@ impl Serialize for StoredPipeline {
         }
         map.end()
     }
+}
+
+/// Writes the settings of a schedule: in full where there is a schedule, and otherwise only where
+/// they are set.
+fn serialize_schedule<M: SerializeMap>(map: &mut M, definition: &Pipeline) -> Result<(), M::Error> {
+    let Pipeline {
+        schedule,
+        schedule_timezone,
+        catch_up,
+        catch_up_all,
+        catch_up_max,
+        overlap,
+        ..
+    } = definition;
+    if let Some(schedule) = schedule {
+        map.serialize_entry("schedule", schedule)?;
+    }
+    if schedule.is_some() || schedule_timezone.is_some() {
+        let zone = schedule_timezone.as_deref().unwrap_or("UTC");
+        map.serialize_entry("schedule_timezone", zone)?;
+    }
+    if schedule.is_some() || *catch_up {
+        map.serialize_entry("catch_up", catch_up)?;
+    }
+    if *catch_up_all {
+        map.serialize_entry("catch_up_all", catch_up_all)?;
+    }
+    if let Some(max) = catch_up_max {
+        map.serialize_entry("catch_up_max", max)?;
+    }
+    if schedule.is_some() || *overlap != Overlap::Queue {
+        map.serialize_entry("overlap", overlap)?;
+    }
+    Ok(())
 }
 
 struct Seconds(Option<std::time::Duration>);

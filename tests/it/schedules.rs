@@ -11,8 +11,8 @@ use floret::executor::{Ctx, ExecutorError};
 use floret::storage::{Schedules as _, StoredSchedule};
 use floret::testing::{Fault, Gate, ManualClock, Method, Step};
 use floret::{
-    Access, Builder, EventKind, Overlap, Pipeline, Problem, Run, RunStatus, Scope, SkipReason,
-    Trigger,
+    Access, Builder, Cancel, EventKind, Overlap, Pipeline, Problem, Run, RunStatus, Scope,
+    SkipReason, Trigger,
 };
 
 use crate::harness::{Host, Store, World, chain};
@@ -27,6 +27,8 @@ on_every_backend! {
     runs_of_a_schedule_do_not_overlap,
     a_waiting_run_still_waits_after_a_crash,
     an_overlapping_tick_is_skipped_and_recorded,
+    an_overlapping_tick_stops_the_executing_run_and_replaces_the_waiting_one,
+    every_missed_tick_is_caught_up_the_oldest_first,
     a_disabled_pipeline_fires_only_after_it_is_enabled,
     a_changed_schedule_applies_from_its_save,
     a_deleted_pipeline_no_longer_fires,
@@ -280,6 +282,84 @@ async fn an_overlapping_tick_is_skipped_and_recorded(store: Store) {
     advance_to(&world, "2024-01-15T09:00:00Z").await;
     assert_eq!(created_runs(&host).await.len(), 2);
     assert_eq!(schedule(&host).await.skipped, None);
+}
+
+/// Runs until it is cancelled by force.
+async fn stoppable(ctx: Ctx) -> Result<(), ExecutorError> {
+    ctx.cancel.cancelled().await;
+    Err(ExecutorError::permanent("stopped"))
+}
+
+async fn an_overlapping_tick_stops_the_executing_run_and_replaces_the_waiting_one(store: Store) {
+    let endless = Pipeline::new("p")
+        .node("a", "stoppable")
+        .schedule("0 * * * *")
+        .overlap(Overlap::CancelRunning);
+    let world = world(store, endless);
+    let host = world
+        .start_with(|builder| builder.node("stoppable", stoppable))
+        .await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
+    host.wait_for_events(EventKind::NodeStarted, 1).await;
+    // The answer to the second tick is lost after its commit.
+    for (hour, fault) in [
+        ("08", None),
+        (
+            "09",
+            Some(Fault::after(Method::Advance, Problem::StorageBusy)),
+        ),
+    ] {
+        if let Some(fault) = fault {
+            host.storage.fail(fault);
+        }
+        let started = usize::from(hour == "09") + 1;
+        advance_to(&world, &format!("2024-01-15T{hour}:00:00Z")).await;
+        host.wait_for_events(EventKind::RunCancelled, started).await;
+        host.wait_for_events(EventKind::NodeStarted, started + 1)
+            .await;
+    }
+    let runs = host.runs().await;
+    let statuses: Vec<_> = runs.iter().map(|run| run.status).collect();
+    let (running, cancelled) = (RunStatus::Running, RunStatus::Cancelled);
+    assert_eq!(statuses, [running, cancelled, cancelled]);
+    let replaced = runs[1].cancel.as_ref().unwrap();
+    assert_eq!(replaced.kind, Cancel::Forced);
+    let reason = "the next tick of the schedule replaced it";
+    assert_eq!(replaced.reason.as_deref(), Some(reason));
+    assert_eq!(runs[0].cancel, None);
+    host.floret
+        .run_by_id(runs[0].id)
+        .cancel()
+        .force()
+        .await
+        .unwrap();
+    host.wait_for_events(EventKind::RunCancelled, 3).await;
+}
+
+async fn every_missed_tick_is_caught_up_the_oldest_first(store: Store) {
+    let world = world(store, every_hour().catch_up_all().catch_up_max(3));
+    let host = world.start().await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
+    host.stop().await;
+    // Two days and a half: older than what `catch_up` makes up for.
+    world.clock.advance(Duration::from_secs(60 * 3_600 + 600));
+    let host = world.start().await;
+    scheduler_sleeps(&world).await;
+    host.wait_for_events(EventKind::RunCompleted, 4).await;
+    let runs = host.runs().await;
+    let caught_up: Vec<_> = runs.iter().rev().skip(1).collect();
+    assert!(caught_up.iter().all(|run| run.trigger == Trigger::Catchup));
+    let events = host.events().await;
+    let started = events
+        .iter()
+        .filter(|event| event.kind == EventKind::RunStarted)
+        .skip(1);
+    let started: Vec<_> = started.map(|event| event.run_id).collect();
+    let expected: Vec<_> = caught_up.iter().map(|run| run.id).collect();
+    assert_eq!(started, expected, "one after the other, the oldest first");
+    let stored = schedule(&host).await;
+    assert_eq!(stored.last_run, Some(at("2024-01-17T19:00:00Z")));
+    assert_eq!(stored.cursor, at("2024-01-17T19:00:00Z"));
 }
 
 async fn a_disabled_pipeline_fires_only_after_it_is_enabled(store: Store) {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
-    BackfillOrder, InheritedOutput, PageRequest, Pipeline, PipelineId, Qualified, RunStatus, Scope,
-    Trigger,
+    BackfillOrder, InheritedOutput, Overlap, PageRequest, Pipeline, PipelineId, Qualified,
+    RunStatus, Scope, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
@@ -231,9 +231,11 @@ fn variant_of(id: &str, variant: u8) -> Pipeline {
     if variant == 2 {
         pipeline.nodes[0] = pipeline.nodes[0].clone().keep_output();
     }
-    if variant == 3 {
-        pipeline = pipeline.overlap(crate::model::Overlap::Skip);
-    }
+    pipeline.overlap = match variant {
+        0 => Overlap::CancelRunning,
+        3 => Overlap::Skip,
+        _ => Overlap::Queue,
+    };
     pipeline
 }
 

@@ -3,14 +3,18 @@
 //! `pipeline_table` decides whether a save starts or removes a schedule.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::MemoryStorage;
 use super::rows::ScheduleRow;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Overlap, PipelineId, Qualified, RunStatus, Scope, SkipReason};
+use crate::model::{
+    Overlap, PipelineId, Qualified, RunCancel, RunId, RunStatus, Scope, SkipReason,
+};
 use crate::storage::{
-    Advance, AdvanceOutcome, CreateRuns, NewRun, Schedules, StoredSchedule, TickOutcome, rules,
+    Advance, AdvanceOutcome, CreateRuns, NewRun, ReplacedRun, Schedules, StoredSchedule,
+    TickOutcome, rules,
 };
 
 impl State {
@@ -26,7 +30,16 @@ impl State {
         };
         let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
         let (pipeline, to) = (advance.pipeline.clone(), advance.to);
+        let replaces = advance.overlap == Overlap::CancelRunning;
+        let run = advance
+            .run
+            .as_ref()
+            .map(|new| (new.run.id, new.run.created_at));
         let tick = self.tick(advance)?;
+        let mut replaced = Vec::new();
+        if let Some((run, at)) = run.filter(|_| replaces && tick == TickOutcome::Created) {
+            replaced = self.replace_ticks(&pipeline, run, at)?;
+        }
         let mut next = ScheduleRow { cursor: to, ..row };
         match tick {
             TickOutcome::Created => (next.last_run, next.skipped) = (fire_at, None),
@@ -34,7 +47,9 @@ impl State {
             TickOutcome::Taken | TickOutcome::Passed | TickOutcome::Stale => {}
         }
         self.pipelines.set_schedule(&pipeline, next);
-        Ok(AdvanceOutcome::new(tick, self.events.newest()))
+        let mut outcome = AdvanceOutcome::new(tick, self.events.newest());
+        outcome.replaced = replaced;
+        Ok(outcome)
     }
 
     fn tick(&mut self, advance: Advance) -> Result<TickOutcome> {
@@ -44,7 +59,8 @@ impl State {
         if self.has_run_of_tick(&advance.pipeline, &run) {
             return Ok(TickOutcome::Taken);
         }
-        if advance.overlap == Overlap::Skip && self.has_unfinished_tick(&advance.pipeline) {
+        if advance.overlap == Overlap::Skip && !self.unfinished_ticks(&advance.pipeline).is_empty()
+        {
             return Ok(TickOutcome::Skipped(SkipReason::Overlap));
         }
         let mut create = CreateRuns::new(vec![run]);
@@ -59,14 +75,33 @@ impl State {
             .is_some_and(|at| self.ticks.contains_key(&(pipeline.clone(), at)))
     }
 
-    fn has_unfinished_tick(&self, pipeline: &Qualified<PipelineId>) -> bool {
+    /// Returns the unfinished runs of a schedule, the oldest first.
+    fn unfinished_ticks(&self, pipeline: &Qualified<PipelineId>) -> Vec<RunId> {
         let unfinished = [RunStatus::Pending, RunStatus::Running];
         let runs = unfinished
             .into_iter()
             .filter_map(|status| self.index.with_status(Some(pipeline), status));
-        runs.flatten()
-            .filter_map(|id| self.runs.get(id))
-            .any(|row| rules::is_scheduled(row.run.trigger))
+        let rows = runs.flatten().filter_map(|id| self.runs.get(id));
+        let ticks = rows.filter(|row| rules::is_scheduled(row.run.trigger));
+        let mut ids: Vec<_> = ticks.map(|row| row.run.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Cancels the unfinished runs of a schedule, apart from that of its newest tick.
+    fn replace_ticks(
+        &mut self,
+        pipeline: &Qualified<PipelineId>,
+        newest: RunId,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<ReplacedRun>> {
+        let earlier = self.unfinished_ticks(pipeline).into_iter();
+        let cancel = RunCancel::of_tick(at);
+        let replaced = earlier.filter(|run| *run != newest).map(|run| {
+            let status = self.cancel_run(run, &cancel, at)?;
+            Ok(ReplacedRun::new(run, status))
+        });
+        replaced.collect()
     }
 }
 

@@ -26,6 +26,12 @@ pub(super) struct CancelTarget {
     lane: LaneKey,
 }
 
+impl CancelTarget {
+    pub(super) const fn run(&self) -> RunId {
+        self.run
+    }
+}
+
 /// The columns of [`read_cancel_target`].
 pub(super) const CANCEL_TARGET: &str =
     "id, key, status, cancel, tenant, created_at, priority, pipeline, backfill";

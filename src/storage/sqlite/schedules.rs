@@ -8,15 +8,16 @@ use rusqlite::{Row, params};
 
 use super::SqliteStorage;
 use super::cached_pipelines::CachedPipeline;
+use super::cancel::{CANCEL_TARGET, CancelTarget, read_cancel_target};
 use super::reader::Reader;
 use super::rows::{PIPELINE, PipelineRow, read_pipeline};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, millis, optional_time, time};
 use crate::error::{ErrorKind, Result};
-use crate::model::{Overlap, Pipeline, Scope, SkipReason, Trigger};
+use crate::model::{Overlap, Pipeline, Run, RunCancel, Scope, SkipReason, Trigger};
 use crate::storage::{
-    Advance, AdvanceOutcome, CreateRuns, Schedules, StoredSchedule, TickOutcome, rules,
+    Advance, AdvanceOutcome, CreateRuns, ReplacedRun, Schedules, StoredSchedule, TickOutcome, rules,
 };
 
 #[async_trait]
@@ -131,8 +132,17 @@ impl Tx {
             return Ok(AdvanceOutcome::new(TickOutcome::Stale, self.newest_seq()));
         }
         let tick = self.tick(&pipeline, advance)?;
+        let mut replaced = Vec::new();
+        if let Some(new) = &advance.run
+            && tick == TickOutcome::Created
+            && advance.overlap == Overlap::CancelRunning
+        {
+            replaced = self.replace_ticks(pipeline.key, &new.run)?;
+        }
         self.move_cursor(pipeline.key, advance, tick)?;
-        Ok(AdvanceOutcome::new(tick, self.newest_seq()))
+        let mut outcome = AdvanceOutcome::new(tick, self.newest_seq());
+        outcome.replaced = replaced;
+        Ok(outcome)
     }
 
     fn move_cursor(
@@ -187,6 +197,36 @@ impl Tx {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Cancels the unfinished runs of a schedule, apart from that of its newest tick.
+    fn replace_ticks(
+        &mut self,
+        pipeline: i64,
+        newest: &Run,
+    ) -> Result<Vec<ReplacedRun>, StoreError> {
+        let sql = format!(
+            "SELECT {CANCEL_TARGET} FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND trigger IN (?, ?) AND id <> ?"
+        );
+        let mut targets = self.rows(
+            &sql,
+            params![
+                values::priority(Trigger::Schedule.priority()),
+                pipeline,
+                values::trigger(Trigger::Schedule),
+                values::trigger(Trigger::Catchup),
+                values::id(&newest.id)
+            ],
+            read_cancel_target,
+        )?;
+        targets.sort_unstable_by_key(CancelTarget::run);
+        let at = newest.created_at;
+        let cancel = RunCancel::of_tick(at);
+        let replaced = targets.iter().map(|target| {
+            let status = self.cancel_run(target, &cancel, at)?;
+            Ok(ReplacedRun::new(target.run(), status))
+        });
+        replaced.collect()
     }
 
     fn has_unfinished_tick(&self, pipeline: i64) -> Result<bool, StoreError> {

@@ -52,6 +52,7 @@ pub mod profiles;
 pub mod purges;
 pub mod queue;
 pub mod repeats;
+pub mod replaced_ticks;
 pub mod resumes;
 pub mod run_lists;
 pub mod runs;
@@ -233,6 +234,10 @@ macro_rules! storage_contract {
                 a_dead_letter_is_retried_or_dropped_once,
                 a_dead_letter_out_of_scope_is_absent,
                 a_retried_dead_letter_keeps_its_run_from_a_purge,
+            ],
+            replaced_ticks: [
+                an_overlapping_tick_can_replace_the_earlier_runs,
+                a_tick_without_a_run_replaces_none,
             ],
             schedules: [
                 a_schedule_starts_at_its_save,

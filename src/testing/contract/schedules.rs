@@ -1,7 +1,7 @@
 //! Schedules: the steps of a schedule and its restarts.
 //!
-//! `schedule_claims` has the claims of the runs. `src/cron/` computes fire times; the cases give
-//! them.
+//! `schedule_claims` has the claims of the runs, and `replaced_ticks` the overlap rule that cancels
+//! them. `src/cron/` computes fire times; the cases give them.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::storage::{
     Advance, DeletePipeline, NewRun, PutPipeline, RunFilter, Storage, StoredSchedule, TickOutcome,
 };
 
-fn hourly() -> Pipeline {
+pub(super) fn hourly() -> Pipeline {
     definition("daily").schedule("0 * * * *")
 }
 
@@ -29,13 +29,17 @@ fn put_at(pipeline: Pipeline, seconds: i64) -> PutPipeline {
     put
 }
 
-async fn save_at(storage: &dyn Storage, pipeline: Pipeline, seconds: i64) -> StoredPipeline {
+pub(super) async fn save_at(
+    storage: &dyn Storage,
+    pipeline: Pipeline,
+    seconds: i64,
+) -> StoredPipeline {
     let put = put_at(pipeline, seconds);
     storage.put_pipeline(put).await.unwrap()
 }
 
 /// Reads the only schedule.
-async fn only_schedule(storage: &dyn Storage) -> StoredSchedule {
+pub(super) async fn only_schedule(storage: &dyn Storage) -> StoredSchedule {
     let mut all = storage.schedules(&Scope::All).await.unwrap();
     let one = all.pop().unwrap();
     assert_eq!(all, []);
@@ -64,7 +68,7 @@ fn state(schedule: &StoredSchedule) -> (DateTime<Utc>, Option<DateTime<Utc>>, Op
     (schedule.cursor, schedule.last_run, schedule.skipped)
 }
 
-async fn count_runs(storage: &dyn Storage) -> usize {
+pub(super) async fn count_runs(storage: &dyn Storage) -> usize {
     list_run_ids(storage, RunFilter::default()).await.len()
 }
 

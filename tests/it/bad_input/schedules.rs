@@ -33,7 +33,11 @@ pub(super) fn rows() -> Vec<Row> {
         ("schedule_timezone", json!(1)),
         ("catch_up", json!("yes")),
         ("catchup", json!(1)),
-        ("overlap", json!("cancel_running")),
+        ("overlap", json!("cancel")),
+        ("catch_up_all", json!("yes")),
+        ("catch_up_max", json!(0)),
+        ("catch_up_max", json!(101)),
+        ("catch_up_max", json!(1.5)),
     ];
     let others = others.map(|(member, value)| (member, value, "invalid-field", ""));
     let mut rows = Vec::new();

@@ -63,6 +63,12 @@ struct PipelineFields {
     /// Whether the latest missed tick gets a run.
     #[schemars(skip_serializing_if = "Option::is_none")]
     catch_up: Option<bool>,
+    /// Whether every missed tick gets a run.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    catch_up_all: Option<bool>,
+    /// How many missed ticks get a run.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    catch_up_max: Option<u32>,
     /// What a tick does while a run of the schedule is unfinished.
     #[schemars(skip_serializing_if = "Option::is_none")]
     overlap: Option<Overlap>,
@@ -119,7 +125,9 @@ pub(super) fn request() -> Value {
             "schedule_timezone": {"type": "string", "description": "The IANA name."},
             "catch_up": flag(),
             "catchup": flag(),
-            "overlap": words(&["queue", "skip"]),
+            "catch_up_all": flag(),
+            "catch_up_max": number(1, 100),
+            "overlap": words(&["queue", "skip", "cancel_running"]),
             "tenant": {"type": ["string", "null"], "description": "It changes nothing."},
         }),
     )
