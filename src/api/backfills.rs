@@ -10,8 +10,9 @@ use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
 use super::{idempotency, paging, response};
-use crate::engine::BackfillRequest;
+use crate::engine::{BackfillDates, BackfillRequest};
 use crate::error::Result;
+use crate::graph::params::parse_date;
 use crate::model::BackfillOrder;
 use crate::views::BackfillFilter;
 
@@ -19,6 +20,7 @@ use crate::views::BackfillFilter;
 const FIELDS: &[&str] = &[
     "start_date",
     "end_date",
+    "dates",
     "params",
     "max_parallel",
     "order",
@@ -44,7 +46,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
             let mut fields = BodyFields::of(&body, FIELDS)?;
             let start = BackfillRequest {
                 pipeline: call.pipeline_key().to_owned(),
-                dates: fields.date("start_date")..=fields.date("end_date"),
+                dates: dates(&mut fields),
                 params: fields.params(&bytes),
                 order: fields.choice("order", ORDERS).unwrap_or_default(),
                 max_parallel: fields.number("max_parallel", COUNTS).unwrap_or(1),
@@ -68,6 +70,16 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
     }
     idempotency::mark(&mut response, made.replayed);
     Ok(response)
+}
+
+/// Reads a range or a list of dates.
+fn dates(fields: &mut BodyFields<'_>) -> BackfillDates {
+    if !fields.has("dates") {
+        return BackfillDates::Range(fields.date("start_date")..=fields.date("end_date"));
+    }
+    fields.refuse_beside("dates", &["start_date", "end_date"]);
+    let listed = fields.all_parsed("dates", "an array of dates like 2024-01-31", parse_date);
+    BackfillDates::Listed(listed.unwrap_or_default())
 }
 
 async fn preview(call: &Call, start: BackfillRequest) -> Result<Response<Body>> {

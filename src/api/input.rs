@@ -79,6 +79,23 @@ impl<'a> BodyFields<'a> {
         })
     }
 
+    /// Returns whether the object has a field.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    /// Refuses fields that another one replaces.
+    pub(super) fn refuse_beside(&mut self, name: &str, replaced: &[&str]) {
+        for other in replaced
+            .iter()
+            .filter(|other| self.given.contains_key(**other))
+        {
+            self.issues.push(&format!("/{other}"), || {
+                format!("{other} must be omitted, because {name} is given")
+            });
+        }
+    }
+
     /// Reads an object, whose own fields are read later.
     pub(super) fn object(&mut self, name: &str) -> Option<&'a Value> {
         self.read(

@@ -1,15 +1,14 @@
-//! Creates the runs of a date range together, previews them, and cancels the unfinished ones.
+//! Creates the runs of many dates together, previews them, and cancels the unfinished ones.
 //!
 //! Storage decides which run executes next, how many execute at once, and when failures cancel the
 //! rest. `trigger` holds what all run creations share.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 
+use super::backfill_dates::BackfillDates;
 use super::cancel::CancelCommand;
 use super::note::check_reason;
 use super::run_date::{pipeline_timezone, set_params};
@@ -31,7 +30,7 @@ use crate::storage::{
 pub(crate) struct BackfillRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
-    pub(crate) dates: RangeInclusive<NaiveDate>,
+    pub(crate) dates: BackfillDates,
     /// Parameters that override the pipeline's own. They are the same for every date.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) order: BackfillOrder,
@@ -123,12 +122,6 @@ impl From<CreatedRuns> for StartedBackfill {
     }
 }
 
-/// Returns the number of dates in a range: zero if it ends before it begins.
-fn date_count(dates: &RangeInclusive<NaiveDate>) -> u64 {
-    let days = dates.end().signed_duration_since(*dates.start()).num_days();
-    u64::try_from(days.saturating_add(1)).unwrap_or(0)
-}
-
 impl Shared {
     async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
         let pipeline = self
@@ -145,11 +138,15 @@ impl Shared {
         self.create_runs(create).await.map(StartedBackfill::from)
     }
 
-    /// Refuses an invalid request. The check is arithmetic: no date is generated before it passes.
+    /// Refuses an invalid request.
     fn check_backfill(&self, request: &BackfillRequest, pipeline: &StoredPipeline) -> Result<()> {
         self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
-        let mut problems =
-            self.range_problems(&request.dates, pipeline_timezone(&pipeline.definition));
+        let (zone, max) = (
+            pipeline_timezone(&pipeline.definition),
+            self.limits.backfill_dates_max,
+        );
+        let today = self.clock.now().with_timezone(&zone).date_naive();
+        let mut problems = request.dates.problems(today, zone, max);
         if request.params.contains_key(DATE_PARAM) {
             let detail = "params.date is the date of each run here and cannot be given".to_owned();
             problems.push((
@@ -170,7 +167,6 @@ impl Shared {
                 .into_iter()
                 .map(|issue| (Problem::ParamInvalid, issue)),
         );
-        let max = self.limits.backfill_dates_max;
         let bounded = [
             ("max_parallel", Some(request.max_parallel)),
             ("max_failures", request.max_failures),
@@ -192,31 +188,6 @@ impl Shared {
         Err(Error::invalid(problem, issues))
     }
 
-    fn range_problems(&self, dates: &RangeInclusive<NaiveDate>, zone: Tz) -> Vec<(Problem, Issue)> {
-        let (first, last) = (dates.start(), dates.end());
-        let mut problems = Vec::new();
-        let mut refuse =
-            |problem, pointer, detail| problems.push((problem, Issue::pointer(pointer, detail)));
-        if last < first {
-            let detail =
-                format!("end_date must not be before start_date, received {last} before {first}");
-            refuse(Problem::RangeInvalid, "/end_date", detail);
-        }
-        let today = self.clock.now().with_timezone(&zone).date_naive();
-        if *last > today {
-            let detail =
-                format!("end_date must not be after today, {today} in {zone}, received {last}");
-            refuse(Problem::RangeInvalid, "/end_date", detail);
-        }
-        let max = self.limits.backfill_dates_max;
-        let date_count = date_count(dates);
-        if date_count > u64::from(max) {
-            let detail = format!("a backfill has at most {max} dates, these are {date_count}");
-            refuse(Problem::BackfillTooLarge, "/end_date", detail);
-        }
-        problems
-    }
-
     /// Builds the creation of a backfill from a request that was checked.
     fn new_backfill(&self, request: BackfillRequest, pipeline: &StoredPipeline) -> CreateRuns {
         let BackfillRequest {
@@ -231,7 +202,11 @@ impl Shared {
             scope: _,
             by,
         } = request;
-        let range = (*dates.start(), *dates.end());
+        let dates = dates.into_sorted();
+        let range = (
+            dates.first().copied().unwrap_or_default(),
+            dates.last().copied().unwrap_or_default(),
+        );
         // The backfill's id is generated first, so that the newest run has the greatest id. The id
         // generator is seeded with the newest run's id at the next start.
         let id = self.clock.new_backfill_id();
@@ -256,8 +231,7 @@ impl Shared {
             run.created_by.clone_from(&by);
             NewRun::new(run)
         };
-        let date_count = usize::try_from(date_count(&dates)).unwrap_or(usize::MAX);
-        let runs = range.0.iter_days().take(date_count).map(run_of);
+        let runs = dates.into_iter().map(run_of);
         let mut create = CreateRuns::new(runs.collect());
         create.scope = Scope::of(pipeline.tenant.as_ref());
         let mut new = NewBackfill::new(backfill);

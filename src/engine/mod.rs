@@ -7,6 +7,7 @@ mod appender;
 mod attempt;
 mod attempt_log;
 mod backfill;
+mod backfill_dates;
 mod bulk;
 mod cancel;
 mod capacity;
@@ -56,6 +57,7 @@ mod versions;
 
 pub(crate) use crate::storage::{EditRun, PurgeMode};
 pub(crate) use backfill::{BackfillRequest, StartedBackfill};
+pub(crate) use backfill_dates::BackfillDates;
 pub(crate) use bulk::{BULK_MAX, BulkAction, BulkRerun, BulkRuns};
 pub use bulk::{BulkOutcome, SkippedRun};
 pub(crate) use cancel::CancelCommand;

@@ -12,12 +12,13 @@ use serde_json::json;
 
 use super::Client;
 use super::given_params::GivenParams;
-use crate::engine::{BackfillRequest, RequestKey, StartedBackfill, hash_body};
+use crate::engine::{BackfillDates, BackfillRequest, RequestKey, StartedBackfill, hash_body};
 use crate::error::{ErrorKind, Result};
 use crate::model::{BackfillId, BackfillOrder, BackfillPreview, RunId};
 use crate::storage::BackfillDetail;
 
-/// A backfill to create, from [`Client::backfill`]: a run for each date of an inclusive range.
+/// A backfill to create, from [`Client::backfill`] or [`Client::backfill_dates`]: a run for each
+/// date of an inclusive range or of a list.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -59,10 +60,38 @@ impl Client {
         pipeline: impl Into<String>,
         dates: RangeInclusive<NaiveDate>,
     ) -> BackfillBuilder {
+        self.backfill_of(pipeline.into(), BackfillDates::Range(dates))
+    }
+
+    /// Prepares a backfill of these dates, in any order, each once.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let mondays = ["2024-01-01".parse()?, "2024-01-08".parse()?];
+    /// let backfill = floret.backfill_dates("daily", mondays).await?;
+    /// assert_eq!(backfill.run_ids().len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn backfill_dates(
+        &self,
+        pipeline: impl Into<String>,
+        dates: impl IntoIterator<Item = NaiveDate>,
+    ) -> BackfillBuilder {
+        let dates = BackfillDates::Listed(dates.into_iter().collect());
+        self.backfill_of(pipeline.into(), dates)
+    }
+
+    fn backfill_of(&self, pipeline: String, dates: BackfillDates) -> BackfillBuilder {
         BackfillBuilder {
             client: self.clone(),
             start: BackfillRequest {
-                pipeline: pipeline.into(),
+                pipeline,
                 dates,
                 params: BTreeMap::new(),
                 order: BackfillOrder::Ascending,
@@ -135,9 +164,10 @@ impl BackfillBuilder {
     ///
     /// # Errors
     /// - `NotFound` if there is no such pipeline.
-    /// - `Invalid` if the range is empty, ends after today or is too long; if a number is out of
-    ///   range; if a node type has no executor; if a parameter does not fit its definition
-    ///   (`param-invalid`) or is no scalar; or if the key was used with another backfill.
+    /// - `Invalid` if there is no date, one after today, one given twice or too many; if a number
+    ///   is out of range; if a node type has no executor; if a parameter does not fit its
+    ///   definition (`param-invalid`) or is no scalar; or if the key was used with another
+    ///   backfill.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(mut self) -> Result<BackfillHandle> {
@@ -199,13 +229,18 @@ impl IntoFuture for BackfillBuilder {
 /// Returns the body that a client would send for the same backfill. Absent options are omitted.
 fn body(start: &BackfillRequest) -> serde_json::Value {
     let mut body = json!({
-        "start_date": start.dates.start(),
-        "end_date": start.dates.end(),
         "params": start.params,
         "max_parallel": start.max_parallel,
         "order": start.order,
         "skip_existing": start.skip_existing,
     });
+    match &start.dates {
+        BackfillDates::Range(dates) => {
+            body["start_date"] = json!(dates.start());
+            body["end_date"] = json!(dates.end());
+        }
+        BackfillDates::Listed(dates) => body["dates"] = json!(dates),
+    }
     if let Some(max) = start.max_failures {
         body["max_failures"] = max.into();
     }

@@ -39,6 +39,33 @@ async fn wait_finished(host: &Host, runs: &[String]) {
 }
 
 #[tokio::test]
+async fn a_list_of_dates_creates_the_runs_of_a_preview_and_no_others() {
+    on_each_backend(async |host: &Host| {
+        let dates = json!({"dates": ["2024-02-29", "2024-01-01", "2024-01-08"]});
+        let preview = with(dates.clone(), &json!({"preview": true}));
+        let preview = host.post(BACKFILL, Some(&preview)).await;
+        let expected = json!(["2024-01-01", "2024-01-08", "2024-02-29"]);
+        assert_eq!(preview.json(), json!({"dates": expected, "skipped": []}));
+        let (location, runs) = start_backfill(host, &dates).await;
+        wait_finished(host, &runs).await;
+        let mut ran = Vec::new();
+        for run in &runs {
+            let run = host.get(&format!("/api/runs/{run}")).await.json();
+            ran.push(run["params"]["date"].clone());
+        }
+        assert_eq!(Value::from(ran), expected, "the oldest first");
+        let backfill = host.get(&location).await.json();
+        assert_eq!(backfill["start_date"], "2024-01-01");
+        assert_eq!(backfill["end_date"], "2024-02-29");
+        assert_eq!(backfill["counts"]["success"], 3);
+        // A date that has run is left out.
+        let again = json!({"dates": ["2024-01-08", "2024-01-09"], "skip_existing": true});
+        assert_eq!(start_backfill(host, &again).await.1.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_backfill_returns_a_run_per_date_and_its_location() {
     on_each_backend(async |host: &Host| {
         let (location, runs) =

@@ -11,13 +11,18 @@ pub(super) fn rows() -> Vec<Row> {
         let body = format!(r#"{{"start_date":"2024-01-01","end_date":"2024-01-02",{field}}}"#);
         post(BACKFILL, body).at(at)
     };
+    let list = |dates: &str, at: &str| post(BACKFILL, format!(r#"{{"dates":{dates}}}"#)).at(at);
     let invalid = [
+        list("[]", "/dates"),
+        list(r#"["2024-01-01","2999-01-01"]"#, "/dates/1"),
         days("2024-01-02", "2024-01-01", "/end_date"),
         days("2999-01-01", "2999-01-02", "/end_date"),
         days("2024-01-01", "2999-01-01", "/end_date"),
     ];
     // The service must compute the length of these ranges. Counting the days would take too long.
+    let many = format!("[{}]", vec![r#""2024-01-01""#; 3_661].join(","));
     let large = [
+        list(&many, "/dates"),
         days("1990-01-01", "2024-01-01", "/end_date"),
         days("2010-01-01", "2024-01-01", "/end_date"),
         days("0000-01-01", "2024-01-01", "/end_date"),
@@ -36,6 +41,12 @@ pub(super) fn rows() -> Vec<Row> {
         option(r#""max_parallel":1e300"#, "/max_parallel"),
         option(r#""max_failures":3661"#, "/max_failures"),
         option(r#""order":"ascending""#, "/order"),
+        option(r#""dates":["2024-01-01"]"#, "/start_date"),
+        list(r#""2024-01-01""#, "/dates"),
+        list(r#"["2024-1-1"]"#, "/dates"),
+        list("[20240101]", "/dates"),
+        list("null", "/dates"),
+        list(r#"["2024-01-01","2024-01-02","2024-01-01"]"#, "/dates/2"),
     ];
     let twice = r#"{"start_date":"2024-01-01","start_date":"2024-01-01","end_date":"2024-01-02"}"#;
     let rows = [

@@ -183,6 +183,11 @@ pub(super) fn backfill() -> Value {
     let fields = json!({
         "start_date": date("The first date."),
         "end_date": date("The last date, today at the latest."),
+        "dates": {
+            "type": "array", "minItems": 1, "uniqueItems": true,
+            "items": {"type": "string", "format": "date"},
+            "description": "The dates, in place of the first and the last.",
+        },
         "params": params("The parameters of each run. `date` is its date."),
         "max_parallel": with_default(count("How many runs may execute at the same time."), 1),
         "order": with_default(words(&["asc", "desc"]), "asc"),
@@ -190,11 +195,15 @@ pub(super) fn backfill() -> Value {
         "max_failures": count("Cancels the rest after so many failed runs."),
         "preview": flag("Lists the dates and creates nothing."),
     });
-    closed(
-        "The dates of a backfill.",
-        &["start_date", "end_date"],
-        fields,
-    )
+    let mut body = closed("The dates of a backfill.", &[], fields);
+    body["oneOf"] = json!([
+        {"required": ["start_date", "end_date"], "not": {"required": ["dates"]}},
+        {
+            "required": ["dates"],
+            "not": {"anyOf": [{"required": ["start_date"]}, {"required": ["end_date"]}]},
+        },
+    ]);
+    body
 }
 
 pub(super) fn purge() -> Value {
