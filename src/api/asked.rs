@@ -1,12 +1,16 @@
-//! What a request asks for, and since when: the figures of its answer.
+//! What a request asks for, and since when: the figures and the number of its answer.
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 
+use super::body::Body;
 use super::route::Route;
 use crate::clock::Clock;
 use crate::metrics;
+
+/// The number of the newest event that an answer contains: a stream `since` it misses nothing.
+const FLORET_SEQ: HeaderName = HeaderName::from_static("floret-seq");
 
 /// The label of a request for nothing that the route table has: its own text is the caller's.
 const NONE: &str = "none";
@@ -14,6 +18,7 @@ const NONE: &str = "none";
 /// A request that waits for its answer.
 pub(super) struct Asked {
     route: Option<&'static Route>,
+    newest: u64,
     clock: Clock,
     since: Duration,
 }
@@ -22,13 +27,25 @@ impl Asked {
     pub(super) fn now(clock: &Clock) -> Self {
         Self {
             route: None,
+            newest: 0,
             since: clock.real_time(),
             clock: clock.clone(),
         }
     }
 
-    pub(super) const fn find(&mut self, route: &'static Route) {
+    /// Notes the route, and the newest event before the route reads anything.
+    pub(super) const fn find(&mut self, route: &'static Route, newest: u64) {
         self.route = Some(route);
+        self.newest = newest;
+    }
+
+    /// Adds the number of the newest event to what shows runs.
+    pub(super) fn number(&self, response: &mut Response<Body>) {
+        let shown = [StatusCode::OK, StatusCode::NOT_MODIFIED];
+        if self.route.is_some_and(Route::shows_runs) && shown.contains(&response.status()) {
+            let newest = HeaderValue::from(self.newest);
+            response.headers_mut().insert(FLORET_SEQ, newest);
+        }
     }
 
     pub(super) fn record(&self, status: StatusCode) {

@@ -66,6 +66,12 @@ impl Route {
         self
     }
 
+    /// Returns whether the route shows runs as of a moment, so that a client can go on with the
+    /// events after it.
+    pub(super) fn shows_runs(&self) -> bool {
+        self.method == Verb::Get && self.needs == Need::Permission(Permission::RunsView)
+    }
+
     /// Sets how the route treats the body.
     pub(super) const fn payload(mut self, payload: Payload) -> Self {
         self.payload = payload;

@@ -147,7 +147,7 @@ impl RunsService {
                 return Err(response);
             }
         };
-        asked.find(route);
+        asked.find(route, self.0.engine.events().newest());
         let tenant = tenant::named(parts.uri.query());
         let named = tenant.as_ref().ok().and_then(Option::as_ref);
         let granted = self.0.check_access(&parts, route, named).map_err(refuse)?;
@@ -319,6 +319,7 @@ impl Future for ResponseFuture {
         };
         this.state = State::Ready(None);
         response::restrict(&mut response);
+        this.asked.number(&mut response);
         this.asked.record(response.status());
         if this.is_head {
             *response.body_mut() = Body::empty();

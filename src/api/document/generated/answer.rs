@@ -89,6 +89,11 @@ impl Answer {
         self
     }
 
+    /// Returns whether it is an answer with what was asked for, or says that it is unchanged.
+    pub(super) const fn shows_something(&self) -> bool {
+        matches!(self.status, 200 | 304)
+    }
+
     /// Returns the key of the answer among the responses, and its value.
     pub(super) fn into_json(self) -> (String, Value) {
         let mut response = json!({"description": self.about});

@@ -10,6 +10,8 @@ use crate::api::request::Payload;
 use crate::api::route::{Need, Route};
 use crate::error::Problem;
 
+const SEQ: &str = "The newest event that the answer contains. Events `since` it follow.";
+
 /// The description of a route beyond its row in the table.
 pub(super) struct Operation {
     id: &'static str,
@@ -63,6 +65,10 @@ impl Operation {
     pub(super) fn into_json(self, route: &Route, problems: &mut Map<String, Value>) -> Value {
         let mut responses = Map::new();
         for answer in self.answers {
+            let answer = match route.shows_runs() && answer.shows_something() {
+                true => answer.always("Floret-Seq", SEQ),
+                false => answer,
+            };
             let (status, response) = answer.into_json();
             responses.insert(status, response);
         }
