@@ -125,7 +125,7 @@ async fn serve(options: ServeOptions) -> Result<ExitCode, Failure> {
     let recorder = Recorder::install()?;
     let floret = floret::start(&common.db, &host).await?;
     let runs = access::service(&floret, keys.clone());
-    let service = WithMetrics::new(runs, floret.clone(), recorder.clone());
+    let service = WithMetrics::new(runs, floret.clone(), recorder.clone(), keys.clone());
     println!("listening on http://{address}");
     tokio::select! {
         served = server::serve(listener, service, &floret, signals, keys) => served?,

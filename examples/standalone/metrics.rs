@@ -1,7 +1,7 @@
 //! `GET /metrics`: the figures of the server for Prometheus, beside the API.
 //!
-//! The figures are shown to the callers that may see the settings: the API decides about a request
-//! for its own figures with the same headers.
+//! The figures are shown to the callers that may see the settings of all tenants: the API decides
+//! about a request for its own figures with the same headers.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,7 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use floret::metrics::{ALL, MetricKind, MetricUnit};
 use floret::{Floret, RunsService};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
@@ -20,6 +22,7 @@ use hyper::body::Incoming;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tower::{Service, ServiceExt};
 
+use crate::access::Keys;
 use crate::failure::Failure;
 
 /// The buckets of a histogram of seconds: from a fast commit to a run of hours.
@@ -78,44 +81,104 @@ pub(crate) struct WithMetrics {
     runs: RunsService,
     floret: Floret,
     recorder: Recorder,
+    keys: Option<Keys>,
 }
 
 impl WithMetrics {
-    pub(crate) fn new(runs: RunsService, floret: Floret, recorder: Recorder) -> Self {
+    pub(crate) fn new(
+        runs: RunsService,
+        floret: Floret,
+        recorder: Recorder,
+        keys: Option<Keys>,
+    ) -> Self {
         Self {
             runs,
             floret,
             recorder,
+            keys,
         }
     }
 
+    /// Answers as the API does to a request for its own figures, unless the caller may see those of
+    /// the whole server.
     async fn metrics<B>(self, request: Request<B>) -> Result<Response<Body>, Infallible> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Ok(not_allowed());
-        }
-        let is_head = request.method() == Method::HEAD;
-        let (mut parts, _) = request.into_parts();
-        parts.uri = Uri::from_static(SETTINGS);
-        parts.method = Method::GET;
-        let asked = Request::from_parts(parts, Empty::<Bytes>::new());
-        let decided = self.runs.oneshot(asked).await?;
-        if decided.status() != StatusCode::OK {
-            return Ok(decided.map(boxed));
-        }
-        if let Ok(info) = self.floret.system().info().await {
-            info.record();
-        }
-        let text = match is_head {
-            true => String::new(),
-            false => self.recorder.0.render(),
+        let (parts, _) = request.into_parts();
+        let sees_all = self.keys.as_ref().is_none_or(|keys| keys.sees_all(&parts));
+        let method = parts.method.clone();
+        let Some(asked) = asked_of_the_api(parts) else {
+            return Ok(refusal(
+                Response::<String>::default(),
+                StatusCode::BAD_REQUEST,
+                "Bad request",
+            ));
         };
-        let mut response = Response::new(boxed(Full::from(text)));
-        let headers = response.headers_mut();
-        let text = "text/plain; version=0.0.4; charset=utf-8";
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(text));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Ok(response)
+        let allowed = self.runs.oneshot(asked).await?;
+        if allowed.status() != StatusCode::OK {
+            return Ok(allowed.map(boxed));
+        }
+        if !sees_all {
+            let title = "The metrics are those of all tenants";
+            return Ok(refusal(allowed, StatusCode::FORBIDDEN, title));
+        }
+        if !matches!(method, Method::GET | Method::HEAD) {
+            let mut refused = refusal(allowed, StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD");
+            let methods = HeaderValue::from_static("GET, HEAD");
+            refused.headers_mut().insert(ALLOW, methods);
+            return Ok(refused);
+        }
+        if let Err(error) = self.floret.system().info().await.map(|info| info.record()) {
+            tracing::warn!(%error, "the figures of the store are those of an earlier scrape");
+        }
+        let text = match method {
+            Method::HEAD => String::new(),
+            _ => self.recorder.0.render(),
+        };
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        Ok(with_body(allowed, StatusCode::OK, kind, text))
     }
+}
+
+/// Returns the request for the figures of the API that the same caller would send: with the same
+/// headers, the same authority and the same query.
+fn asked_of_the_api(mut parts: Parts) -> Option<Request<Empty<Bytes>>> {
+    let mut uri = parts.uri.into_parts();
+    let query = uri.path_and_query.as_ref().and_then(PathAndQuery::query);
+    let path = match query {
+        Some(query) => format!("{SETTINGS}?{query}"),
+        None => SETTINGS.to_owned(),
+    };
+    uri.path_and_query = Some(path.parse().ok()?);
+    parts.uri = Uri::from_parts(uri).ok()?;
+    parts.method = Method::GET;
+    Some(Request::from_parts(parts, Empty::new()))
+}
+
+/// Returns a problem with the headers of an answer of the API.
+fn refusal<B>(answer: Response<B>, status: StatusCode, title: &str) -> Response<Body> {
+    let problem = serde_json::json!({
+        "type": "about:blank", "title": title, "status": status.as_u16(), "error": title,
+    });
+    with_body(
+        answer,
+        status,
+        "application/problem+json",
+        problem.to_string(),
+    )
+}
+
+/// Returns an answer of the API with another status and another body. Its headers stay.
+fn with_body<B>(
+    answer: Response<B>,
+    status: StatusCode,
+    kind: &'static str,
+    text: String,
+) -> Response<Body> {
+    let mut response = answer.map(|_| boxed(Full::from(text)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
 }
 
 impl Service<Request<Incoming>> for WithMetrics {
@@ -134,14 +197,6 @@ impl Service<Request<Incoming>> for WithMetrics {
         let answer = self.runs.call(request);
         Box::pin(async move { Ok(answer.await?.map(boxed)) })
     }
-}
-
-fn not_allowed() -> Response<Body> {
-    let mut response = Response::new(boxed(Empty::new()));
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    let allowed = HeaderValue::from_static("GET, HEAD");
-    response.headers_mut().insert(ALLOW, allowed);
-    response
 }
 
 fn boxed<B>(body: B) -> Body

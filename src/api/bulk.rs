@@ -12,7 +12,7 @@ use super::query::{INSTANT, parse_instant};
 use super::runs::{DEFINITIONS, STATUSES, TRIGGERS, label};
 use super::{idempotency, response};
 use crate::engine::{BULK_MAX, BulkAction, BulkRerun, BulkRuns, CancelCommand};
-use crate::error::{Error, Issue, Problem, Result, quote};
+use crate::error::{Error, Issue, IssueLocation, Problem, Result, quote};
 use crate::model::{Cancel, PipelineId, RunId};
 use crate::views::{RunFilter, check_filter};
 
@@ -21,6 +21,10 @@ const CHOICE: [&str; 4] = ["run_ids", "filter", "after", "preview"];
 
 /// The fields of a filter, which are the parameters of a list.
 const FILTER: [&str; 6] = ["status", "trigger", "pipeline_id", "from", "to", "label"];
+
+/// Why a filter without a condition is refused.
+const NO_CONDITION: &str =
+    "a filter has at least one condition, so that no call means all runs by accident";
 
 /// The runs that a body chooses, and whether the call only looks at them.
 struct Choice {
@@ -83,7 +87,11 @@ async fn carry_out(call: &Call, choice: Choice, action: BulkAction) -> Result<Re
         };
         filter.pipeline = pipeline;
     }
-    let outcome = call.engine().bulk(runs, action, is_preview).await?;
+    let outcome = call.engine().bulk(runs, action, is_preview).await;
+    let outcome = outcome.map_err(|error| match error.problem() {
+        Problem::InvalidParameter => at_body(&error, ""),
+        _ => error,
+    })?;
     Ok(response::json(StatusCode::OK, &outcome))
 }
 
@@ -157,11 +165,17 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
     let from = fields.parsed("from", INSTANT, parse_instant);
     let to = fields.parsed("to", INSTANT, parse_instant);
     let labels = fields.all_parsed("label", "an array of labels like team:data", label);
+    for (name, is_empty) in [
+        ("status", statuses.as_ref().is_some_and(Vec::is_empty)),
+        ("label", labels.as_ref().is_some_and(Vec::is_empty)),
+    ] {
+        if is_empty {
+            fields.refuse(name, NO_CONDITION);
+        }
+    }
     fields.finish()?;
     if filter.as_object().is_none_or(serde_json::Map::is_empty) {
-        let detail =
-            "a filter has at least one condition, so that no call means all runs by accident";
-        return Err(refusal("/filter", detail));
+        return Err(refusal("/filter", NO_CONDITION));
     }
     // A repeated status means nothing more.
     let mut statuses = statuses.unwrap_or_default();
@@ -175,8 +189,23 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
         labels: labels.unwrap_or_default(),
         ..RunFilter::default()
     };
-    check_filter(&filter).map_err(|error| refusal("/filter", error.to_string()))?;
+    check_filter(&filter).map_err(|error| at_body(&error, "/filter"))?;
     Ok((filter, pipeline))
+}
+
+/// Returns the refusal of a parameter of a list as that of a field of the body.
+fn at_body(error: &Error, at: &str) -> Error {
+    let issues = error.issues().iter().map(|issue| match &issue.location {
+        IssueLocation::Parameter(name) => {
+            let detail = format!(
+                "{name} {}",
+                issue.detail.trim_start_matches(name.as_str()).trim()
+            );
+            Issue::pointer(format!("{at}/{name}"), detail)
+        }
+        IssueLocation::Pointer(_) => issue.clone(),
+    });
+    Error::invalid(Problem::InvalidField, issues.collect())
 }
 
 fn refusal(pointer: &str, detail: impl Into<String>) -> Error {

@@ -84,6 +84,12 @@ impl<'a> BodyFields<'a> {
         self.given.contains_key(name)
     }
 
+    /// Refuses a field for a reason of its reader.
+    pub(super) fn refuse(&mut self, name: &str, detail: &str) {
+        let at = format!("{}/{name}", self.at);
+        self.issues.push(&at, || detail.to_owned());
+    }
+
     /// Refuses fields that another one replaces.
     pub(super) fn refuse_beside(&mut self, name: &str, replaced: &[&str]) {
         for other in replaced

@@ -60,7 +60,10 @@ impl Builder {
             notifiers,
         } = self.assemble().await?;
         #[cfg(feature = "metrics")]
-        crate::metrics::describe();
+        {
+            crate::metrics::describe();
+            crate::metrics::begin();
+        }
         engine.check_pipelines(&pipelines)?;
         // Opened first, so that notifiers do not miss the events that follow.
         let delivery = Delivery::open(delivery::DeliveryParts {

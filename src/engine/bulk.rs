@@ -15,8 +15,8 @@ use super::resume::ResumeDefinition;
 use super::trigger::hash_body;
 use super::{Engine, RequestKey};
 use crate::error::{Error, ErrorKind, LogSpan, Problem, Result};
-use crate::model::{CallerName, PageRequest, RunId, RunStatus, Scope};
-use crate::storage::RunFilter;
+use crate::model::{CallerName, PageRequest, Run, RunId, RunStatus, Scope};
+use crate::storage::{IdempotentOperation, RunFilter};
 
 /// The most runs of a call. 1,000: a few seconds of commits.
 pub(crate) const BULK_MAX: u32 = 1_000;
@@ -200,12 +200,32 @@ impl Engine {
                     limit: BULK_MAX,
                 };
                 let found = self.0.storage.list_runs(filter, page).await?;
-                let meant = found.items.into_iter().map(|run| MeantRun {
-                    id: run.id,
-                    status: Some(run.status),
-                });
-                Ok((meant.collect(), found.next))
+                let mut meant = Vec::with_capacity(found.items.len());
+                for run in found.items {
+                    if !self.is_made_by_the_key(&run, action).await? {
+                        let (id, status) = (run.id, Some(run.status));
+                        meant.push(MeantRun { id, status });
+                    }
+                }
+                Ok((meant, found.next))
             }
+        }
+    }
+
+    /// Returns whether an earlier call with the same key has made a run, which may fit the filter
+    /// too.
+    async fn is_made_by_the_key(&self, run: &Run, action: &BulkAction) -> Result<bool> {
+        let (BulkAction::Rerun(rerun), Some(repeated)) = (action, run.rerun_of) else {
+            return Ok(false);
+        };
+        let Some(key) = rerun.request_key() else {
+            return Ok(false);
+        };
+        let key = key.for_operation(IdempotentOperation::Rerun(repeated));
+        match self.0.find_replayed(Some(&key)).await {
+            Ok(made) => Ok(made.is_some_and(|made| made.run_ids.contains(&run.id))),
+            Err(error) if error.problem() == Problem::IdempotencyKeyReused => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -299,22 +319,25 @@ impl Engine {
 }
 
 impl BulkRerun {
-    fn into_request(self, run: RunId) -> RerunRequest {
-        // The key means the same as with a rerun of this run alone.
+    /// Returns the key of each rerun. It means the same as with a rerun of one run alone.
+    fn request_key(&self) -> Option<RequestKey> {
         let body = match self.definition {
             ResumeDefinition::Recorded => json!({}),
             ResumeDefinition::Current => json!({"definition": "current"}),
         };
-        let key = self.key.map(|key| RequestKey {
+        self.key.clone().map(|key| RequestKey {
             key,
             body_hash: hash_body(&body),
-        });
+        })
+    }
+
+    fn into_request(self, run: RunId) -> RerunRequest {
         RerunRequest {
             run,
             definition: self.definition,
             params: BTreeMap::new(),
             note: None,
-            key,
+            key: self.request_key(),
             scope: self.scope,
             by: self.by,
         }

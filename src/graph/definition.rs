@@ -579,7 +579,7 @@ mod tests {
             pipeline.schedule = daily.then(|| "@daily".to_owned());
             pipeline.schedule_timezone = zone.map(str::to_owned);
             pipeline.catch_up = catch_up;
-            pipeline.catch_up_all = daily;
+            pipeline.catch_up_all = daily && overlap == 0;
             pipeline.catch_up_max = catch_up_max.map(|max| 1 + max % 100);
             pipeline.overlap = Overlap::ALL[overlap];
             pipeline.extra = extra;

@@ -13,7 +13,7 @@ use crate::error::{quote, reference_token};
 use crate::json;
 use crate::model::engine_keys::TIMEOUT_RANGE;
 use crate::model::{
-    CATCH_UP_MAX, DATE_PARAM, Edge, Node, NodeId, ParamDef, Pipeline, PipelineId, Slug,
+    CATCH_UP_MAX, DATE_PARAM, Edge, Node, NodeId, Overlap, ParamDef, Pipeline, PipelineId, Slug,
 };
 
 const NAME_CHARS_MAX: usize = 255;
@@ -81,9 +81,9 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
         schedule,
         schedule_timezone,
         catch_up: _,
-        catch_up_all: _,
+        catch_up_all,
         catch_up_max,
-        overlap: _,
+        overlap,
         tenant: _,
         extra,
     } = pipeline;
@@ -115,6 +115,12 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
     if *max_concurrent_runs == Some(0) {
         rules.issues.push("/max_concurrent_runs", || {
             format!("max_concurrent_runs must be {CONCURRENT_RUNS_RANGE}, received 0")
+        });
+    }
+    if *catch_up_all && *overlap != Overlap::Queue {
+        rules.issues.push("/catch_up_all", || {
+            let overlap = overlap.as_str();
+            format!("catch_up_all runs every missed tick, so that overlap must be queue, received {overlap}")
         });
     }
     if let Some(max) = catch_up_max.filter(|max| !is_catch_up_in_range(*max)) {

@@ -72,6 +72,7 @@ metrics! {
     RUNS_CREATED = Counter("floret_runs_created_total", Count, ["trigger"]), "Runs that were created.";
     RUN_QUEUE = Histogram("floret_run_queue_seconds", Seconds, ["trigger"]), "How long runs waited from their creation until they started.";
     RUNS_EXECUTING = Gauge("floret_runs_executing", Count, []), "Runs that this process executes.";
+    RUNS_FINISHED = Counter("floret_runs_finished_total", Count, ["trigger", "status"]), "Runs that this process has executed to their end.";
     RUN_DURATION = Histogram("floret_run_duration_seconds", Seconds, ["trigger", "status"]), "How long runs took from their start to their end.";
     RUNS_RECOVERED = Counter("floret_runs_recovered_total", Count, ["after"]), "Runs that continued after a crash or a shutdown.";
     RUNS_POISONED = Counter("floret_runs_poisoned_total", Count, []), "Runs that failed because they crashed the process too often.";

@@ -80,6 +80,26 @@ pub(crate) fn describe() {
     }
 }
 
+/// Creates the series of the counters of runs, so that the first count is an increase.
+#[cfg(feature = "metrics")]
+pub(crate) fn begin() {
+    for trigger in Trigger::ALL.map(Trigger::as_str) {
+        add!(RUNS_CREATED, 0, "trigger" = trigger);
+        for status in [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled] {
+            add!(
+                RUNS_FINISHED,
+                0,
+                "trigger" = trigger,
+                "status" = status.as_str()
+            );
+        }
+    }
+    for after in ["crash", "shutdown"] {
+        add!(RUNS_RECOVERED, 0, "after" = after);
+    }
+    add!(RUNS_POISONED, 0);
+}
+
 pub(crate) fn runs_created(trigger: Trigger, count: usize) {
     let count = u64::try_from(count).unwrap_or(u64::MAX);
     add!(RUNS_CREATED, count, "trigger" = trigger.as_str());
@@ -92,6 +112,7 @@ pub(crate) fn run_started(trigger: Trigger, waited: Duration) {
 
 pub(crate) fn run_finished(trigger: Trigger, status: RunStatus, took: Duration) {
     let (trigger, status, took) = (trigger.as_str(), status.as_str(), took.as_secs_f64());
+    add!(RUNS_FINISHED, 1, "trigger" = trigger, "status" = status);
     observe!(RUN_DURATION, took, "trigger" = trigger, "status" = status);
 }
 

@@ -72,7 +72,7 @@ pub struct Pipeline {
     /// Whether the latest missed tick within the last 24 hours gets a catch-up run.
     #[serde(skip_serializing_if = "is_default")]
     pub catch_up: bool,
-    /// Whether every missed tick gets a catch-up run, the oldest first.
+    /// Whether every missed tick gets a catch-up run, the oldest first. Needs [`Overlap::Queue`].
     #[serde(skip_serializing_if = "is_default")]
     pub catch_up_all: bool,
     /// How many missed ticks get a run with `catch_up_all`, the newest ones: 1 to 100. `None` means
@@ -414,7 +414,7 @@ impl Pipeline {
     /// Enables a catch-up run for every missed tick, however old. The oldest comes first.
     ///
     /// At most [`Pipeline::catch_up_max`] get one, the newest. It is for pipelines of which each
-    /// run loads its own hour or day.
+    /// run loads its own day, and needs [`Overlap::Queue`].
     #[must_use]
     pub const fn catch_up_all(mut self) -> Self {
         self.catch_up_all = true;

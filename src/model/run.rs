@@ -148,6 +148,18 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Every trigger.
+    #[cfg(feature = "metrics")]
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Manual,
+        Self::Schedule,
+        Self::Backfill,
+        Self::Resume,
+        Self::Catchup,
+        Self::Webhook,
+        Self::Dependency,
+    ];
+
     /// Returns the name of the trigger on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

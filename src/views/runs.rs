@@ -158,7 +158,7 @@ pub(crate) fn check_filter(filter: &RunFilter) -> Result<()> {
     }
     let count = filter.labels.len();
     if count > LABELS_MAX {
-        let detail = format!("at most {LABELS_MAX} labels can be given, these are {count}");
+        let detail = format!("can be given at most {LABELS_MAX} times, received {count}");
         return Err(Error::invalid_parameter("label", detail));
     }
     Ok(())

@@ -228,6 +228,80 @@ async fn a_call_goes_on_after_the_one_before() {
         assert_eq!(rest, json!({"matched": 4, "done": 4, "skipped": []}));
         body["after"] = json!("x");
         let bad = host.post("/api/runs/cancel", Some(&body)).await;
-        bad.assert_problem(400, "invalid-parameter");
+        bad.assert_problem(422, "invalid-field");
     }
+}
+
+/// A client whose list of conditions is empty by accident means no run.
+#[tokio::test]
+async fn a_filter_of_empty_lists_is_refused_and_reaches_no_run() {
+    on_each_backend(async |host: &Host| {
+        let id = host.finished_run().await;
+        for (filter, at) in [
+            (json!({"label": []}), "/filter/label"),
+            (json!({"status": []}), "/filter/status"),
+            (
+                json!({"status": [], "pipeline_id": "daily"}),
+                "/filter/status",
+            ),
+            (
+                json!({"from": "2024-01-02T00:00:00Z", "to": "2024-01-01T00:00:00Z"}),
+                "/filter/from",
+            ),
+            (json!({"label": vec!["a:b"; 17]}), "/filter/label"),
+        ] {
+            for path in ["/api/runs/cancel", "/api/runs/rerun"] {
+                let refused = host.post(path, Some(&json!({"filter": filter}))).await;
+                refused.assert_problem(422, "invalid-field");
+                let problem = refused.json();
+                assert_eq!(problem["errors"][0]["pointer"], at, "{problem}");
+            }
+        }
+        let body = json!({"filter": {"pipeline_id": "daily"}, "after": "no-cursor"});
+        let refused = host.post("/api/runs/rerun", Some(&body)).await;
+        refused.assert_problem(422, "invalid-field");
+        let problem = refused.json();
+        assert_eq!(problem["errors"][0]["pointer"], "/after", "{problem}");
+        let runs = host.get("/api/runs").await.json();
+        assert_eq!(runs.as_array().unwrap().len(), 1);
+        assert_eq!(runs[0]["id"], id);
+    })
+    .await;
+}
+
+/// The reruns fit the filter that has found their runs.
+#[tokio::test]
+async fn a_repeated_rerun_by_a_filter_with_a_key_repeats_each_run_once() {
+    on_each_backend(async |host: &Host| {
+        for _ in 0..2 {
+            host.finished_run().await;
+        }
+        let body = json!({"filter": {"pipeline_id": "daily", "status": ["success"]}});
+        let mut created = Vec::new();
+        for _ in 0..3 {
+            let answer = host
+                .send(with_key("/api/runs/rerun", "nightly", Some(&body)))
+                .await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let outcome = answer.json();
+            assert_eq!(
+                (&outcome["matched"], &outcome["done"]),
+                (&json!(2), &json!(2))
+            );
+            for run in outcome["created"].as_array().unwrap() {
+                host.wait_finished(run.as_str().unwrap()).await;
+            }
+            created.push(outcome["created"].clone());
+        }
+        assert_eq!(created[0], created[1]);
+        assert_eq!(created[0], created[2]);
+        let runs = host.get("/api/runs").await.json();
+        assert_eq!(runs.as_array().unwrap().len(), 4);
+        // Another key is another call, for all four.
+        let other = host
+            .send(with_key("/api/runs/rerun", "weekly", Some(&body)))
+            .await;
+        assert_eq!(other.json()["done"], 4);
+    })
+    .await;
 }

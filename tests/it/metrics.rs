@@ -171,6 +171,15 @@ const EXPECTED: &[(&str, f64)] = &[
     ("floret_run_queue_seconds{trigger=manual}", 3.0),
     ("floret_runs_executing{}", 0.0),
     (
+        "floret_runs_finished_total{trigger=manual,status=success}",
+        2.0,
+    ),
+    (
+        "floret_runs_finished_total{trigger=schedule,status=failed}",
+        0.0,
+    ),
+    ("floret_runs_recovered_total{after=crash}", 0.0),
+    (
         "floret_run_duration_seconds{trigger=manual,status=success}",
         2.0,
     ),

@@ -13,13 +13,13 @@ use crate::standalone::{Api, Standalone, command};
 use crate::tidy::root;
 
 /// A caller: its key, and the line of the file that admits it.
-struct Caller {
+pub(crate) struct Caller {
     key: String,
-    line: String,
+    pub(crate) line: String,
 }
 
 impl Caller {
-    fn new(arguments: &[&str]) -> Self {
+    pub(crate) fn new(arguments: &[&str]) -> Self {
         let arguments = [&["key"], arguments].concat();
         let Output { stdout, stderr, .. } = command(&arguments).output().unwrap();
         let (line, key) = (String::from_utf8(stdout), String::from_utf8(stderr));
@@ -32,7 +32,7 @@ impl Caller {
         }
     }
 
-    fn headers(&self) -> Vec<(String, String)> {
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
         let value = format!("Bearer {}", self.key);
         vec![("authorization".to_owned(), value)]
     }
@@ -60,7 +60,7 @@ fn keys_file(text: &str) -> (Scratch, PathBuf) {
     (folder, file)
 }
 
-fn server(file: &Path) -> Standalone {
+pub(crate) fn server(file: &Path) -> Standalone {
     Standalone::start(&["--memory", "--api-keys", file.to_str().unwrap()])
 }
 

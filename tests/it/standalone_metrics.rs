@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::standalone::{Api, Standalone};
+use crate::standalone_keys::{Caller, server};
 use crate::tidy::root;
 
 /// Reads the text format of Prometheus 0.0.4: the type of each family, and each sample by its name
@@ -140,10 +141,41 @@ async fn the_metrics_are_for_callers_that_may_see_the_settings() {
             "{text}"
         );
     }
+    let (_, body) = metrics(&server.api, Method::POST, &known).await;
+    let problem: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(problem["status"], 405);
     let local = Standalone::start(&["--memory"]);
     let foreign = [("host".to_owned(), "evil.example".to_owned())];
     let (status, _) = metrics(&local.api, Method::GET, &foreign).await;
     assert_eq!(status, 421);
+}
+
+/// The figures are those of all tenants. What the API refuses, the metrics refuse too.
+#[tokio::test]
+async fn the_metrics_are_as_guarded_as_the_settings() {
+    let folder = scratch();
+    let file = folder.path().join("keys");
+    let (of_tenant, of_all) = (
+        Caller::new(&["a", "viewer", "--tenant", "acme"]),
+        Caller::new(&["b", "viewer"]),
+    );
+    std::fs::write(&file, format!("{}{}", of_tenant.line, of_all.line)).unwrap();
+    let server = server(&file);
+    for (caller, expected) in [(&of_tenant, 403), (&of_all, 200)] {
+        let (status, text) = metrics(&server.api, Method::GET, &caller.headers()).await;
+        assert_eq!(status, expected, "{text}");
+        assert_eq!(text.contains("floret_"), expected == 200, "{text}");
+    }
+    let beside = server.api.beside();
+    for (path, expected) in [
+        ("/metrics?x=1".to_owned(), 400),
+        (format!("/metrics?{}", "x".repeat(9_000)), 414),
+        ("/metrics/".to_owned(), 404),
+    ] {
+        let headers = of_all.headers();
+        let sent = beside.exchange(Method::GET, &path, &headers, String::new());
+        assert_eq!(sent.await.0, expected, "{path}");
+    }
 }
 
 /// Returns the names of metrics in the expressions of a text.

@@ -9,7 +9,7 @@ mod roles;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use floret::{Access, Decision, Floret, Permission, RunsService};
+use floret::{Access, Decision, Floret, Permission, RunsService, Scope};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use parking_lot::RwLock;
@@ -58,6 +58,14 @@ impl Keys {
         tracing::info!(keys = new.len(), "the keys were read again");
         let old = std::mem::replace(&mut *self.0.table.write(), Arc::new(new.clone()));
         Ok(!new.has_all_of(&old))
+    }
+
+    /// Returns whether a caller may see the settings of every tenant.
+    pub(crate) fn sees_all(&self, parts: &Parts) -> bool {
+        match self.decide(parts, Permission::SettingsView) {
+            Decision::Allow(scope) | Decision::AllowAs(scope, _) => scope == Scope::All,
+            _ => false,
+        }
     }
 
     fn decide(&self, parts: &Parts, permission: Permission) -> Decision {

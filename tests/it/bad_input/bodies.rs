@@ -219,10 +219,19 @@ fn choices() -> impl Iterator<Item = TestRequest> {
         ),
         (json!({"filter": {"from": "yesterday"}}), "/filter/from"),
         (json!({"filter": {"label": ["team"]}}), "/filter/label"),
-        (json!({"filter": {"label": vec!["a:b"; 17]}}), "/filter"),
+        (
+            json!({"filter": {"label": vec!["a:b"; 17]}}),
+            "/filter/label",
+        ),
+        (json!({"filter": {"label": []}}), "/filter/label"),
+        (json!({"filter": {"status": []}}), "/filter/status"),
+        (
+            json!({"filter": {"trigger": "manual"}, "after": "x"}),
+            "/after",
+        ),
         (
             json!({"filter": {"from": "2024-01-02T00:00:00Z", "to": "2024-01-01T00:00:00Z"}}),
-            "/filter",
+            "/filter/from",
         ),
         (json!({"run_ids": "x"}), "/run_ids"),
         (json!({"run_ids": [5]}), "/run_ids"),

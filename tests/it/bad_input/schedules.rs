@@ -41,6 +41,10 @@ pub(super) fn rows() -> Vec<Row> {
     ];
     let others = others.map(|(member, value)| (member, value, "invalid-field", ""));
     let mut rows = Vec::new();
+    let mut replaced = graph(&["a"], &[]);
+    (replaced["catch_up_all"], replaced["overlap"]) = (json!(true), json!("skip"));
+    let bad = create_and_replace(&replaced).map(|bad| bad.at("/catch_up_all"));
+    rows.extend(bad.map(|bad| (bad, 422, "invalid-field")));
     for (member, value, slug, detail) in texts.into_iter().chain(others) {
         let mut definition = graph(&["a"], &[]);
         definition[member] = value;

@@ -109,13 +109,19 @@ fn chosen_runs() -> Value {
     let one_of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let time = || json!({"type": "string", "format": "date-time"});
     let filter = json!({
-        "status": {"type": "array", "items": one_of("RunStatus")},
+        "status": {"type": "array", "minItems": 1, "items": one_of("RunStatus")},
         "trigger": one_of("Trigger"),
         "pipeline_id": {"type": "string", "pattern": ID},
         "from": time(),
         "to": time(),
-        "label": {"type": "array", "items": {"type": "string", "pattern": "^[^:]*:"}},
+        "label": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[^:]*:"}},
     });
+    let mut filter = closed(
+        "The conditions of the list of runs, at least one.",
+        &[],
+        filter,
+    );
+    filter["minProperties"] = json!(1);
     json!({
         "run_ids": {
             "type": "array",
@@ -123,7 +129,7 @@ fn chosen_runs() -> Value {
             "items": {"type": "string", "format": "uuid"},
             "description": "The runs, instead of a filter.",
         },
-        "filter": closed("The conditions of the list of runs, at least one.", &[], filter),
+        "filter": filter,
         "after": {
             "type": "string", "format": "uuid",
             "description": "`next` of the call before, to go on in the filter.",
