@@ -155,6 +155,8 @@ fn is_within(keyword: &str, expected: &Value, value: &Value) -> bool {
         "maxLength" => chars.is_none_or(|chars| chars <= size.unwrap()),
         "minItems" => items.is_none_or(|items| items >= size.unwrap()),
         "maxItems" => items.is_none_or(|items| items <= size.unwrap()),
+        "minProperties" => fields.is_none_or(|fields| fields >= size.unwrap()),
+        "uniqueItems" => value.as_array().is_none_or(|items| are_distinct(items)),
         "maxProperties" => fields.is_none_or(|fields| fields <= size.unwrap()),
         "format" => value.as_str().is_none_or(|text| has_format(expected, text)),
         "pattern" => value
@@ -162,6 +164,11 @@ fn is_within(keyword: &str, expected: &Value, value: &Value) -> bool {
             .is_none_or(|text| has_pattern(expected, text)),
         other => panic!("the schema has the unknown keyword {other}"),
     }
+}
+
+fn are_distinct(items: &[Value]) -> bool {
+    let mut earlier = items.iter().enumerate();
+    earlier.all(|(index, item)| !items[..index].contains(item))
 }
 
 fn has_format(format: &Value, text: &str) -> bool {

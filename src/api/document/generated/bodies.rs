@@ -203,11 +203,8 @@ pub(super) fn backfill() -> Value {
     });
     let mut body = closed("The dates of a backfill.", &[], fields);
     body["oneOf"] = json!([
-        {"required": ["start_date", "end_date"], "not": {"required": ["dates"]}},
-        {
-            "required": ["dates"],
-            "not": {"anyOf": [{"required": ["start_date"]}, {"required": ["end_date"]}]},
-        },
+        {"required": ["start_date", "end_date"]},
+        {"required": ["dates"]},
     ]);
     body
 }
