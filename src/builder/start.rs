@@ -11,6 +11,7 @@ use crate::engine::{Engine, EngineParts};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::events::Events;
 use crate::floret::Floret;
+use crate::metrics;
 use crate::model::Pipeline;
 use crate::notifier::Notifiers;
 use crate::scheduler;
@@ -59,11 +60,7 @@ impl Builder {
             pipelines,
             notifiers,
         } = self.assemble().await?;
-        #[cfg(feature = "metrics")]
-        {
-            crate::metrics::describe();
-            crate::metrics::begin();
-        }
+        metrics::begin();
         engine.check_pipelines(&pipelines)?;
         // Opened first, so that notifiers do not miss the events that follow.
         let delivery = Delivery::open(delivery::DeliveryParts {

@@ -110,6 +110,7 @@ impl DatasetBudget {
             let bytes = dataset.memory_bytes();
             let mut state = self.0.state.lock();
             state.held = state.held.saturating_add(bytes);
+            drop(state);
             metrics::dataset_held(bytes);
             Box::new(Held {
                 shared: Arc::clone(&self.0),

@@ -46,7 +46,7 @@ pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
         held,
         stop_signal: stop_signal.clone(),
         removal: None,
-        figures: RunFigures::of_claim(&claimed),
+        figures: RunFigures::begin(&claimed),
         _executing: metrics::Executing::begin(),
     };
     let signals = RunSignals {
@@ -111,7 +111,10 @@ fn log_claim(claimed: &ClaimedRun) {
     let (epoch, claims) = (claimed.epoch, claimed.claim_count);
     match claimed.interruption() {
         None => log::info!("the run starts"),
-        Some(reason) => log::info!(epoch, claims, reason, "the run continues"),
+        Some(interruption) => {
+            let reason = interruption.reason();
+            log::info!(epoch, claims, reason, "the run continues");
+        }
     }
 }
 

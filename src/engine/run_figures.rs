@@ -25,14 +25,15 @@ pub(super) struct RunFigures {
 }
 
 impl RunFigures {
-    /// Counts the start of a run, or its recovery.
-    pub(super) fn of_claim(claimed: &ClaimedRun) -> Self {
+    /// Counts the start of a run, or its recovery, and keeps what its other figures need.
+    pub(super) fn begin(claimed: &ClaimedRun) -> Self {
         let run = &claimed.run;
-        if claimed.interruption().is_some() {
-            metrics::run_recovered(claimed.claim_count > 1);
-        } else {
-            let started_at = run.started_at.unwrap_or(run.created_at);
-            metrics::run_started(run.trigger, between(run.created_at, started_at));
+        match claimed.interruption() {
+            Some(interruption) => metrics::run_recovered(interruption),
+            None => {
+                let started_at = run.started_at.unwrap_or(run.created_at);
+                metrics::run_started(run.trigger, between(run.created_at, started_at));
+            }
         }
         Self {
             trigger: run.trigger,

@@ -5,22 +5,22 @@
 
 /// Logs an error, as `tracing::error!` does.
 macro_rules! error_line {
-    ($($line:tt)*) => { $crate::error::contain_log(|| tracing::error!($($line)*)) };
+    ($($line:tt)*) => { $crate::error::contain(|| tracing::error!($($line)*)) };
 }
 
 /// Logs a warning, as `tracing::warn!` does.
 macro_rules! warn_line {
-    ($($line:tt)*) => { $crate::error::contain_log(|| tracing::warn!($($line)*)) };
+    ($($line:tt)*) => { $crate::error::contain(|| tracing::warn!($($line)*)) };
 }
 
 /// Logs an information, as `tracing::info!` does.
 macro_rules! info_line {
-    ($($line:tt)*) => { $crate::error::contain_log(|| tracing::info!($($line)*)) };
+    ($($line:tt)*) => { $crate::error::contain(|| tracing::info!($($line)*)) };
 }
 
 /// Logs a line for those who debug, as `tracing::debug!` does.
 macro_rules! debug_line {
-    ($($line:tt)*) => { $crate::error::contain_log(|| tracing::debug!($($line)*)) };
+    ($($line:tt)*) => { $crate::error::contain(|| tracing::debug!($($line)*)) };
 }
 
 /// Creates a span, as `tracing::info_span!` does.

@@ -14,7 +14,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 pub use kind::ErrorKind;
-pub(crate) use panic::{catch_panic, catch_panic_in, contain_log, panic_message, trace_panic};
+pub(crate) use panic::{catch_panic, catch_panic_in, contain, panic_message, trace_panic};
 pub(crate) use pointer::reference_token;
 pub use problem::Problem;
 pub(crate) use span::LogSpan;

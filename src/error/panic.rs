@@ -24,16 +24,16 @@ pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
 ///
 /// The subscriber of the log may be what panics, so a panic of its own is dropped.
 pub(crate) fn trace_panic(what: &str, message: &str) {
-    contain_log(|| {
+    contain(|| {
         tracing::error!("{what}");
         tracing::debug!(message, "text of the previous panic");
     });
 }
 
-/// Writes to the host's log. Drops a panic of its subscriber, which would otherwise end what only
-/// wanted to log.
-pub(crate) fn contain_log(log: impl FnOnce()) {
-    drop(catch_panic_in(log));
+/// Calls code of the host that only observes: the subscriber of its log, or its recorder of
+/// metrics. Drops its panic, which would otherwise end what is only observed.
+pub(crate) fn contain(observe: impl FnOnce()) {
+    drop(catch_panic_in(observe));
 }
 
 /// Calls `call` and returns the message of its panic.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use tracing::Span;
 
-use super::panic::{catch_panic_in, contain_log};
+use super::panic::{catch_panic_in, contain};
 
 /// A span of the host's log. It does nothing if the subscriber panicked when it was created.
 #[derive(Debug)]
@@ -34,13 +34,13 @@ impl LogSpan {
         let entered = catch_panic_in(|| span.enter());
         if entered.is_err() {
             // A part of the subscriber may have entered the span.
-            contain_log(|| {
+            contain(|| {
                 span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
             });
         }
         // A panic of the subscriber while one of `call` unwinds would end the process.
         let returned = catch_unwind(AssertUnwindSafe(call));
-        contain_log(|| drop(entered));
+        contain(|| drop(entered));
         returned.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
@@ -56,7 +56,7 @@ impl LogSpan {
 impl Drop for LogSpan {
     fn drop(&mut self) {
         let span = self.0.take();
-        contain_log(|| drop(span));
+        contain(|| drop(span));
     }
 }
 

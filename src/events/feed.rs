@@ -15,6 +15,7 @@ use super::Events;
 use super::live::{Listener, ListenerPosition};
 use super::ring::{RingPosition, to_json};
 use crate::error::{Error, Problem, Result};
+use crate::metrics;
 use crate::model::{Event, Scope};
 use crate::storage::EventFilter;
 
@@ -143,6 +144,7 @@ impl Feed {
         }
         if self.missed > 0 {
             let missed = std::mem::take(&mut self.missed);
+            metrics::stream_missed(missed);
             let next_seq = self.after.saturating_add(1);
             return Some(FeedItem::Lagged { missed, next_seq });
         }

@@ -2,6 +2,10 @@
 //!
 //! The parent module records them. `docs/guides/monitoring.md` shows the table.
 
+use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+use crate::error::contain;
+
 /// What a metric measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -90,4 +94,25 @@ metrics! {
     RUNS_PENDING = Gauge("floret_runs_pending", Count, []), "Runs in the store that wait for a slot.";
     DEAD_LETTERS = Gauge("floret_dead_letters", Count, []), "Events in the store that no notifier took.";
     STORE_BYTES = Gauge("floret_store_bytes", Bytes, []), "The bytes that storage occupies.";
+}
+
+/// Describes each metric to the recorder.
+pub(super) fn describe() {
+    for metric in ALL {
+        contain(|| describe_one(metric));
+    }
+}
+
+fn describe_one(metric: &Metric) {
+    let (name, text) = (metric.name, metric.description);
+    let unit = match metric.unit {
+        MetricUnit::Count => Unit::Count,
+        MetricUnit::Seconds => Unit::Seconds,
+        MetricUnit::Bytes => Unit::Bytes,
+    };
+    match metric.kind {
+        MetricKind::Counter => describe_counter!(name, unit, text),
+        MetricKind::Gauge => describe_gauge!(name, unit, text),
+        MetricKind::Histogram => describe_histogram!(name, unit, text),
+    }
 }

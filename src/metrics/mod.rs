@@ -1,9 +1,9 @@
 //! Figures about the work of Floret, for the recorder of the host.
 //!
 //! Floret records with the crate `metrics`. A host installs a recorder of its choice before it
-//! starts Floret, for example that of `metrics-exporter-prometheus`. Without a recorder, a figure
-//! costs some nanoseconds. [`ALL`] is the table of all metrics, and
-//! [the guide](crate::guide::monitoring) explains them.
+//! starts Floret, for example that of `metrics-exporter-prometheus`. A panic of the recorder costs
+//! only the figure. [`ALL`] is the table of all metrics, and [the guide](crate::guide::monitoring)
+//! explains them.
 //!
 //! No label has a value that callers choose: the types of nodes and the names of notifiers come
 //! from the host, all others from Floret. Figures of one pipeline are those of its runs.
@@ -16,26 +16,28 @@ use std::time::Duration;
 
 #[cfg(feature = "metrics")]
 pub use self::catalog::{ALL, Metric, MetricKind, MetricUnit};
-use crate::model::{NodeStatus, RunStatus, Trigger};
+#[cfg(feature = "metrics")]
+use crate::error::contain;
+use crate::model::{Interruption, NodeStatus, RunStatus, Trigger};
 
 #[cfg(feature = "metrics")]
 macro_rules! add {
     ($metric:ident, $count:expr $(, $label:literal = $text:expr)*) => {
-        ::metrics::counter!(catalog::$metric.name $(, $label => $text)*).increment($count)
+        contain(|| ::metrics::counter!(catalog::$metric.name $(, $label => $text)*).increment($count))
     };
 }
 
 #[cfg(feature = "metrics")]
 macro_rules! observe {
     ($metric:ident, $value:expr $(, $label:literal = $text:expr)*) => {
-        ::metrics::histogram!(catalog::$metric.name $(, $label => $text)*).record($value)
+        contain(|| ::metrics::histogram!(catalog::$metric.name $(, $label => $text)*).record($value))
     };
 }
 
 #[cfg(feature = "metrics")]
 macro_rules! gauge {
     ($metric:ident, $change:ident, $value:expr $(, $label:literal = $text:expr)*) => {
-        ::metrics::gauge!(catalog::$metric.name $(, $label => $text)*).$change($value)
+        contain(|| ::metrics::gauge!(catalog::$metric.name $(, $label => $text)*).$change($value))
     };
 }
 
@@ -61,43 +63,24 @@ macro_rules! gauge {
     };
 }
 
-/// Describes each metric to the recorder.
-#[cfg(feature = "metrics")]
-pub(crate) fn describe() {
-    use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    for metric in ALL {
-        let (name, text) = (metric.name, metric.description);
-        let unit = match metric.unit {
-            MetricUnit::Count => Unit::Count,
-            MetricUnit::Seconds => Unit::Seconds,
-            MetricUnit::Bytes => Unit::Bytes,
-        };
-        match metric.kind {
-            MetricKind::Counter => describe_counter!(name, unit, text),
-            MetricKind::Gauge => describe_gauge!(name, unit, text),
-            MetricKind::Histogram => describe_histogram!(name, unit, text),
-        }
-    }
-}
-
-/// Creates the series of the counters of runs, so that the first count is an increase.
-#[cfg(feature = "metrics")]
+/// Describes each metric to the recorder, and creates the series of the counters of runs, so that
+/// the first count is an increase.
 pub(crate) fn begin() {
-    for trigger in Trigger::ALL.map(Trigger::as_str) {
-        add!(RUNS_CREATED, 0, "trigger" = trigger);
-        for status in [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled] {
-            add!(
-                RUNS_FINISHED,
-                0,
-                "trigger" = trigger,
-                "status" = status.as_str()
-            );
+    #[cfg(feature = "metrics")]
+    catalog::describe();
+    for trigger in Trigger::ALL {
+        runs_created(trigger, 0);
+        for status in RunStatus::ALL
+            .into_iter()
+            .filter(|status| status.is_terminal())
+        {
+            count_finished(trigger, status, 0);
         }
     }
-    for after in ["crash", "shutdown"] {
-        add!(RUNS_RECOVERED, 0, "after" = after);
+    for interruption in Interruption::ALL {
+        count_recovered(interruption, 0);
     }
-    add!(RUNS_POISONED, 0);
+    runs_poisoned(0);
 }
 
 pub(crate) fn runs_created(trigger: Trigger, count: usize) {
@@ -111,15 +94,23 @@ pub(crate) fn run_started(trigger: Trigger, waited: Duration) {
 }
 
 pub(crate) fn run_finished(trigger: Trigger, status: RunStatus, took: Duration) {
+    count_finished(trigger, status, 1);
     let (trigger, status, took) = (trigger.as_str(), status.as_str(), took.as_secs_f64());
-    add!(RUNS_FINISHED, 1, "trigger" = trigger, "status" = status);
     observe!(RUN_DURATION, took, "trigger" = trigger, "status" = status);
 }
 
-/// Counts a run that continues, after a crash or else after a shutdown.
-pub(crate) fn run_recovered(is_after_crash: bool) {
-    let after = if is_after_crash { "crash" } else { "shutdown" };
-    add!(RUNS_RECOVERED, 1, "after" = after);
+fn count_finished(trigger: Trigger, status: RunStatus, count: u64) {
+    let (trigger, status) = (trigger.as_str(), status.as_str());
+    add!(RUNS_FINISHED, count, "trigger" = trigger, "status" = status);
+}
+
+/// Counts a run that continues.
+pub(crate) fn run_recovered(after: Interruption) {
+    count_recovered(after, 1);
+}
+
+fn count_recovered(after: Interruption, count: u64) {
+    add!(RUNS_RECOVERED, count, "after" = after.as_str());
 }
 
 pub(crate) fn runs_poisoned(count: usize) {

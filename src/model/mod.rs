@@ -12,6 +12,7 @@ mod dry_run;
 pub(crate) mod engine_keys;
 mod event;
 mod id;
+mod interruption;
 mod labels;
 mod node;
 mod page;
@@ -55,6 +56,7 @@ pub use id::{
     BackfillId, ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId,
     VariableKey,
 };
+pub(crate) use interruption::Interruption;
 pub(crate) use labels::{LABEL_SEPARATOR, LABELS_MAX};
 pub use labels::{LabelChanges, Labels};
 pub use node::{NodeIndex, NodeRun, NodeStatus, UnstoredOutput};

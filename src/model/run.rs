@@ -149,7 +149,6 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger.
-    #[cfg(feature = "metrics")]
     pub(crate) const ALL: [Self; 7] = [
         Self::Manual,
         Self::Schedule,

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::model::{BackfillId, NodeRun, OwnerId, Pipeline, Run, RunId};
+use crate::model::{BackfillId, Interruption, NodeRun, OwnerId, Pipeline, Run, RunId};
 
 /// A request for runs to execute.
 #[derive(Debug, Clone)]
@@ -112,13 +112,13 @@ impl ClaimedRun {
     }
 
     /// Returns what ended the previous claim of the run, or `None` for its first claim.
-    pub(crate) const fn interruption(&self) -> Option<&'static str> {
+    pub(crate) const fn interruption(&self) -> Option<Interruption> {
         if self.epoch <= 1 {
             None
         } else if self.claim_count > 1 {
-            Some("its process ended without releasing the run, as in a crash")
+            Some(Interruption::Crash)
         } else {
-            Some("its process was shut down")
+            Some(Interruption::Shutdown)
         }
     }
 }

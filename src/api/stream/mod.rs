@@ -11,8 +11,6 @@ pub(super) mod websocket;
 
 use serde::Serialize;
 
-use crate::metrics;
-
 /// A message to a client that reads too slowly: matching events were skipped.
 #[derive(Serialize)]
 struct Lagged {
@@ -24,9 +22,7 @@ struct Lagged {
 
 impl Lagged {
     /// Returns the message as JSON.
-    /// Returns the message, and counts the events.
     fn to_json(missed: u64, next_seq: u64) -> Vec<u8> {
-        metrics::stream_missed(missed);
         let message = Self {
             kind: "lagged",
             missed,

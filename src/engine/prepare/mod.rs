@@ -24,7 +24,7 @@ use crate::error::{Error, log, trace_causes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::{EarlierResult, ExecutionPlan, OutputState};
-use crate::model::{Cancel, Dataset, Level, NodeIndex, NodeStatus};
+use crate::model::{Cancel, Dataset, Interruption, Level, NodeIndex, NodeStatus};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{ClaimedRun, Entry, FinishedNode};
 
@@ -73,7 +73,7 @@ pub(super) async fn prepare_run(
     checked.map_err(PrepareError::Invalid)?;
     let histories = node_histories(&graph, &claimed);
     let is_suspect = claimed.claim_count > 1;
-    let interruption = claimed.interruption();
+    let interruption = claimed.interruption().map(Interruption::reason);
     let RunSignals {
         cancel_request,
         stop_signal,

@@ -2,138 +2,53 @@
 //!
 //! `standalone_metrics` reads those of a server.
 
+mod recorder;
+mod recoveries;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use floret::executor::Ctx;
 use floret::metrics::{ALL, Metric, MetricKind};
-use floret::notifier::{Notifier, NotifierError};
+use floret::notifier::{Notifier, NotifierError, RetrySchedule};
 use floret::testing::memory;
-use floret::{Access, Event, Floret, Node, Pipeline};
-use metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
-    SharedString, Unit,
-};
-use parking_lot::Mutex;
+use floret::{Access, Builder, Event, Floret, Limits, Node, Pipeline};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 
+use self::recorder::{Panicking, Remembering};
+use crate::harness::with_timeout;
 use crate::tidy::root;
 
-/// Every figure by its name and labels: the sum of a counter, the value of a gauge, the number of
-/// values of a histogram.
-type Figures = Arc<Mutex<BTreeMap<String, f64>>>;
-
-/// A recorder that remembers figures and descriptions.
-#[derive(Default)]
-struct Remembering {
-    figures: Figures,
-    described: Mutex<BTreeSet<String>>,
-}
-
-/// One figure.
-struct Figure {
-    name: String,
-    figures: Figures,
-}
-
-impl Remembering {
-    fn figure(&self, key: &Key) -> Arc<Figure> {
-        let labels: Vec<_> = key
-            .labels()
-            .map(|label| format!("{}={}", label.key(), label.value()))
-            .collect();
-        Arc::new(Figure {
-            name: format!("{}{{{}}}", key.name(), labels.join(",")),
-            figures: Arc::clone(&self.figures),
-        })
-    }
-
-    fn value(&self, name: &str) -> Option<f64> {
-        self.figures.lock().get(name).copied()
-    }
-}
-
-impl Figure {
-    fn add(&self, value: f64) {
-        *self.figures.lock().entry(self.name.clone()).or_default() += value;
-    }
-}
-
-impl CounterFn for Figure {
-    fn increment(&self, value: u64) {
-        self.add(value as f64);
-    }
-
-    fn absolute(&self, value: u64) {
-        panic!("{} was set to {value}", self.name);
-    }
-}
-
-impl GaugeFn for Figure {
-    fn increment(&self, value: f64) {
-        self.add(value);
-    }
-
-    fn decrement(&self, value: f64) {
-        self.add(-value);
-    }
-
-    fn set(&self, value: f64) {
-        self.figures.lock().insert(self.name.clone(), value);
-    }
-}
-
-impl HistogramFn for Figure {
-    fn record(&self, value: f64) {
-        assert!(value.is_finite() && value >= 0.0, "{}: {value}", self.name);
-        self.add(1.0);
-    }
-}
-
-impl Recorder for Remembering {
-    fn describe_counter(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
-        self.described.lock().insert(name.as_str().to_owned());
-    }
-
-    fn describe_gauge(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
-        self.described.lock().insert(name.as_str().to_owned());
-    }
-
-    fn describe_histogram(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
-        self.described.lock().insert(name.as_str().to_owned());
-    }
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(self.figure(key))
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(self.figure(key))
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::from_arc(self.figure(key))
-    }
-}
-
-/// Answers every finished run alike.
-struct Answering {
-    is_refusing: bool,
+/// How a notifier answers the events of finished runs.
+enum Answering {
+    Accepts,
+    Refuses,
+    /// Fails once, and then accepts.
+    Recovers(AtomicBool),
 }
 
 #[async_trait]
 impl Notifier for Answering {
     async fn notify(&self, _: &Event) -> Result<(), NotifierError> {
-        match self.is_refusing {
-            true => Err(NotifierError::permanent("no")),
-            false => Ok(()),
+        match self {
+            Self::Accepts => Ok(()),
+            Self::Refuses => Err(NotifierError::permanent("no")),
+            Self::Recovers(has_failed) => match has_failed.swap(true, Ordering::Relaxed) {
+                true => Ok(()),
+                false => Err(NotifierError::retryable("not yet")),
+            },
         }
     }
 
     fn wants(&self, event: &Event) -> bool {
         event.kind.is_terminal()
+    }
+
+    fn retries(&self) -> RetrySchedule {
+        RetrySchedule::after([Duration::from_millis(1)])
     }
 }
 
@@ -145,7 +60,7 @@ async fn bad(_: Ctx) -> Result<(), std::io::Error> {
     Err(std::io::Error::other("no"))
 }
 
-async fn start() -> Floret {
+fn builder() -> Builder {
     let failing = Node::new("b", "bad")
         .retries(2)
         .retry_delay(Duration::from_millis(1));
@@ -156,13 +71,11 @@ async fn start() -> Floret {
     memory()
         .node("good", good)
         .node("bad", bad)
-        .notifier("refusing", Answering { is_refusing: true })
-        .notifier("accepting", Answering { is_refusing: false })
+        .notifier("refusing", Answering::Refuses)
+        .notifier("accepting", Answering::Accepts)
+        .notifier("recovering", Answering::Recovers(AtomicBool::new(false)))
         .pipeline(Pipeline::new("fine").node("a", "good"))
         .pipeline(failing)
-        .start()
-        .await
-        .unwrap()
 }
 
 /// The figures of two good runs and a failed one, and of three requests.
@@ -204,6 +117,14 @@ const EXPECTED: &[(&str, f64)] = &[
         "floret_deliveries_total{notifier=accepting,outcome=delivered}",
         3.0,
     ),
+    (
+        "floret_deliveries_total{notifier=recovering,outcome=failed}",
+        1.0,
+    ),
+    (
+        "floret_deliveries_total{notifier=recovering,outcome=delivered}",
+        3.0,
+    ),
     ("floret_delivery_lag_events{notifier=accepting}", 0.0),
     ("floret_streams{}", 0.0),
     (
@@ -225,18 +146,10 @@ const EXPECTED: &[(&str, f64)] = &[
 async fn each_event_of_a_run_is_counted_once_under_the_labels_of_the_host() {
     let recorder = Remembering::default();
     let _recording = metrics::set_default_local_recorder(&recorder);
-    let floret = start().await;
+    let floret = builder().start().await.unwrap();
     let described: BTreeSet<_> = ALL.iter().map(|metric| metric.name.to_owned()).collect();
     assert_eq!(*recorder.described.lock(), described);
-    for pipeline in ["fine", "fine", "failing"] {
-        floret
-            .run(pipeline)
-            .await
-            .unwrap()
-            .finished()
-            .await
-            .unwrap();
-    }
+    run_all(&floret).await;
     let service = floret.service(Access::allow_all());
     let get = |path| {
         let request = http::Request::get(path).body(String::new()).unwrap();
@@ -253,12 +166,91 @@ async fn each_event_of_a_run_is_counted_once_under_the_labels_of_the_host() {
         let figures = recorder.figures.lock();
         assert_eq!(figures.get(*name), Some(expected), "{name} in {figures:#?}");
     }
-    let unknown = recorder.figures.lock();
-    let unknown = unknown.keys().filter(|name| {
-        let (name, _) = name.split_once('{').unwrap();
-        !described.contains(name)
-    });
-    assert_eq!(unknown.count(), 0);
+    recorder.assert_catalogued();
+}
+
+async fn run_all(floret: &Floret) {
+    for pipeline in ["fine", "fine", "failing"] {
+        let run = floret.run(pipeline).await.unwrap();
+        run.finished().await.unwrap();
+    }
+}
+
+/// The recorder is the host's code.
+#[tokio::test]
+async fn a_recorder_that_panics_costs_only_its_figures() {
+    let _recording = metrics::set_default_local_recorder(&Panicking);
+    let floret = builder().start().await.unwrap();
+    run_all(&floret).await;
+    let statuses = floret.runs().await.unwrap().items;
+    let statuses: Vec<_> = statuses.iter().map(|run| run.status.as_str()).collect();
+    assert_eq!(statuses, ["failed", "success", "success"]);
+    floret.system().info().await.unwrap().record();
+    let service = floret.service(Access::allow_all());
+    let request = http::Request::get("/api/runs").body(String::new()).unwrap();
+    assert_eq!(service.oneshot(request).await.unwrap().status(), 200);
+    floret.shutdown(Duration::from_secs(10)).await.unwrap();
+}
+
+async fn chatty(ctx: Ctx) -> Result<(), std::io::Error> {
+    for line in 0..400 {
+        ctx.log.info(format!("line {line}")).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_events_that_a_slow_client_missed_are_counted() {
+    let recorder = Remembering::default();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let mut limits = Limits::default();
+    limits.events_ring_max = 64;
+    let talking = Pipeline::new("talking").node("a", "chatty");
+    let floret = builder()
+        .node("chatty", chatty)
+        .pipeline(talking)
+        .limits(limits);
+    let floret = floret.start().await.unwrap();
+    let service = floret.service(Access::allow_all());
+    let request = http::Request::get("/api/events")
+        .body(String::new())
+        .unwrap();
+    let mut stream = service.oneshot(request).await.unwrap().into_body();
+    let mut read_until = async |text: &str| {
+        let mut read = String::new();
+        while !read.contains(text) {
+            let frame = with_timeout(text, stream.frame()).await.unwrap().unwrap();
+            read += std::str::from_utf8(frame.data_ref().unwrap()).unwrap();
+        }
+        read
+    };
+    floret.run("fine").await.unwrap().finished().await.unwrap();
+    read_until("run.completed").await;
+    for _ in 0..4 {
+        floret
+            .run("talking")
+            .await
+            .unwrap()
+            .finished()
+            .await
+            .unwrap();
+    }
+    let newest = floret.run("fine").await.unwrap();
+    newest.finished().await.unwrap();
+    let lines = read_until(&format!("\"run.completed\",\"run_id\":\"{}\"", newest.id())).await;
+    let messages = lines.lines().filter_map(|line| line.strip_prefix("data: "));
+    let missed: Vec<_> = messages
+        .filter_map(|message| {
+            serde_json::from_str::<serde_json::Value>(message).unwrap()["missed"].as_u64()
+        })
+        .collect();
+    let counted = recorder.value("floret_stream_missed_events_total{}");
+    assert_eq!(
+        counted,
+        Some(missed.iter().sum::<u64>() as f64),
+        "{missed:?}"
+    );
+    assert!(!missed.is_empty());
 }
 
 #[test]
