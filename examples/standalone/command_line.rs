@@ -11,7 +11,6 @@ use crate::access::Role;
 use crate::failure::Failure;
 use crate::http_client::ServerUrl;
 use crate::logs::AskedLog;
-use crate::names::LEVELS;
 use crate::one_shot::{OneShot, ProgressForm};
 use crate::options::{ApiKey, CommonOptions, HostOptions, ServerOptions, Sources, parse};
 
@@ -270,8 +269,8 @@ fn parse_param(text: &str) -> Result<(String, String), String> {
 }
 
 fn parse_level(text: &str) -> Result<Level, String> {
-    let found = LEVELS.iter().find(|(name, _)| *name == text);
-    found
-        .map(|(_, level)| *level)
+    let mut levels = Level::ALL.into_iter();
+    levels
+        .find(|level| level.as_str() == text)
         .ok_or_else(|| "a level is debug, info, warning or error".to_owned())
 }

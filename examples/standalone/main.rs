@@ -23,7 +23,6 @@ mod listener;
 mod log;
 mod logs;
 mod metrics;
-mod names;
 mod one_shot;
 mod options;
 mod output;

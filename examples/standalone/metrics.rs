@@ -14,7 +14,6 @@ use floret::metrics::{ALL, MetricKind, MetricUnit};
 use floret::{Floret, RunsService};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
@@ -105,14 +104,7 @@ impl WithMetrics {
         let (parts, _) = request.into_parts();
         let sees_all = self.keys.as_ref().is_none_or(|keys| keys.sees_all(&parts));
         let method = parts.method.clone();
-        let Some(asked) = asked_of_the_api(parts) else {
-            return Ok(refusal(
-                Response::<String>::default(),
-                StatusCode::BAD_REQUEST,
-                "Bad request",
-            ));
-        };
-        let allowed = self.runs.oneshot(asked).await?;
+        let allowed = self.runs.oneshot(asked_of_the_api(parts)).await?;
         if allowed.status() != StatusCode::OK {
             return Ok(allowed.map(boxed));
         }
@@ -140,17 +132,24 @@ impl WithMetrics {
 
 /// Returns the request for the figures of the API that the same caller would send: with the same
 /// headers, the same authority and the same query.
-fn asked_of_the_api(mut parts: Parts) -> Option<Request<Empty<Bytes>>> {
-    let mut uri = parts.uri.into_parts();
-    let query = uri.path_and_query.as_ref().and_then(PathAndQuery::query);
-    let path = match query {
+///
+/// A target that is too long to be changed stays as it is: the API refuses it by its length.
+fn asked_of_the_api(mut parts: Parts) -> Request<Empty<Bytes>> {
+    if let Some(uri) = settings_uri(&parts.uri) {
+        parts.uri = uri;
+    }
+    parts.method = Method::GET;
+    Request::from_parts(parts, Empty::new())
+}
+
+fn settings_uri(asked: &Uri) -> Option<Uri> {
+    let path = match asked.query() {
         Some(query) => format!("{SETTINGS}?{query}"),
         None => SETTINGS.to_owned(),
     };
+    let mut uri = asked.clone().into_parts();
     uri.path_and_query = Some(path.parse().ok()?);
-    parts.uri = Uri::from_parts(uri).ok()?;
-    parts.method = Method::GET;
-    Some(Request::from_parts(parts, Empty::new()))
+    Uri::from_parts(uri).ok()
 }
 
 /// Returns a problem with the headers of an answer of the API.

@@ -1,6 +1,7 @@
 //! `GET /metrics` of the standalone example.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
 use std::path::Path;
 
 use floret::metrics::{ALL, MetricKind};
@@ -200,4 +201,46 @@ fn the_dashboard_and_the_alerts_name_metrics_that_exist() {
     assert_eq!(names(&dashboard), known, "the dashboard shows every metric");
     let guide = std::fs::read_to_string(root().join("docs/guides/monitoring.md")).unwrap();
     assert_eq!(names(&guide), known);
+}
+
+/// Sends a request whose target a client library would not send, and returns the head of the
+/// answer.
+fn head_of(server: &Api, request: &str) -> String {
+    let address = server.base().trim_start_matches("http://");
+    let address = address.split('/').next().unwrap();
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    let request = format!("{request}\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+    head.to_ascii_lowercase()
+}
+
+#[tokio::test]
+async fn every_answer_of_the_metrics_has_the_headers_of_the_api() {
+    let open = Standalone::start(&["--memory"]);
+    let closed = Standalone::start(&["--memory", "--api-key", "0123456789abcdef0123456789abcdef"]);
+    let longest = format!("GET /metrics?{} HTTP/1.1", "x".repeat(65_522));
+    for (server, request, status) in [
+        (&open, longest.as_str(), 414),
+        (&open, "GET /metrics HTTP/1.1", 200),
+        (&open, "HEAD /metrics HTTP/1.1", 200),
+        (&open, "DELETE /metrics HTTP/1.1", 405),
+        (&open, "GET http://evil.example/metrics HTTP/1.1", 421),
+        (&closed, "GET /metrics HTTP/1.1", 401),
+    ] {
+        let head = head_of(&server.api, request);
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{request}: {head}"
+        );
+        for header in [
+            "x-content-type-options: nosniff",
+            "cache-control: no-store",
+            "cross-origin-resource-policy: same-origin",
+        ] {
+            assert!(head.lines().any(|line| line == header), "{request}: {head}");
+        }
+    }
 }

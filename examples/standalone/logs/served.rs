@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{AskedLog, shown};
 use crate::failure::Failure;
 use crate::http_client::{HttpClient, ServerUrl};
-use crate::{names, output};
+use crate::output;
 
 /// A page of a log, as the API has it.
 #[derive(Deserialize)]
@@ -71,7 +71,7 @@ async fn print_pages(
         let mut path = format!(
             "/runs/{}/logs?level={}&after={cursor}",
             asked.run,
-            names::level(asked.level)
+            asked.level.as_str()
         );
         if let Some(node) = &asked.node {
             // A node's id needs no encoding.

@@ -9,7 +9,7 @@ use floret::{Error, ErrorKind, Floret};
 
 use super::{AskedLog, shown};
 use crate::failure::Failure;
-use crate::{names, output};
+use crate::output;
 
 /// Prints the stored lines.
 pub(super) async fn print(db: &Path, asked: AskedLog) -> Result<ExitCode, Failure> {
@@ -30,7 +30,7 @@ pub(super) async fn print(db: &Path, asked: AskedLog) -> Result<ExitCode, Failur
 
 fn text(line: &LogLine) -> String {
     let time = line.timestamp.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-    let level = names::level(line.level);
+    let level = line.level.as_str();
     shown(
         &time,
         level,

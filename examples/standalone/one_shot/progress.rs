@@ -9,7 +9,6 @@ use floret::storage::RunDetail;
 use floret::{Event, EventKind, Level, Run};
 
 use crate::failure::Failure;
-use crate::names;
 use crate::output::{one_line, written};
 
 /// The width of the bar.
@@ -198,7 +197,7 @@ fn text(event: &Event) -> Option<String> {
         EventKind::Log => {
             let level = event.level.filter(|level| *level >= Level::Warning)?;
             let message = one_line(event.message.as_deref().unwrap_or_default());
-            format!("{}: {message}", names::level(level))
+            format!("{}: {message}", level.as_str())
         }
         _ => return None,
     })
