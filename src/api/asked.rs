@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 
 use super::body::Body;
+use super::response::FLORET_SEQ;
 use super::route::Route;
 use crate::clock::Clock;
 use crate::metrics;
-
-/// The number of the newest event that an answer contains: a stream `since` it misses nothing.
-const FLORET_SEQ: HeaderName = HeaderName::from_static("floret-seq");
 
 /// The label of a request for nothing that the route table has: its own text is the caller's.
 const NONE: &str = "none";
@@ -34,7 +32,7 @@ impl Asked {
     }
 
     /// Notes the route, and the newest event before the route reads anything.
-    pub(super) const fn find(&mut self, route: &'static Route, newest: u64) {
+    pub(super) const fn note_route(&mut self, route: &'static Route, newest: u64) {
         self.route = Some(route);
         self.newest = newest;
     }

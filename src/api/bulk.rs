@@ -9,7 +9,7 @@ use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
 use super::query::{INSTANT, parse_instant};
-use super::runs::{DEFINITIONS, STATUSES, TRIGGERS, label};
+use super::runs::{DEFINITIONS, label, statuses, triggers};
 use super::{idempotency, response};
 use crate::engine::{BULK_MAX, BulkAction, BulkRerun, BulkRuns, CancelCommand};
 use crate::error::{Error, Issue, IssueLocation, Problem, Result, quote};
@@ -157,8 +157,8 @@ fn listed(ids: &[&str]) -> Result<Vec<RunId>> {
 /// Reads a filter, and the pipeline that it names.
 fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
     let mut fields = BodyFields::within("/filter", filter, &FILTER)?;
-    let statuses = fields.choices("status", STATUSES);
-    let trigger = fields.choice("trigger", TRIGGERS);
+    let chosen = fields.choices("status", &statuses());
+    let trigger = fields.choice("trigger", &triggers());
     let pipeline = fields.parsed("pipeline_id", "the id of a pipeline", |text| {
         PipelineId::new(text).ok()
     });
@@ -166,7 +166,7 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
     let to = fields.parsed("to", INSTANT, parse_instant);
     let labels = fields.all_parsed("label", "an array of labels like team:data", label);
     for (name, is_empty) in [
-        ("status", statuses.as_ref().is_some_and(Vec::is_empty)),
+        ("status", chosen.as_ref().is_some_and(Vec::is_empty)),
         ("label", labels.as_ref().is_some_and(Vec::is_empty)),
     ] {
         if is_empty {
@@ -178,7 +178,7 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
         return Err(refusal("/filter", NO_CONDITION));
     }
     // A repeated status means nothing more.
-    let mut statuses = statuses.unwrap_or_default();
+    let mut statuses = chosen.unwrap_or_default();
     statuses.sort_unstable();
     statuses.dedup();
     let filter = RunFilter {
@@ -197,11 +197,7 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
 fn at_body(error: &Error, at: &str) -> Error {
     let issues = error.issues().iter().map(|issue| match &issue.location {
         IssueLocation::Parameter(name) => {
-            let detail = format!(
-                "{name} {}",
-                issue.detail.trim_start_matches(name.as_str()).trim()
-            );
-            Issue::pointer(format!("{at}/{name}"), detail)
+            Issue::pointer(format!("{at}/{name}"), format!("{name} {}", issue.detail))
         }
         IssueLocation::Pointer(_) => issue.clone(),
     });

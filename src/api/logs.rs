@@ -15,13 +15,6 @@ use crate::error::Result;
 use crate::model::{Level, NodeId};
 use crate::views::{LogFilter, LogFormat, LogLine, LogReader};
 
-const LEVELS: &[(&str, Level)] = &[
-    ("debug", Level::Debug),
-    ("info", Level::Info),
-    ("warning", Level::Warning),
-    ("error", Level::Error),
-];
-
 #[derive(Serialize)]
 #[cfg_attr(
     test,
@@ -115,11 +108,12 @@ pub(super) async fn export(mut call: Call) -> Result<Response<Body>> {
 }
 
 fn filter(call: &Call, query: &Query) -> Result<LogFilter> {
+    let levels = Level::ALL.map(|level| (level.as_str(), level));
     Ok(LogFilter {
         run: call.run_id()?,
         scope: call.scope.clone(),
         node: query.parse::<NodeId>("node_id")?,
-        level: query.choice("level", LEVELS)?.unwrap_or(Level::Debug),
+        level: query.choice("level", &levels)?.unwrap_or(Level::Debug),
         after: query.number("after", 0..=u64::MAX)?.unwrap_or(0),
     })
 }

@@ -13,6 +13,8 @@ use super::body::Body;
 use crate::error::{Error, Result, log};
 use crate::views::Cut;
 
+/// The number of the newest event that an answer contains: a stream `since` it misses nothing.
+pub(super) const FLORET_SEQ: HeaderName = HeaderName::from_static("floret-seq");
 const FLORET_TRUNCATED: HeaderName = HeaderName::from_static("floret-truncated");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");

@@ -20,23 +20,15 @@ use crate::model::{
 };
 use crate::views::{RunFilter, check_filter};
 
-pub(super) const STATUSES: &[(&str, RunStatus)] = &[
-    ("pending", RunStatus::Pending),
-    ("running", RunStatus::Running),
-    ("success", RunStatus::Success),
-    ("failed", RunStatus::Failed),
-    ("cancelled", RunStatus::Cancelled),
-];
+/// The words for the statuses of runs.
+pub(super) fn statuses() -> [(&'static str, RunStatus); RunStatus::ALL.len()] {
+    RunStatus::ALL.map(|status| (status.as_str(), status))
+}
 
-pub(super) const TRIGGERS: &[(&str, Trigger)] = &[
-    ("manual", Trigger::Manual),
-    ("schedule", Trigger::Schedule),
-    ("backfill", Trigger::Backfill),
-    ("resume", Trigger::Resume),
-    ("catchup", Trigger::Catchup),
-    ("webhook", Trigger::Webhook),
-    ("dependency", Trigger::Dependency),
-];
+/// The words for the triggers of runs.
+pub(super) fn triggers() -> [(&'static str, Trigger); Trigger::ALL.len()] {
+    Trigger::ALL.map(|trigger| (trigger.as_str(), trigger))
+}
 
 pub(super) const DEFINITIONS: &[(&str, ResumeDefinition)] = &[
     ("recorded", ResumeDefinition::Recorded),
@@ -240,8 +232,8 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
         scope: call.scope.clone(),
         run: None,
         pipeline: None,
-        statuses: query.choices("status", STATUSES)?,
-        triggers: query.choice("trigger", TRIGGERS)?.into_iter().collect(),
+        statuses: query.choices("status", &statuses())?,
+        triggers: query.choice("trigger", &triggers())?.into_iter().collect(),
         from: query.instant("from")?,
         to: query.instant("to")?,
         labels: labels(query)?,

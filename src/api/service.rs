@@ -147,7 +147,7 @@ impl RunsService {
                 return Err(response);
             }
         };
-        asked.find(route, self.0.engine.events().newest());
+        asked.note_route(route, self.0.engine.events().newest());
         let tenant = tenant::named(parts.uri.query());
         let named = tenant.as_ref().ok().and_then(Option::as_ref);
         let granted = self.0.check_access(&parts, route, named).map_err(refuse)?;

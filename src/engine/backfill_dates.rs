@@ -40,7 +40,6 @@ impl BackfillDates {
             }
             Self::Listed(mut dates) => {
                 dates.sort_unstable();
-                dates.dedup();
                 dates
             }
         }

@@ -70,15 +70,21 @@ async fn request_and_notify(shared: Arc<Shared>, request: CancelRequest) -> Resu
         }
     };
     shared.events.committed(cancelled.seq);
-    if cancelled.status == RunStatus::Running {
-        shared.active.request_cancel(run, cancel);
-    } else {
-        shared.events.run_finished(run);
-    }
+    shared.notify_cancelled(run, cancelled.status, cancel);
     Ok(cancelled)
 }
 
 impl Shared {
+    /// Notifies the driver of a run that now has a cancel request, or the waiters of a run that the
+    /// request has ended.
+    pub(super) fn notify_cancelled(&self, run: RunId, status: RunStatus, cancel: Cancel) {
+        if status == RunStatus::Running {
+            self.active.request_cancel(run, cancel);
+        } else {
+            self.events.run_finished(run);
+        }
+    }
+
     /// Notifies the run's driver and waiters if storage holds the cancel request.
     ///
     /// The outcome of a failed commit is unknown: the request may be stored.

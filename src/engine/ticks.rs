@@ -122,7 +122,7 @@ impl SchedulerHandle {
         let shared = &self.0;
         let _wake = WakeOnDrop(&shared.wake);
         let replaces = advance.overlap == Overlap::CancelRunning;
-        let pipeline = advance.pipeline.clone();
+        let replaced_of = replaces.then(|| advance.pipeline.clone());
         let trigger = advance.run.as_ref().map(|new| new.run.trigger);
         match shared.storage.advance(advance).await {
             Ok(advanced) => {
@@ -130,14 +130,14 @@ impl SchedulerHandle {
                     metrics::runs_created(trigger, 1);
                 }
                 shared.events.committed(advanced.seq);
-                for replaced in advanced.replaced {
-                    shared.notify_replaced(replaced);
+                for ReplacedRun { run, status } in advanced.replaced {
+                    shared.notify_cancelled(run, status, Cancel::Forced);
                 }
                 Ok(advanced.tick)
             }
             Err(error) => {
                 shared.notify_after_failed_commit(&error).await;
-                if replaces {
+                if let Some(pipeline) = replaced_of {
                     shared.notify_if_replaced(pipeline).await;
                 }
                 Err(error)
@@ -161,16 +161,6 @@ impl SchedulerHandle {
 }
 
 impl Shared {
-    /// Notifies the driver or the waiters of a run that a tick has replaced.
-    fn notify_replaced(&self, replaced: ReplacedRun) {
-        let ReplacedRun { run, status } = replaced;
-        if status == RunStatus::Running {
-            self.active.request_cancel(run, Cancel::Forced);
-        } else {
-            self.events.run_finished(run);
-        }
-    }
-
     /// Notifies the driver of the executing run of a schedule if storage holds a cancel request.
     ///
     /// The outcome of a failed commit is unknown: the run may have been replaced. At most one run

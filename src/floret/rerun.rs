@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use futures_core::future::BoxFuture;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::given_params::GivenParams;
 use super::{Client, RunHandle};
@@ -143,11 +143,7 @@ fn body(
         body.insert("definition".to_owned(), Value::from("current"));
     }
     if !params.is_empty() {
-        let params = params.iter();
-        let params: Map<_, _> = params
-            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
-            .collect();
-        body.insert("params".to_owned(), Value::Object(params));
+        body.insert("params".to_owned(), json!(params));
     }
     if let Some(note) = note {
         body.insert("note".to_owned(), Value::from(note));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use futures_core::future::BoxFuture;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::given_params::GivenParams;
 use super::{Client, RunHandle};
@@ -250,19 +250,11 @@ fn body(
     annotations: &Annotations,
 ) -> Value {
     let mut body = Map::new();
-    let params: Map<_, _> = params
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
-        .collect();
-    let labels: Map<_, _> = annotations
-        .labels
-        .iter()
-        .map(|(name, value)| (name.to_owned(), Value::from(value)))
-        .collect();
-    for (name, texts) in [("params", params), ("labels", labels)] {
-        if !texts.is_empty() {
-            body.insert(name.to_owned(), Value::Object(texts));
-        }
+    if !params.is_empty() {
+        body.insert("params".to_owned(), json!(params));
+    }
+    if !annotations.labels.is_empty() {
+        body.insert("labels".to_owned(), json!(annotations.labels));
     }
     if let Some(version) = definition {
         body.insert("definition".to_owned(), Value::from(version));

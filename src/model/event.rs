@@ -113,6 +113,22 @@ pub enum Level {
     Error,
 }
 
+impl Level {
+    /// Every level, in ascending order.
+    pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warning, Self::Error];
+
+    /// Returns the name of the level on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// A stored event.
 ///
 /// The fields `seq` to `pipeline_id` and `timestamp` are always set. Every other field is `None`,

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, Issue, Problem, Result, quote};
+use crate::error::{Error, Problem, Result, quote};
 use crate::model::{BackfillId, PipelineId, RunId, RunStatus};
 
 pub(in crate::storage) fn stale_epoch(run: RunId) -> Error {
@@ -107,9 +107,8 @@ pub(in crate::storage) fn pipeline_active(id: &PipelineId) -> Error {
 }
 
 pub(in crate::storage) fn bad_cursor(cursor: &str) -> Error {
-    let detail = format!("after must be a cursor of this list, not {}", quote(cursor));
-    Error::new(Problem::InvalidParameter, detail.clone())
-        .with_issues(vec![Issue::parameter("after", detail)])
+    let detail = format!("must be a cursor of this list, not {}", quote(cursor));
+    Error::invalid_parameter("after", detail)
 }
 
 pub(in crate::storage) fn shutting_down() -> Error {

@@ -14,7 +14,8 @@ use crate::graph::param_defs::PARAM_DEF_FIELDS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
 use crate::model::engine_keys::{CONFIG_KEYS, DELAY_MS_MAX, RETRIES_MAX};
 use crate::model::{
-    Edge, Managed, Node, Overlap, ParamDef, ParamKind, PipelineId, Slug, StoredPipeline, TenantId,
+    CATCH_UP_MAX, Edge, Managed, Node, Overlap, ParamDef, ParamKind, PipelineId, Slug,
+    StoredPipeline, TenantId,
 };
 
 /// A text of people: one line, not empty.
@@ -126,7 +127,7 @@ pub(super) fn request() -> Value {
             "catch_up": flag(),
             "catchup": flag(),
             "catch_up_all": flag(),
-            "catch_up_max": number(1, 100),
+            "catch_up_max": number(1, CATCH_UP_MAX.into()),
             "overlap": words(&["queue", "skip", "cancel_running"]),
             "tenant": {"type": ["string", "null"], "description": "It changes nothing."},
         }),
