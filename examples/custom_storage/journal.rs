@@ -222,6 +222,7 @@ fn finish_node(rows: &mut Rows, id: RunId, finished: FinishedNode) -> Result<()>
     node.error = finished.error;
     node.finished_at = Some(finished.at);
     node.reused_from = finished.reused_from;
+    node.branch = finished.branch;
     node.has_dataset = finished.has_dataset;
     node.unstored = finished.unstored;
     let node = node.clone();

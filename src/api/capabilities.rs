@@ -50,7 +50,7 @@ impl Capabilities {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             supported_ir_versions: IR_VERSIONS,
-            supported_execution_features: &[],
+            supported_execution_features: &["conditional-routing"],
             node_type_capabilities: types.map(|kind| (kind.to_owned(), [].as_slice())).collect(),
             disabled_node_types: &[],
             node_type_config: schemas

@@ -105,7 +105,7 @@ async fn execute(
     let inputs = input_bytes(&call.inputs);
     budget.check(inputs)?;
     let output = executor.execute(call).await?;
-    if let Output::Dataset(dataset) = &output {
+    if let Some(dataset) = output.dataset() {
         let total = inputs.saturating_add(dataset.memory_bytes());
         let checked = dataset.check(&shared.limits.dataset);
         let checked = checked.and_then(|()| budget.check(total));

@@ -8,6 +8,7 @@ mod attempt;
 mod attempt_log;
 mod backfill;
 mod backfill_dates;
+mod branch;
 mod bulk;
 mod cancel;
 mod capacity;

@@ -4,6 +4,7 @@
 //! When a node executes, how often and within what limits is decided by `engine`.
 
 mod arguments;
+mod branch;
 mod call;
 mod config;
 mod connections;
@@ -22,6 +23,7 @@ mod state;
 mod tower;
 
 pub use arguments::{NodeArgument, NodeArguments};
+pub use branch::Branch;
 pub use call::{Ctx, Input, NodeCall};
 pub use config::Config;
 pub(crate) use connections::{ConnectionSource, Connections, unknown_connection};

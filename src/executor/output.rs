@@ -17,6 +17,33 @@ pub enum Output {
     Nothing,
     /// Rows.
     Dataset(Dataset),
+    /// The branch that the node takes, with rows or without. See [`Branch`](super::Branch).
+    Branch {
+        /// The branch: an edge with the other condition is dead.
+        taken: bool,
+        /// The rows.
+        dataset: Option<Dataset>,
+    },
+}
+
+impl Output {
+    /// Returns the rows.
+    pub(crate) const fn dataset(&self) -> Option<&Dataset> {
+        match self {
+            Self::Nothing => None,
+            Self::Dataset(dataset) => Some(dataset),
+            Self::Branch { dataset, .. } => dataset.as_ref(),
+        }
+    }
+
+    /// Returns the branch and the rows.
+    pub(crate) fn into_parts(self) -> (Option<bool>, Option<Dataset>) {
+        match self {
+            Self::Nothing => (None, None),
+            Self::Dataset(dataset) => (None, Some(dataset)),
+            Self::Branch { taken, dataset } => (Some(taken), dataset),
+        }
+    }
 }
 
 impl From<Dataset> for Output {
@@ -25,7 +52,8 @@ impl From<Dataset> for Output {
     }
 }
 
-/// What a node function may return: what serializes to rows, a [`Dataset`] or an [`Output`].
+/// What a node function may return: what serializes to rows, a [`Dataset`], a
+/// [`Branch`](super::Branch) with one of them, or an [`Output`].
 ///
 /// A value that serializes to an array of objects, such as a `Vec` of structs, is a dataset with a
 /// row for each. A value that serializes to an object, such as a struct, is a dataset of one row.

@@ -155,6 +155,23 @@ fn read_overlap(value: &Value) -> Option<Overlap> {
         .find(|overlap| overlap.as_str() == text)
 }
 
+const CONDITIONS: &str = "true or false";
+
+/// Reads the condition of an edge. Some existing clients send a text, which is empty instead of
+/// omitted.
+fn read_condition(value: &Value) -> Option<Option<bool>> {
+    match value {
+        Value::Bool(branch) => Some(Some(*branch)),
+        Value::String(text) => match text.as_str() {
+            "" => Some(None),
+            "true" => Some(Some(true)),
+            "false" => Some(Some(false)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn read_node(mut fields: Fields<'_>) -> Node {
     let id = fields.required("id");
     Node {
@@ -170,6 +187,9 @@ fn read_edge(mut fields: Fields<'_>) -> Edge {
     Edge {
         from: fields.required("from"),
         to: fields.required("to"),
+        condition: fields
+            .take("condition", CONDITIONS, read_condition)
+            .flatten(),
         extra: fields.rest(),
     }
 }
@@ -231,7 +251,7 @@ mod tests {
                 {"id": "load", "type": "source", "name": "Load it", "config": {"path": "in.csv"}, "x": 1},
                 {"id": "sum", "type": "sql"}
             ],
-            "edges": [{"from": "load", "to": "sum", "label": "rows"}],
+            "edges": [{"from": "load", "to": "sum", "condition": true, "label": "rows"}],
             "params": {"date": "2024-01-15", "limit": 10}, "tags": ["etl"], "enabled": false,
             "timeout": 1.5, "max_concurrent_runs": 2, "schedule": "0 6 * * *", "schedule_timezone": "Europe/Berlin",
             "catch_up": true, "overlap": "skip", "owner": {"team": ["data"]}
@@ -241,7 +261,11 @@ mod tests {
             .name("Tägliches Laden")
             .with(load.config("path", "in.csv").extra("x", 1))
             .node("sum", "sql")
-            .with_edge(Edge::new("load", "sum").extra("label", "rows"))
+            .with_edge(
+                Edge::new("load", "sum")
+                    .condition(true)
+                    .extra("label", "rows"),
+            )
             .param("date", "2024-01-15")
             .param("limit", "10")
             .timeout(Duration::from_millis(1_500))
@@ -290,7 +314,7 @@ mod tests {
                 "node",
                 {"id": "b", "type": "", "name": "", "config": []}
             ],
-            "edges": [{"from": 1}]
+            "edges": [{"from": 1, "condition": "yes"}]
         });
         let mut issues = pointers(definition);
         issues.sort();
@@ -298,6 +322,7 @@ mod tests {
             issues,
             [
                 "/description",
+                "/edges/0/condition",
                 "/edges/0/from",
                 "/edges/0/to",
                 "/enabled",
@@ -375,6 +400,22 @@ mod tests {
         let params = |name: &str| with("params", Some(json!({ name: "x" })));
         assert!(parsed(params("a b")).is_ok());
         assert_eq!(pointers(params("a}/b")), ["/params/a}~1b"]);
+    }
+
+    #[test]
+    fn a_condition_may_be_a_text_that_is_empty_if_there_is_none() {
+        for (given, expected) in [
+            (json!(true), Some(true)),
+            (json!("true"), Some(true)),
+            (json!(false), Some(false)),
+            (json!("false"), Some(false)),
+            (json!(""), None),
+        ] {
+            let nodes = json!([{"id": "a", "type": "x"}, {"id": "b", "type": "x"}]);
+            let edges = json!([{"from": "a", "to": "b", "condition": given}]);
+            let pipeline = parsed(json!({"name": "p", "nodes": nodes, "edges": edges})).unwrap();
+            assert_eq!(pipeline.edges[0].condition, expected, "{given}");
+        }
     }
 
     #[test]

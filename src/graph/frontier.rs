@@ -19,13 +19,22 @@ pub(crate) enum NodeOutcome {
 }
 
 /// The state of each node of a run.
+///
+/// A node starts when each of its edges is decided and one of them is live. An edge is live once
+/// its upstream has succeeded, unless its condition is another branch than that of the upstream. A
+/// node whose edges are all dead is skipped without a failure, and so are the edges from it. A node
+/// below another one without success is skipped at once.
 #[derive(Debug)]
 pub(crate) struct Frontier {
     graph: Arc<Graph>,
     nodes: Vec<State>,
-    /// The number of upstreams of each node that have not succeeded.
-    missing: Vec<usize>,
-    /// The pending nodes whose upstreams have all succeeded.
+    /// The branch of each node that has decided on one, now or in an earlier execution.
+    branches: Vec<Option<bool>>,
+    /// The number of edges to each pending node that are neither live nor dead.
+    undecided: Vec<usize>,
+    /// Whether each pending node has a live edge.
+    is_live: Vec<bool>,
+    /// The pending nodes that may start.
     ready: Vec<NodeIndex>,
     pending: usize,
     executing: usize,
@@ -39,48 +48,102 @@ enum State {
     /// Started, without an outcome so far.
     Executing,
     Finished(NodeOutcome),
+    /// Skipped, because all its edges are dead.
+    Untaken,
+}
+
+/// What an edge means for its downstream node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EdgeState {
+    /// The upstream has no outcome so far.
+    Undecided,
+    Live,
+    /// The upstream took another branch, or is untaken itself.
+    Dead,
+    /// The upstream did not succeed.
+    Broken,
 }
 
 impl Frontier {
     /// Builds the frontier from the outcomes that are final already (`finished[node_index]`; `None`
-    /// means pending).
+    /// means pending), and from the branches that nodes have decided on (`branches[node_index]`),
+    /// also such that execute again.
     ///
     /// Also returns each pending node that can no longer run, in ascending order of node indexes.
     /// These nodes count as skipped.
     pub(crate) fn new(
         graph: Arc<Graph>,
         mut finished: Vec<Option<NodeOutcome>>,
+        mut branches: Vec<Option<bool>>,
     ) -> (Self, Vec<NodeIndex>) {
         finished.resize(graph.len(), None);
-        let nodes: Vec<_> = finished
-            .iter()
-            .map(|outcome| outcome.map_or(State::Pending, State::Finished))
-            .collect();
+        branches.resize(graph.len(), None);
         let mut frontier = Self {
-            missing: vec![0; nodes.len()],
+            nodes: vec![State::Pending; graph.len()],
+            undecided: vec![0; graph.len()],
+            is_live: vec![false; graph.len()],
             ready: Vec::new(),
             pending: finished.iter().filter(|outcome| outcome.is_none()).count(),
             executing: 0,
             run_outcome: RunStatus::Success,
+            branches,
             graph,
-            nodes,
         };
         let mut skipped = Vec::new();
+        // Node indexes follow the topological order: each upstream is known before its consumers.
         for (node_index, outcome) in frontier.graph.node_indexes().zip(finished) {
             match outcome {
-                None => frontier.count_missing(node_index),
-                Some(outcome) => {
-                    frontier.record_outcome(outcome);
-                    if outcome != NodeOutcome::Success {
-                        frontier.skip_downstream(node_index, &mut skipped);
-                    }
-                }
+                None => frontier.add_pending(node_index, &mut skipped),
+                Some(outcome) => frontier.add_finished(node_index, outcome),
             }
         }
-        // A ready node is never downstream of a node without success, because each of its upstreams
-        // succeeded.
-        skipped.sort_unstable();
         (frontier, skipped)
+    }
+
+    fn add_finished(&mut self, node_index: NodeIndex, outcome: NodeOutcome) {
+        self.record_outcome(outcome);
+        let is_untaken = outcome == NodeOutcome::Skipped && self.is_untaken(node_index);
+        self.nodes[usize::from(node_index)] = if is_untaken {
+            State::Untaken
+        } else {
+            State::Finished(outcome)
+        };
+    }
+
+    fn add_pending(&mut self, node_index: NodeIndex, skipped: &mut Vec<NodeIndex>) {
+        let index = usize::from(node_index);
+        let mut is_broken = false;
+        for up in self.graph.upstream(node_index) {
+            match self.edge(*up, node_index) {
+                EdgeState::Undecided => self.undecided[index] += 1,
+                EdgeState::Live => self.is_live[index] = true,
+                EdgeState::Dead => {}
+                EdgeState::Broken => is_broken = true,
+            }
+        }
+        if is_broken {
+            self.skip(node_index, State::Finished(NodeOutcome::Skipped), skipped);
+        } else if self.undecided[index] == 0 {
+            self.start_or_skip(node_index, skipped);
+        }
+    }
+
+    /// Returns the branch that a node has decided on.
+    pub(crate) fn branch(&self, node_index: NodeIndex) -> Option<bool> {
+        let branch = self.branches.get(usize::from(node_index));
+        branch.copied().flatten()
+    }
+
+    /// Returns whether the output of an upstream goes to a node that starts.
+    pub(crate) fn delivers(&self, upstream: NodeIndex, node_index: NodeIndex) -> bool {
+        self.edge(upstream, node_index) == EdgeState::Live
+    }
+
+    /// Records the branch of a node. Its first decision stands: what it led to has begun.
+    pub(crate) fn decide(&mut self, node_index: NodeIndex, branch: Option<bool>) {
+        if let Some(decided) = self.branches.get_mut(usize::from(node_index)) {
+            *decided = decided.or(branch);
+        }
     }
 
     /// Returns each node that may start and was not returned before, in ascending order of node
@@ -116,13 +179,8 @@ impl Frontier {
         *node = State::Finished(outcome);
         self.executing -= 1;
         self.record_outcome(outcome);
-        match outcome {
-            NodeOutcome::Success => self.unblock_downstream(node_index),
-            NodeOutcome::Failed | NodeOutcome::Skipped | NodeOutcome::Cancelled => {
-                self.skip_downstream(node_index, &mut skipped);
-                skipped.sort_unstable();
-            }
-        }
+        self.settle_downstream(node_index, &mut skipped);
+        skipped.sort_unstable();
         skipped
     }
 
@@ -176,45 +234,90 @@ impl Frontier {
         }
     }
 
-    fn count_missing(&mut self, node_index: NodeIndex) {
-        let succeeded = State::Finished(NodeOutcome::Success);
-        let upstream = self.graph.upstream(node_index).iter();
-        let missing = upstream
-            .filter(|up| self.nodes[usize::from(**up)] != succeeded)
-            .count();
-        self.missing[usize::from(node_index)] = missing;
-        if missing == 0 {
+    /// Returns what the edge from an upstream to a node means now.
+    fn edge(&self, upstream: NodeIndex, node_index: NodeIndex) -> EdgeState {
+        match self.nodes[usize::from(upstream)] {
+            State::Pending | State::Executing => EdgeState::Undecided,
+            State::Untaken => EdgeState::Dead,
+            State::Finished(NodeOutcome::Success) => match self.leads(upstream, node_index) {
+                true => EdgeState::Live,
+                false => EdgeState::Dead,
+            },
+            State::Finished(_) => EdgeState::Broken,
+        }
+    }
+
+    fn leads(&self, upstream: NodeIndex, node_index: NodeIndex) -> bool {
+        let branch = self.branches[usize::from(upstream)];
+        self.graph.leads(upstream, node_index, branch)
+    }
+
+    /// Returns whether a skipped node was skipped because all its edges are dead, also if an
+    /// upstream executes again.
+    fn is_untaken(&self, node_index: NodeIndex) -> bool {
+        let upstream = self.graph.upstream(node_index);
+        let mut edges = upstream.iter().map(|up| (*up, self.edge(*up, node_index)));
+        !upstream.is_empty()
+            && edges.all(|(up, edge)| match edge {
+                EdgeState::Dead => true,
+                EdgeState::Undecided => self.branch(up).is_some() && !self.leads(up, node_index),
+                EdgeState::Live | EdgeState::Broken => false,
+            })
+    }
+
+    /// Decides the edges from a node that has finished, and those from each node that is skipped
+    /// meanwhile.
+    ///
+    /// Each edge is decided once, so all calls for a run together follow each edge at most once.
+    fn settle_downstream(&mut self, node_index: NodeIndex, skipped: &mut Vec<NodeIndex>) {
+        let graph = Arc::clone(&self.graph);
+        let mut settled = vec![node_index];
+        while let Some(node_index) = settled.pop() {
+            let known = skipped.len();
+            for next in graph.downstream(node_index) {
+                if self.nodes[usize::from(*next)] == State::Pending {
+                    self.decide_edge(node_index, *next, skipped);
+                }
+            }
+            settled.extend(&skipped[known..]);
+        }
+    }
+
+    fn decide_edge(
+        &mut self,
+        upstream: NodeIndex,
+        node_index: NodeIndex,
+        skipped: &mut Vec<NodeIndex>,
+    ) {
+        let index = usize::from(node_index);
+        match self.edge(upstream, node_index) {
+            EdgeState::Undecided => return,
+            EdgeState::Broken => {
+                self.skip(node_index, State::Finished(NodeOutcome::Skipped), skipped);
+                return;
+            }
+            EdgeState::Live => self.is_live[index] = true,
+            EdgeState::Dead => {}
+        }
+        self.undecided[index] -= 1;
+        if self.undecided[index] == 0 {
+            self.start_or_skip(node_index, skipped);
+        }
+    }
+
+    /// Decides about a pending node whose edges are all live or dead.
+    fn start_or_skip(&mut self, node_index: NodeIndex, skipped: &mut Vec<NodeIndex>) {
+        if self.is_live[usize::from(node_index)] || self.graph.upstream(node_index).is_empty() {
             self.ready.push(node_index);
+        } else {
+            self.skip(node_index, State::Untaken, skipped);
         }
     }
 
-    fn unblock_downstream(&mut self, node_index: NodeIndex) {
-        for next in self.graph.downstream(node_index) {
-            let index = usize::from(*next);
-            if self.nodes[index] == State::Pending {
-                self.missing[index] -= 1;
-                if self.missing[index] == 0 {
-                    self.ready.push(*next);
-                }
-            }
-        }
-    }
-
-    /// Each node is skipped at most once, so all walks of a run together follow each edge at most
-    /// once.
-    fn skip_downstream(&mut self, node_index: NodeIndex, skipped: &mut Vec<NodeIndex>) {
-        let mut finished = vec![node_index];
-        while let Some(node_index) = finished.pop() {
-            for next in self.graph.downstream(node_index) {
-                let node = &mut self.nodes[usize::from(*next)];
-                if *node == State::Pending {
-                    *node = State::Finished(NodeOutcome::Skipped);
-                    self.pending -= 1;
-                    skipped.push(*next);
-                    finished.push(*next);
-                }
-            }
-        }
+    fn skip(&mut self, node_index: NodeIndex, state: State, skipped: &mut Vec<NodeIndex>) {
+        self.nodes[usize::from(node_index)] = state;
+        self.pending -= 1;
+        skipped.push(node_index);
     }
 
     fn finish_pending(&mut self, outcome: NodeOutcome) -> Vec<NodeIndex> {
@@ -266,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_node_may_start_once_its_last_upstream_succeeded() {
-        let (mut frontier, skipped) = Frontier::new(branching(), vec![None; 5]);
+        let (mut frontier, skipped) = Frontier::new(branching(), vec![None; 5], Vec::new());
         assert_eq!((frontier.take_ready(), skipped), (vec![LOAD], vec![]));
         assert_eq!((frontier.take_ready(), frontier.executing), (vec![], 1));
         assert_eq!(frontier.finish_node(LOAD, Success), NONE);
@@ -278,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_failure_skips_downstream_nodes_and_lets_other_branches_finish() {
-        let (mut frontier, _) = Frontier::new(branching(), vec![Some(Success)]);
+        let (mut frontier, _) = Frontier::new(branching(), vec![Some(Success)], Vec::new());
         assert_eq!(frontier.take_ready(), [CLEAN, CHECK]);
         assert_eq!(frontier.finish_node(CLEAN, Failed), [SUM, SAVE]);
         assert_eq!(frontier.run_outcome(), None);
@@ -289,7 +392,7 @@ mod tests {
     #[test]
     fn a_node_below_an_earlier_failure_is_skipped_from_the_start() {
         let finished = vec![Some(Success), Some(Failed), None, None, Some(Success)];
-        let (frontier, skipped) = Frontier::new(branching(), finished);
+        let (frontier, skipped) = Frontier::new(branching(), finished, Vec::new());
         assert_eq!(skipped, [SUM, SAVE]);
         assert_eq!(frontier.run_outcome(), Some(RunStatus::Failed));
     }
@@ -297,7 +400,7 @@ mod tests {
     #[test]
     fn a_cancel_request_cancels_pending_nodes_and_overrules_the_last_outcome() {
         for last in [Success, Failed, Cancelled] {
-            let (mut frontier, _) = Frontier::new(branching(), Vec::new());
+            let (mut frontier, _) = Frontier::new(branching(), Vec::new(), Vec::new());
             assert_eq!(frontier.take_ready(), [LOAD]);
             assert_eq!(frontier.cancel(), [CLEAN, SUM, SAVE, CHECK]);
             assert_eq!((frontier.cancel(), frontier.time_out()), (vec![], vec![]));
@@ -310,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_run_that_times_out_fails_unless_a_cancel_was_requested() {
-        let (mut frontier, _) = Frontier::new(branching(), Vec::new());
+        let (mut frontier, _) = Frontier::new(branching(), Vec::new(), Vec::new());
         assert_eq!(frontier.take_ready(), [LOAD]);
         assert_eq!(frontier.time_out(), [CLEAN, SUM, SAVE, CHECK]);
         frontier.finish_node(LOAD, Success);
@@ -321,10 +424,93 @@ mod tests {
 
     #[test]
     fn a_run_of_succeeded_and_skipped_nodes_succeeds() {
-        let (mut frontier, _) = Frontier::new(branching(), vec![Some(Success)]);
+        let (mut frontier, _) = Frontier::new(branching(), vec![Some(Success)], Vec::new());
         frontier.take_ready();
         assert_eq!(frontier.finish_node(CLEAN, Skipped), [SUM, SAVE]);
         frontier.finish_node(CHECK, Success);
+        assert_eq!(frontier.run_outcome(), Some(RunStatus::Success));
+    }
+
+    /// check → (true: good, false: bad → worse) → join; both branches lead to join.
+    fn conditional() -> Arc<Graph> {
+        let pipeline = Pipeline::new("p")
+            .node("check", "x")
+            .node("good", "x")
+            .after_if("check", true)
+            .node("bad", "x")
+            .after_if("check", false)
+            .node("worse", "x")
+            .after("bad")
+            .node("join", "x")
+            .after("good")
+            .after("worse");
+        Arc::new(Graph::new(&pipeline).unwrap())
+    }
+
+    const GOOD: NodeIndex = 1;
+    const BAD: NodeIndex = 2;
+    const WORSE: NodeIndex = 3;
+    const JOIN: NodeIndex = 4;
+
+    #[test]
+    fn the_branch_that_is_not_taken_is_skipped_and_a_join_runs_on_the_other() {
+        for (branch, skipped, taken) in [
+            (true, vec![BAD, WORSE], vec![GOOD]),
+            (false, vec![GOOD], vec![BAD, WORSE]),
+        ] {
+            let (mut frontier, _) = Frontier::new(conditional(), Vec::new(), Vec::new());
+            assert_eq!(frontier.take_ready(), [0]);
+            frontier.decide(0, Some(branch));
+            assert_eq!(frontier.finish_node(0, Success), skipped);
+            for node_index in taken {
+                assert_eq!(frontier.take_ready(), [node_index]);
+                assert_eq!(frontier.finish_node(node_index, Success), NONE);
+            }
+            assert_eq!(frontier.take_ready(), [JOIN]);
+            assert_eq!(frontier.finish_node(JOIN, Success), NONE);
+            assert_eq!(frontier.run_outcome(), Some(RunStatus::Success));
+        }
+    }
+
+    #[test]
+    fn a_node_whose_branches_are_all_dead_is_skipped_without_a_failure() {
+        let pipeline = Pipeline::new("p")
+            .node("check", "x")
+            .node("a", "x")
+            .after_if("check", true)
+            .node("b", "x")
+            .after("a");
+        let graph = Arc::new(Graph::new(&pipeline).unwrap());
+        let (mut frontier, _) = Frontier::new(graph, Vec::new(), Vec::new());
+        frontier.take_ready();
+        frontier.decide(0, Some(false));
+        assert_eq!(frontier.finish_node(0, Success), [1, 2]);
+        assert_eq!(frontier.run_outcome(), Some(RunStatus::Success));
+    }
+
+    #[test]
+    fn a_join_is_skipped_if_its_live_branch_fails() {
+        let (mut frontier, _) = Frontier::new(conditional(), Vec::new(), Vec::new());
+        frontier.take_ready();
+        frontier.decide(0, Some(true));
+        frontier.finish_node(0, Success);
+        frontier.take_ready();
+        assert_eq!(frontier.finish_node(GOOD, Failed), [JOIN]);
+        assert_eq!(frontier.run_outcome(), Some(RunStatus::Failed));
+    }
+
+    /// The upstream of a branch executes again, since its output is lost. What its first decision
+    /// led to has begun.
+    #[test]
+    fn the_first_decision_of_a_node_stands() {
+        let finished = vec![None, Some(Success), Some(Skipped), Some(Skipped), None];
+        let branches = vec![Some(true)];
+        let (mut frontier, skipped) = Frontier::new(conditional(), finished, branches);
+        assert_eq!((frontier.take_ready(), skipped), (vec![0, JOIN], vec![]));
+        frontier.decide(0, Some(false));
+        assert_eq!(frontier.branch(0), Some(true));
+        assert_eq!(frontier.finish_node(0, Success), NONE);
+        assert_eq!(frontier.finish_node(JOIN, Success), NONE);
         assert_eq!(frontier.run_outcome(), Some(RunStatus::Success));
     }
 
@@ -334,6 +520,10 @@ mod tests {
         graph: Arc<Graph>,
         frontier: Frontier,
         outcomes: Vec<Option<NodeOutcome>>,
+        /// The branch that each node decides on when it succeeds.
+        branches: Vec<Option<bool>>,
+        /// Whether each skipped node was skipped because all its edges were dead.
+        untaken: Vec<bool>,
         executing: Vec<NodeIndex>,
         is_cancelled: bool,
         is_timed_out: bool,
@@ -341,30 +531,65 @@ mod tests {
         trace: Vec<String>,
     }
 
+    /// What a node may do, as far as its edges decide it.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Fate {
+        Waits,
+        Starts,
+        Skipped,
+    }
+
     impl History {
-        fn start(random: &mut Random) -> Self {
-            let graph = Arc::new(random.graph());
-            let is_recovery = random.one_in(2);
-            let outcomes: Vec<_> = graph
-                .node_indexes()
-                .map(|_| match random.below(12) {
-                    0..=3 if is_recovery => Some(Success),
-                    4 if is_recovery => Some(Failed),
-                    5 if is_recovery => Some(Skipped),
-                    _ => None,
+        /// A recovery begins with the outcomes of a history that broke off.
+        fn start(random: &mut Random, graph: Arc<Graph>, earlier: Option<&Self>) -> Self {
+            let branches: Vec<_> = match earlier {
+                Some(earlier) => earlier.branches.clone(),
+                None => (graph.node_indexes())
+                    .map(|node_index| {
+                        let decides = graph.must_decide(node_index) || random.one_in(3);
+                        decides.then(|| random.one_in(2))
+                    })
+                    .collect(),
+            };
+            // A node whose output is lost executes again.
+            let outcomes = earlier.map_or_else(Vec::new, |earlier| earlier.outcomes.clone());
+            let lost = |outcome: Option<NodeOutcome>| outcome.filter(|it| *it != Success);
+            let outcomes: Vec<_> = outcomes
+                .into_iter()
+                .map(|outcome| {
+                    if random.one_in(4) {
+                        lost(outcome)
+                    } else {
+                        outcome
+                    }
                 })
                 .collect();
-            let (frontier, skipped) = Frontier::new(Arc::clone(&graph), outcomes.clone());
+            let known = graph.node_indexes().map(|node_index| {
+                let earlier = earlier?.outcomes[usize::from(node_index)];
+                branches[usize::from(node_index)].filter(|_| earlier == Some(Success))
+            });
+            let (frontier, skipped) =
+                Frontier::new(Arc::clone(&graph), outcomes.clone(), known.collect());
             let mut history = Self {
+                outcomes: graph
+                    .node_indexes()
+                    .map(|node_index| outcomes.get(usize::from(node_index)).copied().flatten())
+                    .collect(),
+                branches,
+                untaken: vec![false; graph.len()],
                 graph,
                 frontier,
-                outcomes,
                 executing: Vec::new(),
                 is_cancelled: false,
                 is_timed_out: false,
                 has_stopped_starting: false,
                 trace: Vec::new(),
             };
+            for node_index in history.graph.node_indexes() {
+                if history.outcomes[usize::from(node_index)] == Some(Skipped) {
+                    history.untaken[usize::from(node_index)] = history.is_untaken(node_index);
+                }
+            }
             history.finished("new", &skipped, Skipped);
             history
         }
@@ -374,13 +599,46 @@ mod tests {
                 && !self.executing.contains(&node_index)
         }
 
-        fn upstreams_are(
-            &self,
-            node_index: NodeIndex,
-            all: impl Fn(Option<NodeOutcome>) -> bool,
-        ) -> bool {
-            let mut upstream = self.graph.upstream(node_index).iter();
-            upstream.all(|up| all(self.outcomes[usize::from(*up)]))
+        /// Returns whether all edges to a node are dead.
+        fn is_untaken(&self, node_index: NodeIndex) -> bool {
+            let upstream = self.graph.upstream(node_index);
+            !upstream.is_empty() && upstream.iter().all(|up| self.is_dead(*up, node_index))
+        }
+
+        fn is_dead(&self, up: NodeIndex, node_index: NodeIndex) -> bool {
+            let branch = self.branches[usize::from(up)];
+            let is_other = !self.graph.leads(up, node_index, branch);
+            match self.outcomes[usize::from(up)] {
+                Some(Success) => is_other,
+                Some(Skipped) => self.untaken[usize::from(up)],
+                // It executes again, and its first decision stands.
+                None => is_other && self.frontier.branch(up).is_some(),
+                Some(Failed | Cancelled) => false,
+            }
+        }
+
+        fn edge(&self, up: NodeIndex, node_index: NodeIndex) -> EdgeState {
+            match self.outcomes[usize::from(up)] {
+                None => EdgeState::Undecided,
+                Some(_) if self.is_dead(up, node_index) => EdgeState::Dead,
+                Some(Success) => EdgeState::Live,
+                Some(Failed | Skipped | Cancelled) => EdgeState::Broken,
+            }
+        }
+
+        /// Computes from all upstreams what a pending node may do.
+        fn fate(&self, node_index: NodeIndex) -> Fate {
+            let upstream = self.graph.upstream(node_index).iter();
+            let edges: Vec<_> = upstream.map(|up| self.edge(*up, node_index)).collect();
+            if edges.contains(&EdgeState::Broken) {
+                Fate::Skipped
+            } else if edges.contains(&EdgeState::Undecided) {
+                Fate::Waits
+            } else if edges.is_empty() || edges.contains(&EdgeState::Live) {
+                Fate::Starts
+            } else {
+                Fate::Skipped
+            }
         }
 
         fn step(&mut self, random: &mut Random) {
@@ -419,9 +677,10 @@ mod tests {
         }
 
         fn take(&mut self) {
-            let may_start =
-                |node_index: &NodeIndex| self.upstreams_are(*node_index, |up| up == Some(Success));
-            let expected: Vec<_> = self.pending().filter(may_start).collect();
+            let expected: Vec<_> = self
+                .pending()
+                .filter(|node_index| self.fate(*node_index) == Fate::Starts)
+                .collect();
             let ready = self.frontier.take_ready();
             assert_eq!(ready, expected, "every node that may start, once");
             assert!(!self.has_stopped_starting || ready.is_empty());
@@ -439,9 +698,21 @@ mod tests {
                 3 if self.is_cancelled => Cancelled,
                 _ => Success,
             };
-            self.outcomes[usize::from(node_index)] = Some(outcome);
+            let index = usize::from(node_index);
+            self.outcomes[index] = Some(outcome);
+            if outcome == Success {
+                // The second execution of a node may answer otherwise.
+                let is_repeated = self.frontier.branch(node_index).is_some();
+                let other = self.branches[index].map(|branch| !branch);
+                let answer = if is_repeated {
+                    other
+                } else {
+                    self.branches[index]
+                };
+                self.frontier.decide(node_index, answer);
+                assert_eq!(self.frontier.branch(node_index), self.branches[index]);
+            }
             let skipped = self.frontier.finish_node(node_index, outcome);
-            assert!(outcome != Success || skipped.is_empty());
             self.finished(
                 &format!("finish {node_index} {outcome:?}"),
                 &skipped,
@@ -449,8 +720,7 @@ mod tests {
             );
         }
 
-        /// Records nodes that finished without running. Afterwards no pending node is downstream of
-        /// a node without success.
+        /// Records nodes that finished without running. Afterwards no pending node can be skipped.
         fn finished(&mut self, why: &str, node_indexes: &[NodeIndex], outcome: NodeOutcome) {
             assert!(node_indexes.is_sorted_by(|a, b| a < b));
             for node_index in node_indexes {
@@ -459,16 +729,13 @@ mod tests {
                     "{node_index} had already started or finished"
                 );
                 if !self.has_stopped_starting {
-                    let is_fine = |up| matches!(up, None | Some(Success));
-                    assert!(
-                        !self.upstreams_are(*node_index, is_fine),
-                        "{node_index} could run"
-                    );
+                    assert_eq!(self.fate(*node_index), Fate::Skipped, "{node_index}");
                 }
+                self.untaken[usize::from(*node_index)] = self.is_untaken(*node_index);
                 self.outcomes[usize::from(*node_index)] = Some(outcome);
             }
             for node_index in self.pending() {
-                assert!(self.upstreams_are(node_index, |up| matches!(up, None | Some(Success))));
+                assert_ne!(self.fate(node_index), Fate::Skipped, "{node_index}");
             }
             self.trace.push(format!("{why} {node_indexes:?}"));
         }
@@ -486,14 +753,31 @@ mod tests {
         }
     }
 
+    /// A run that crashes at a random step and goes on from what it has stored.
     fn history(seed: u64) -> Vec<String> {
         let mut random = Random::seeded(seed);
-        let mut history = History::start(&mut random);
+        let graph = Arc::new(random.graph());
+        let mut first = History::start(&mut random, Arc::clone(&graph), None);
+        let steps = random.below(60);
+        for _ in 0..steps {
+            if first.frontier.run_outcome().is_none() {
+                first.step(&mut random);
+            }
+        }
+        let is_over = first.frontier.run_outcome().is_some();
+        if is_over {
+            first.check_run_outcome();
+        }
+        if is_over || first.has_stopped_starting {
+            return first.trace;
+        }
+        let mut history = History::start(&mut random, graph, Some(&first));
         while history.frontier.run_outcome().is_none() {
             history.step(&mut random);
         }
         history.check_run_outcome();
-        history.trace
+        first.trace.append(&mut history.trace);
+        first.trace
     }
 
     #[test]

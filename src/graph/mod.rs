@@ -52,6 +52,8 @@ struct GraphNode {
     upstream: Vec<NodeIndex>,
     /// In the order of the node indexes.
     downstream: Vec<NodeIndex>,
+    /// The downstream nodes behind a condition, in the order of the node indexes.
+    conditions: Vec<(NodeIndex, bool)>,
 }
 
 impl Graph {
@@ -88,15 +90,19 @@ impl Graph {
                 keeps_output: pipeline.nodes[*declared].keeps_output(),
                 upstream: Vec::new(),
                 downstream: Vec::new(),
+                conditions: Vec::new(),
             })
             .collect();
-        for (from, to) in &links.edges {
+        for ((from, to), edge) in links.edges.iter().zip(&pipeline.edges) {
             let (from, to) = (index_of[*from], index_of[*to]);
             nodes[usize::from(from)].downstream.push(to);
             nodes[usize::from(to)].upstream.push(from);
+            let condition = edge.condition.map(|condition| (to, condition));
+            nodes[usize::from(from)].conditions.extend(condition);
         }
         for node in &mut nodes {
             node.downstream.sort_unstable();
+            node.conditions.sort_unstable();
         }
         let node_indexes = (0..)
             .zip(&nodes)
@@ -141,6 +147,26 @@ impl Graph {
     /// Returns the downstream nodes of a node, in ascending order of their indexes.
     pub(crate) fn downstream(&self, node_index: NodeIndex) -> &[NodeIndex] {
         self.node(node_index).map_or(&[], |node| &node.downstream)
+    }
+
+    /// Returns the condition of the edge between two nodes.
+    fn condition(&self, from: NodeIndex, to: NodeIndex) -> Option<bool> {
+        let conditions = &self.node(from)?.conditions;
+        let found = conditions.binary_search_by_key(&to, |(next, _)| *next);
+        found.ok().map(|index| conditions[index].1)
+    }
+
+    /// Returns whether the edge between two nodes is taken by this branch of the first.
+    pub(crate) fn leads(&self, from: NodeIndex, to: NodeIndex, branch: Option<bool>) -> bool {
+        let condition = self.condition(from, to);
+        condition.is_none() || condition == branch
+    }
+
+    /// Returns whether an edge from the node has a condition, so that the node must decide on a
+    /// branch.
+    pub(crate) fn must_decide(&self, node_index: NodeIndex) -> bool {
+        self.node(node_index)
+            .is_some_and(|node| !node.conditions.is_empty())
     }
 
     /// Returns whether the node has no downstream node. The output of such a node is a result of

@@ -13,8 +13,15 @@ use crate::model::NodeIndex;
 pub(crate) enum EarlierResult {
     /// The node has not succeeded yet.
     NotSucceeded,
+    /// The node can no longer execute: it has finished without success, or its edges are dead.
+    Ended,
     /// The node succeeded.
-    Succeeded { output: OutputState, is_sink: bool },
+    Succeeded {
+        output: OutputState,
+        /// The branch that it took.
+        branch: Option<bool>,
+        is_sink: bool,
+    },
 }
 
 /// The state of the output of a node that succeeded.
@@ -30,8 +37,8 @@ pub(crate) enum OutputState {
 
 /// The smallest set of nodes that must execute.
 ///
-/// The set contains each node that has not succeeded. It also contains each node with an
-/// unavailable output that another node of the set needs.
+/// The set contains each node that has not succeeded and still can. It also contains each node with
+/// an unavailable output that another node of the set needs.
 ///
 /// A node that succeeded does not execute again merely because one of its upstreams does. A sink
 /// that succeeded never executes again. When a resume names a sink, `reuse` leaves its success out,
@@ -82,8 +89,11 @@ impl<'a> ExecutionPlan<'a> {
     /// an executing node needs the output.
     pub(crate) fn mark_unavailable(&mut self, node_index: NodeIndex) {
         self.unchecked.remove(&node_index);
-        let Some(EarlierResult::Succeeded { output, is_sink }) =
-            self.earlier.get_mut(usize::from(node_index))
+        let Some(EarlierResult::Succeeded {
+            output,
+            branch,
+            is_sink,
+        }) = self.earlier.get_mut(usize::from(node_index))
         else {
             return;
         };
@@ -91,9 +101,11 @@ impl<'a> ExecutionPlan<'a> {
             return;
         }
         *output = OutputState::Unavailable;
-        let is_sink = *is_sink;
+        let (branch, is_sink) = (*branch, *is_sink);
         let downstream = self.graph.downstream(node_index).iter().copied();
-        let consumers: Vec<_> = downstream.filter(|next| self.executes(*next)).collect();
+        let is_consumer =
+            |next: &NodeIndex| self.executes(*next) && self.graph.leads(node_index, *next, branch);
+        let consumers: Vec<_> = downstream.filter(is_consumer).collect();
         if is_sink {
             let missing_inputs = consumers.into_iter().map(|consumer| (node_index, consumer));
             self.missing_inputs.extend(missing_inputs);
@@ -124,10 +136,17 @@ impl<'a> ExecutionPlan<'a> {
                 continue;
             }
             for up in self.graph.upstream(node_index) {
-                let EarlierResult::Succeeded { output, is_sink } = self.earlier[usize::from(*up)]
+                let EarlierResult::Succeeded {
+                    output,
+                    branch,
+                    is_sink,
+                } = self.earlier[usize::from(*up)]
                 else {
                     continue;
                 };
+                if !self.graph.leads(*up, node_index, branch) {
+                    continue;
+                }
                 match output {
                     OutputState::NoDataset => {}
                     OutputState::Stored => {
@@ -154,6 +173,7 @@ mod tests {
     const fn produced(output: OutputState) -> EarlierResult {
         EarlierResult::Succeeded {
             output,
+            branch: None,
             is_sink: false,
         }
     }
@@ -161,6 +181,7 @@ mod tests {
     const fn written(output: OutputState) -> EarlierResult {
         EarlierResult::Succeeded {
             output,
+            branch: None,
             is_sink: true,
         }
     }
@@ -282,9 +303,20 @@ mod tests {
             let mut grown = set.clone();
             for node_index in &set {
                 let unavailable = graph.upstream(*node_index).iter().filter(|up| {
-                    let up = usize::from(**up);
-                    earlier[up] == produced(OutputState::Unavailable)
-                        || (earlier[up] == produced(OutputState::Stored) && damaged[up])
+                    let EarlierResult::Succeeded {
+                        output,
+                        branch,
+                        is_sink: false,
+                    } = earlier[usize::from(**up)]
+                    else {
+                        return false;
+                    };
+                    let is_lost = match output {
+                        OutputState::NoDataset => false,
+                        OutputState::Stored => damaged[usize::from(**up)],
+                        OutputState::Unavailable => true,
+                    };
+                    is_lost && graph.leads(**up, *node_index, branch)
                 });
                 grown.extend(unavailable);
             }
@@ -304,10 +336,12 @@ mod tests {
             OutputState::Stored,
             OutputState::Unavailable,
         ];
-        let mut any_result = || match random.below(5) {
+        let mut any_result = || match random.below(6) {
             0 => EarlierResult::NotSucceeded,
+            5 => EarlierResult::Ended,
             kind => EarlierResult::Succeeded {
                 output: outputs[random.below(4)],
+                branch: [None, Some(true), Some(false)][random.below(3)],
                 is_sink: kind == 1,
             },
         };
@@ -336,21 +370,27 @@ mod tests {
                     .iter()
                     .map(move |up| (*up, *node_index))
             })
+            .filter(|(up, node_index)| match earlier[usize::from(*up)] {
+                EarlierResult::Succeeded { branch, .. } => graph.leads(*up, *node_index, branch),
+                EarlierResult::NotSucceeded | EarlierResult::Ended => false,
+            })
             .collect();
+        let found = |up: NodeIndex| match earlier[usize::from(up)] {
+            EarlierResult::Succeeded {
+                output, is_sink, ..
+            } => Some((output, is_sink)),
+            EarlierResult::NotSucceeded | EarlierResult::Ended => None,
+        };
         let mut stored: BTreeSet<_> = needed.iter().map(|(up, _)| *up).collect();
-        stored.retain(|up| {
-            [produced(OutputState::Stored), written(OutputState::Stored)]
-                .contains(&earlier[usize::from(*up)])
-        });
+        stored.retain(|up| found(*up).is_some_and(|(output, _)| output == OutputState::Stored));
         assert_eq!(
             checked, stored,
             "exactly the stored outputs that are needed"
         );
         let mut missing_inputs = needed;
         missing_inputs.retain(|(up, _)| {
-            let up = usize::from(*up);
-            earlier[up] == written(OutputState::Unavailable)
-                || (earlier[up] == written(OutputState::Stored) && damaged[up])
+            found(*up) == Some((OutputState::Unavailable, true))
+                || (found(*up) == Some((OutputState::Stored, true)) && damaged[usize::from(*up)])
         });
         assert_eq!(plan.missing_inputs().len(), missing_inputs.len());
         assert_eq!(

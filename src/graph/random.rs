@@ -3,7 +3,7 @@
 //! The tests of `frontier`, `plan` and `reuse` say what must hold.
 
 use super::Graph;
-use crate::model::{NodeIndex, Pipeline};
+use crate::model::{Edge, NodeIndex, Pipeline};
 
 /// The generator `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Debug)]
@@ -31,16 +31,19 @@ impl Random {
         self.below(count) == 0
     }
 
-    /// Returns a sparse or dense graph of 1 to 24 nodes.
+    /// Returns a sparse or dense graph of 1 to 24 nodes, of which a quarter decides on a branch.
     pub(super) fn graph(&mut self) -> Graph {
         let count = 1 + self.below(24);
         let rarity = 1 + self.below(6);
+        let conditional: Vec<_> = (0..count).map(|_| self.one_in(4)).collect();
         let mut pipeline = Pipeline::new("random");
         for to in 0..count {
             pipeline = pipeline.node(format!("n{to}"), "x");
-            for from in 0..to {
+            for (from, has_condition) in conditional.iter().enumerate().take(to) {
                 if self.one_in(rarity) {
-                    pipeline = pipeline.edge(format!("n{from}"), format!("n{to}"));
+                    let mut edge = Edge::new(format!("n{from}"), format!("n{to}"));
+                    edge.condition = has_condition.then(|| self.one_in(2));
+                    pipeline = pipeline.with_edge(edge);
                 }
             }
         }

@@ -61,7 +61,7 @@ pub(crate) const PIPELINE_FIELDS: [&str; 20] = [
 /// The fields of a node that Floret knows.
 pub(crate) const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
 /// The fields of an edge that Floret knows.
-pub(crate) const EDGE_FIELDS: [&str; 2] = ["from", "to"];
+pub(crate) const EDGE_FIELDS: [&str; 3] = ["from", "to", "condition"];
 
 /// Adds an issue for every field that is out of its range. `slug_field` has the slug.
 pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) {
@@ -295,7 +295,8 @@ mod tests {
     fn the_lists_of_fields_match_the_serialized_fields() {
         let full = Pipeline::new("p")
             .node("a", "x")
-            .edge("a", "b")
+            .node("b", "x")
+            .after_if("a", true)
             .param_def(ParamDef::string("region"))
             .timeout(TIMEOUT_MAX)
             .max_concurrent_runs(1)

@@ -65,7 +65,7 @@ pub struct DryRunNode {
     /// The display name of the node.
     pub name: String,
     /// `success`, `failed` or `skipped`. A sink is skipped, and so is each node downstream of a
-    /// sink or of a failed node.
+    /// sink or of a failed node, or to which no edge is taken.
     pub status: NodeStatus,
     /// The column names, in order.
     pub columns: Vec<String>,
@@ -73,6 +73,9 @@ pub struct DryRunNode {
     ///
     /// Each cell is truncated to `Limits::preview_cell_bytes_max` bytes.
     pub rows: Vec<Map<String, Value>>,
+    /// The branch that the node takes, if it decides on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<bool>,
     /// Whether rows, columns or parts of cells are left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -116,6 +119,7 @@ impl DryRunNode {
             status,
             columns: Vec::new(),
             rows: Vec::new(),
+            branch: None,
             truncated: false,
             error: None,
             warnings: Vec::new(),

@@ -39,8 +39,8 @@ pub enum NodeStatus {
     Failed,
     /// Cancelled with its run, before or during its execution.
     Cancelled,
-    /// Not executed: an upstream did not succeed, the run reached its timeout, or an earlier run of
-    /// the chain executed the node with success.
+    /// Not executed: an upstream did not succeed, no edge to the node was taken, the run reached
+    /// its timeout, or an earlier run of the chain executed the node with success.
     Skipped,
 }
 
@@ -159,6 +159,10 @@ pub struct NodeRun {
     /// The run that executed the node, if this run reuses its output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<RunId>,
+    /// The branch that the node has taken, if it decides on one: its edges with the other condition
+    /// are dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<bool>,
     /// The SHA-256 of the stored output, or `None` if no output is stored.
     #[serde(skip)]
     pub output_hash: Option<[u8; 32]>,
@@ -194,6 +198,7 @@ impl NodeRun {
             finished_at: None,
             error: None,
             reused_from: None,
+            branch: None,
             output_hash: None,
             has_dataset: false,
             unstored: None,

@@ -140,6 +140,9 @@ pub struct Edge {
     pub from: String,
     /// The id of the downstream node.
     pub to: String,
+    /// The branch that `from` must take for this edge, or `None` if every branch takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<bool>,
     /// Fields that Floret does not know. It keeps them unchanged.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -222,6 +225,20 @@ impl Pipeline {
             .unwrap_or_default();
         self.edges.push(Edge::new(upstream, to));
         self
+    }
+
+    /// Adds an edge from `upstream` to the node that was added last, which is taken only if
+    /// `upstream` takes this branch.
+    ///
+    /// `upstream` must return a [`Branch`](crate::executor::Branch). A node with several edges
+    /// executes if one of them is taken, and receives nothing along the others.
+    #[must_use]
+    pub fn after_if(self, upstream: impl Into<String>, branch: bool) -> Self {
+        let mut pipeline = self.after(upstream);
+        if let Some(edge) = pipeline.edges.last_mut() {
+            edge.condition = Some(branch);
+        }
+        pipeline
     }
 
     /// Adds an edge that is already built.
@@ -502,8 +519,16 @@ impl Edge {
         Self {
             from: from.into(),
             to: to.into(),
+            condition: None,
             extra: Map::new(),
         }
+    }
+
+    /// Makes the edge one of those that are taken only if the upstream takes this branch.
+    #[must_use]
+    pub const fn condition(mut self, branch: bool) -> Self {
+        self.condition = Some(branch);
+        self
     }
 
     /// Sets a field that Floret does not know, and keeps unchanged. A save refuses the name of a
@@ -526,7 +551,7 @@ mod tests {
             .name("Daily")
             .description("loads")
             .with(Node::new("a", "x").name("A").config("k", 1).extra("y", 1))
-            .with_edge(Edge::new("a", "b").extra("label", "rows"))
+            .with_edge(Edge::new("a", "b").condition(true).extra("label", "rows"))
             .param("limit", "10")
             .param_def(ParamDef::integer("limit"))
             .tag("etl")
@@ -590,8 +615,13 @@ mod tests {
             assert!(differs(&config) && differs(&extra));
         }
         for edge in edges {
-            let Edge { from, to, extra } = edge;
-            assert!(differs(&from) && differs(&to) && differs(&extra));
+            let Edge {
+                from,
+                to,
+                condition,
+                extra,
+            } = edge;
+            assert!(differs(&from) && differs(&to) && differs(&condition) && differs(&extra));
         }
         assert!(full().enabled().enabled);
         let tags = full().tags(["a", "b"]).tags;
@@ -603,7 +633,7 @@ mod tests {
         let text = r#"{
             "id": "p", "pipeline_id": "daily", "name": "Daily", "description": "loads",
             "nodes": [{"id": "a", "type": "x", "name": "A", "config": {"k": 1}, "y": 1}],
-            "edges": [{"from": "a", "to": "b", "label": "rows"}],
+            "edges": [{"from": "a", "to": "b", "condition": true, "label": "rows"}],
             "params": {"limit": "10"}, "param_defs": [{"name": "limit", "type": "integer"}],
             "tags": ["etl"], "enabled": false, "timeout": 5,
             "max_concurrent_runs": 2, "schedule": "@daily", "schedule_timezone": "Europe/Berlin",

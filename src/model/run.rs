@@ -425,6 +425,9 @@ pub struct InheritedOutput {
     pub from_node_index: NodeIndex,
     /// The number of rows of the output.
     pub row_count: Option<u64>,
+    /// The branch that the node has taken, if it decides on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<bool>,
     /// Whether the node returned a dataset.
     pub has_dataset: bool,
     /// The SHA-256 of the output that is stored there, or `None` if none is stored.
@@ -441,6 +444,7 @@ impl InheritedOutput {
             from_run,
             from_node_index,
             row_count: None,
+            branch: None,
             has_dataset: false,
             output_hash: None,
         }

@@ -58,6 +58,8 @@ pub struct FinishedNode {
     pub error: Option<String>,
     /// The run that executed the node, if this run reuses its output.
     pub reused_from: Option<crate::model::RunId>,
+    /// The branch that the node has taken, if it decides on one.
+    pub branch: Option<bool>,
     /// Whether the output is a dataset, stored or not.
     pub has_dataset: bool,
     /// Why the output is not stored, if it is a dataset and is not.
@@ -84,6 +86,7 @@ impl FinishedNode {
             duration_ms: None,
             error: None,
             reused_from: None,
+            branch: None,
             has_dataset: false,
             unstored: None,
             output: None,
@@ -246,7 +249,7 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// A finished node:
     /// - A `success` or `failed` node MUST set the run's claim count to 1.
-    /// - `unstored` MUST be returned with the node.
+    /// - `branch` and `unstored` MUST be returned with the node.
     /// - A `skipped` node with `reused_from` MUST take the inherited output.
     /// - `output_bytes` MUST replace all chunks that were written for the node. Bytes of another
     ///   length than `output` names are no output.

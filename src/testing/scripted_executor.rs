@@ -23,6 +23,7 @@ pub struct Step {
     gate: Option<Gate>,
     ignores_cancel: bool,
     lines: Vec<String>,
+    branch: Option<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +42,7 @@ impl Step {
             gate: None,
             ignores_cancel: false,
             lines: Vec::new(),
+            branch: None,
         }
     }
 
@@ -69,6 +71,13 @@ impl Step {
     #[must_use]
     pub const fn nothing() -> Self {
         Self::new(Action::Nothing)
+    }
+
+    /// Takes this branch with its output.
+    #[must_use]
+    pub const fn branch(mut self, taken: bool) -> Self {
+        self.branch = Some(taken);
+        self
     }
 
     /// Fails with an error that allows a retry.
@@ -305,7 +314,7 @@ impl Executor for ScriptedExecutor {
                 }
             }
         }
-        match step.action {
+        let output = match step.action {
             Action::PassOn => {
                 let mut rows = Vec::new();
                 for dataset in call
@@ -321,7 +330,14 @@ impl Executor for ScriptedExecutor {
             Action::Nothing => Ok(Output::Nothing),
             Action::Fail(error) => Err(error),
             Action::Panic(message) => std::panic::panic_any(message),
-        }
+        }?;
+        Ok(match step.branch {
+            Some(taken) => Output::Branch {
+                taken,
+                dataset: output.into_parts().1,
+            },
+            None => output,
+        })
     }
 
     fn effect(&self, node: &Node) -> Effect {

@@ -19,7 +19,7 @@ async fn capabilities_list_registered_types_and_supported_versions() {
         let expected = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "supported_ir_versions": ["1.0", "2.0"],
-            "supported_execution_features": [],
+            "supported_execution_features": ["conditional-routing"],
             "node_type_capabilities": {"any": []},
             "disabled_node_types": [],
             "node_type_config": {},

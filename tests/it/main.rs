@@ -54,6 +54,7 @@ mod api_ws_session;
 mod backfills;
 mod bad_input;
 mod bounds;
+mod branches;
 mod built_examples;
 mod byte_bounds;
 mod canaries;

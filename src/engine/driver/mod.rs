@@ -159,6 +159,7 @@ impl Driver {
                     Recording::Full
                 },
                 interruption: self.interrupted.remove(&node_index),
+                branch: self.frontier.branch(node_index),
                 fail_reason: self.fail_reasons.remove(&node_index),
                 is_started: false,
                 phase: Arc::clone(&phase),
@@ -175,7 +176,8 @@ impl Driver {
         }
     }
 
-    /// Returns the outputs of a node's upstreams. The last consumer removes an output from memory.
+    /// Returns the outputs of a node's upstreams, along its live edges. The last consumer removes
+    /// an output from memory.
     fn inputs(&mut self, node_index: NodeIndex) -> Vec<Input> {
         let graph = Arc::clone(&self.context.graph);
         let is_consumer = self.stop_counting(node_index);
@@ -183,6 +185,7 @@ impl Driver {
         for &upstream in graph.upstream(node_index) {
             if let Some(node_id) = graph.id(upstream) {
                 let dataset = self.take_output(upstream, is_consumer);
+                let dataset = dataset.filter(|_| self.frontier.delivers(upstream, node_index));
                 inputs.push(Input::new(node_id.clone(), dataset));
             }
         }

@@ -109,7 +109,7 @@ impl DryRunExecution {
     ) -> Result<Self> {
         let definition = Arc::clone(&pipeline.definition);
         let graph = Arc::new(Graph::new(&definition)?);
-        let (frontier, _none) = Frontier::new(Arc::clone(&graph), Vec::new());
+        let (frontier, _none) = Frontier::new(Arc::clone(&graph), Vec::new(), Vec::new());
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
@@ -182,6 +182,8 @@ impl DryRunExecution {
                 run: Arc::clone(&self.run),
                 secrets: self.secrets.clone(),
                 node: node.clone(),
+                node_index,
+                graph: Arc::clone(&self.graph),
                 inputs,
                 slots: Arc::clone(&self.slots),
                 stop_signal: self.stop_signal.subscribe(),
@@ -199,6 +201,7 @@ impl DryRunExecution {
         upstream
             .filter_map(|up| {
                 let dataset = self.datasets.get(usize::from(*up)).cloned().flatten();
+                let dataset = dataset.filter(|_| self.frontier.delivers(*up, node_index));
                 Some(Input::new(self.graph.id(*up)?.clone(), dataset))
             })
             .collect()
@@ -220,6 +223,7 @@ impl DryRunExecution {
         let cut = cut.transpose()?;
         let mut node = self.new_result(node_index, outcome.status)?;
         node.warnings = outcome.warnings;
+        node.branch = outcome.branch;
         let share = self.answer_share(&node);
         if let Some(dataset) = &cut {
             let preview = self.preview(dataset, share)?;
@@ -242,6 +246,7 @@ impl DryRunExecution {
             *slot = cut;
         }
         self.set_result(node_index, node);
+        self.frontier.decide(node_index, outcome.branch);
         let unreachable = self.frontier.finish_node(node_index, frontier_outcome);
         if *self.stop_signal.borrow() == StopSignal::TimedOut {
             // None of them would have started in time. They have failed, as this node has.

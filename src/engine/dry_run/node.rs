@@ -11,18 +11,22 @@ use super::dry_run_timeout_message;
 use super::node_warnings::NodeWarnings;
 use crate::engine::Shared;
 use crate::engine::attempt::{self, AttemptOutcome, timeout_message};
+use crate::engine::branch::{self, Returned};
 use crate::engine::execution_permit::ExecutionPermit;
 use crate::engine::secret_resolver::SecretResolver;
 use crate::engine::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::truncate;
-use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
+use crate::executor::{Executor, Input, NodeCall, NodeLog};
+use crate::graph::Graph;
 use crate::graph::policy::RetryPolicy;
-use crate::model::{Dataset, Node, NodeStatus, Run};
+use crate::model::{Dataset, Node, NodeIndex, NodeStatus, Run};
 
 /// The outcome of a node in a dry run.
 pub(super) struct DryNodeOutcome {
     pub(super) status: NodeStatus,
     pub(super) dataset: Option<Dataset>,
+    /// The branch that the node takes.
+    pub(super) branch: Option<bool>,
     pub(super) error: Option<String>,
     /// What the node has warned of.
     pub(super) warnings: Vec<String>,
@@ -33,6 +37,7 @@ impl DryNodeOutcome {
         Self {
             status,
             dataset,
+            branch: None,
             error: None,
             warnings: Vec::new(),
         }
@@ -53,6 +58,8 @@ pub(super) struct DryNode {
     pub(super) run: Arc<Run>,
     pub(super) secrets: SecretResolver,
     pub(super) node: Node,
+    pub(super) node_index: NodeIndex,
+    pub(super) graph: Arc<Graph>,
     pub(super) inputs: Vec<Input>,
     pub(super) slots: Arc<Semaphore>,
     pub(super) stop_signal: watch::Receiver<StopSignal>,
@@ -109,14 +116,15 @@ impl DryNode {
         ctx.dry_run_permit = Some(Arc::clone(&self.permit));
         let call = NodeCall::new(ctx, std::mem::take(&mut self.inputs));
         match attempt::run(&self.shared, executor, call, timeout, &mut self.stop_signal).await {
-            AttemptOutcome::Returned(Ok(Output::Dataset(dataset))) => {
-                DryNodeOutcome::new(NodeStatus::Success, Some(dataset))
-            }
-            AttemptOutcome::Returned(Ok(Output::Nothing)) => {
-                DryNodeOutcome::new(NodeStatus::Success, None)
-            }
-            AttemptOutcome::Returned(Err(error)) => {
-                DryNodeOutcome::failed(error.message().to_owned())
+            AttemptOutcome::Returned(returned) => {
+                let split = |output| branch::split(&self.graph, self.node_index, output);
+                match returned.and_then(split) {
+                    Ok(Returned { branch, dataset }) => DryNodeOutcome {
+                        branch,
+                        ..DryNodeOutcome::new(NodeStatus::Success, dataset)
+                    },
+                    Err(error) => DryNodeOutcome::failed(error.message().to_owned()),
+                }
             }
             AttemptOutcome::TimedOut => {
                 DryNodeOutcome::failed(timeout_message(timeout.unwrap_or_default()))

@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::{NextStep, NodeTask, Recording};
 use crate::clock::millis;
 use crate::engine::attempt::AttemptOutcome;
+use crate::engine::branch::Returned;
 use crate::engine::checkpoint::{self, CheckpointError};
 use crate::engine::journal::LeaseLost;
 use crate::engine::profile::ProfiledOutput;
 use crate::engine::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::{log, trace_causes, truncate};
-use crate::executor::Output;
 use crate::graph::policy::RetryPolicy;
 use crate::model::{NodeIndex, NodeStatus};
 use crate::storage::FinishedNode;
@@ -59,13 +59,15 @@ impl NodeTask {
     /// Stores the output of a node that succeeded, and returns its exit.
     pub(super) async fn finish_success(
         &self,
-        output: Output,
+        returned: Returned,
         started: Duration,
     ) -> Result<NodeExit, LeaseLost> {
-        let Output::Dataset(dataset) = output else {
-            return Ok(self.finish_node(NodeStatus::Success, None, started));
-        };
         let mut finished = self.finished_node(NodeStatus::Success, Some(self.attempt), started);
+        // What an earlier decision led to has begun.
+        finished.branch = self.branch.or(returned.branch);
+        let Some(dataset) = returned.dataset else {
+            return Ok(NodeExit::Finished(Box::new(finished), None));
+        };
         finished.row_count = Some(dataset.row_count());
         finished.has_dataset = true;
         if self.recording == Recording::Full {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::attempt::{AttemptOutcome, RUN_TIMED_OUT, timeout_message};
+use super::branch;
 use super::execution_permit::ExecutionPermit;
 use super::journal::LeaseLost;
 use super::retry;
@@ -48,6 +49,8 @@ pub(super) struct NodeTask {
     pub(super) recording: Recording,
     /// What interrupted the attempt that the first one repeats.
     pub(super) interruption: Option<&'static str>,
+    /// The branch that an earlier execution of the node took.
+    pub(super) branch: Option<bool>,
     /// Why the node must fail without an attempt.
     pub(super) fail_reason: Option<String>,
     /// Whether the journal has a start of the node without an end.
@@ -168,13 +171,16 @@ impl NodeTask {
         started: Duration,
     ) -> Result<NextStep, LeaseLost> {
         let error = match outcome {
-            AttemptOutcome::Returned(Ok(output)) => {
-                return self
-                    .finish_success(output, started)
-                    .await
-                    .map(NextStep::Exit);
+            AttemptOutcome::Returned(returned) => {
+                let split = |output| branch::split(&self.context.graph, self.node_index, output);
+                match returned.and_then(split) {
+                    Ok(returned) => {
+                        let exit = self.finish_success(returned, started).await;
+                        return exit.map(NextStep::Exit);
+                    }
+                    Err(error) => error,
+                }
             }
-            AttemptOutcome::Returned(Err(error)) => error,
             AttemptOutcome::TimedOut => {
                 ExecutorError::retryable(timeout_message(policy.timeout.unwrap_or_default()))
             }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::node_history::{NodeHistory, first_error, node_histories};
+use self::node_history::{NodeHistory, branches, earlier_results, first_error, node_histories};
 use super::Shared;
 use super::checkpoint;
 use super::driver::Driver;
@@ -115,12 +115,9 @@ impl Preparation {
         cancel_request: watch::Receiver<Option<Cancel>>,
         stored_nodes: mpsc::Receiver<NodeIndex>,
     ) -> Result<PreparedRun, LeaseLost> {
-        let mut plan = ExecutionPlan::new(
-            &self.graph,
-            self.node_indexes()
-                .map(|(node_index, history)| history.past(self.context.is_sink(node_index)))
-                .collect(),
-        );
+        let is_sink = |node_index| self.context.is_sink(node_index);
+        let earlier = earlier_results(&self.graph, &self.histories, is_sink);
+        let mut plan = ExecutionPlan::new(&self.graph, earlier);
         let datasets = self.read_needed_outputs(&mut plan).await?;
         self.record_reuse(&plan).await?;
         let must_rerun = |node_index: NodeIndex, history: &NodeHistory| {
@@ -130,7 +127,8 @@ impl Preparation {
             .node_indexes()
             .map(|(node_index, history)| self.settled_outcome(&plan, node_index, history))
             .collect();
-        let (frontier, skipped) = Frontier::new(Arc::clone(&self.graph), settled);
+        let (frontier, skipped) =
+            Frontier::new(Arc::clone(&self.graph), settled, branches(&self.histories));
         let pending_consumers = self.count_consumers(&plan);
         let driver = Driver {
             frontier,
@@ -267,6 +265,7 @@ impl Preparation {
             finished.row_count = inherited.row_count;
             finished.has_dataset = inherited.has_dataset;
             finished.reused_from = Some(inherited.from_run);
+            finished.branch = inherited.branch;
             self.context
                 .journal
                 .send(Entry::NodeFinished(Box::new(finished)))

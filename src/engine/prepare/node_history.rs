@@ -2,10 +2,12 @@
 //!
 //! `graph/plan` decides what must execute again.
 
+use std::sync::Arc;
+
 use crate::graph::Graph;
-use crate::graph::frontier::NodeOutcome;
+use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::{EarlierResult, OutputState};
-use crate::model::{InheritedOutput, NodeRun, NodeStatus};
+use crate::model::{InheritedOutput, NodeIndex, NodeRun, NodeStatus};
 use crate::storage::ClaimedRun;
 
 /// What one node did in this run and earlier in its chain.
@@ -29,6 +31,19 @@ impl NodeHistory {
             NodeStatus::Cancelled => Some(NodeOutcome::Cancelled),
             NodeStatus::Pending | NodeStatus::Running => None,
         }
+    }
+
+    /// Returns its outcome, earlier in the chain if it has none in this run.
+    pub(super) fn earlier_outcome(&self) -> Option<NodeOutcome> {
+        let is_inherited = self.inherited.is_some() && !self.has_started();
+        self.outcome()
+            .or_else(|| is_inherited.then_some(NodeOutcome::Success))
+    }
+
+    /// Returns the branch that it has taken in this run or earlier in the chain.
+    pub(super) fn branch(&self) -> Option<bool> {
+        let own = self.row.as_ref().and_then(|row| row.branch);
+        own.or_else(|| self.inherited.as_ref()?.branch)
     }
 
     /// Returns whether it has started in this run. Then its earlier result no longer counts.
@@ -66,7 +81,11 @@ impl NodeHistory {
             }
             _ => return EarlierResult::NotSucceeded,
         };
-        EarlierResult::Succeeded { output, is_sink }
+        EarlierResult::Succeeded {
+            output,
+            branch: self.branch(),
+            is_sink,
+        }
     }
 }
 
@@ -92,6 +111,37 @@ pub(super) fn node_histories(graph: &Graph, claimed: &ClaimedRun) -> Vec<NodeHis
         }
     }
     histories
+}
+
+/// Returns the branch that each node has taken.
+pub(super) fn branches(histories: &[NodeHistory]) -> Vec<Option<bool>> {
+    histories.iter().map(NodeHistory::branch).collect()
+}
+
+/// Returns what `graph/plan` needs to know of each node.
+///
+/// A node that can no longer execute needs no output, whatever executes again for others.
+pub(super) fn earlier_results(
+    graph: &Arc<Graph>,
+    histories: &[NodeHistory],
+    is_sink: impl Fn(NodeIndex) -> bool,
+) -> Vec<EarlierResult> {
+    let outcomes: Vec<_> = histories.iter().map(NodeHistory::earlier_outcome).collect();
+    let has_failed = |outcome: &Option<_>| outcome.is_some_and(|it| it != NodeOutcome::Success);
+    let mut ended: Vec<_> = outcomes.iter().map(has_failed).collect();
+    let (_, skipped) = Frontier::new(Arc::clone(graph), outcomes, branches(histories));
+    for node_index in skipped {
+        if let Some(has_ended) = ended.get_mut(usize::from(node_index)) {
+            *has_ended = true;
+        }
+    }
+    let results = (0..).zip(histories).zip(ended);
+    results
+        .map(|((node_index, history), has_ended)| match has_ended {
+            true => EarlierResult::Ended,
+            false => history.past(is_sink(node_index)),
+        })
+        .collect()
 }
 
 /// Returns the error of the node that failed first.

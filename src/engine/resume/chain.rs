@@ -185,10 +185,13 @@ impl ChainLink<'_> {
             return ChainNode::Absent;
         };
         let run = &self.detail.run;
-        let success = |inherited| {
+        let success = |inherited: InheritedOutput| {
+            // A node that had no edge with a condition may have decided nothing.
+            let has_decided = inherited.branch.is_some() || !current.graph.must_decide(node_index);
             ChainNode::Success(PastSuccess {
+                is_unchanged: has_decided
+                    && current.is_unchanged(node_index, &self.past, past_index),
                 inherited,
-                is_unchanged: current.is_unchanged(node_index, &self.past, past_index),
             })
         };
         if let Some(row) = self.rows.get(&past_index) {
@@ -196,6 +199,7 @@ impl ChainLink<'_> {
                 NodeStatus::Success => {
                     let mut inherited = InheritedOutput::new(node_index, run.id, past_index);
                     inherited.row_count = row.row_count;
+                    inherited.branch = row.branch;
                     inherited.has_dataset = row.has_dataset;
                     inherited.output_hash = row.output_hash;
                     return success(inherited);

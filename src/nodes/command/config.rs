@@ -2,6 +2,8 @@
 //!
 //! The engine resolves templates before an attempt.
 
+use std::process::ExitStatus;
+
 use serde_json::{Map, Value};
 
 use super::document::DocumentFormat;
@@ -9,17 +11,19 @@ use super::environment::OWN_PREFIX;
 use super::stdout::OutputFormat;
 use crate::error::{Issue, quote, reference_token};
 use crate::executor::Effect;
-use crate::nodes::config::{ConfigFields, kind};
+use crate::nodes::config::{ConfigFields, Flag, kind};
 use crate::nodes::data_dir::{DataDir, path_problem};
 use crate::template;
 
 /// The keys that [`Config::read`] reads.
-pub(super) const KEYS: &[&str] = &["command", "effect", "output", "cwd", "env"];
+pub(super) const KEYS: &[&str] = &["command", "effect", "output", "branch", "cwd", "env"];
 
 pub(super) struct Config<'a> {
     pub(super) program: &'a str,
     pub(super) args: Vec<&'a str>,
     pub(super) output: OutputFormat,
+    /// Whether the exit code says which branch the node takes.
+    pub(super) decides: bool,
     /// The folder in which the program starts.
     pub(super) cwd: Option<(&'a DataDir, &'a str)>,
     /// Variables of its environment.
@@ -35,6 +39,7 @@ impl<'a> Config<'a> {
         let mut fields = ConfigFields::new(config);
         let effect = read_effect(&mut fields);
         let output = read_output(&mut fields, effect);
+        let decides = fields.flag("branch", Flag::Off) == Flag::On;
         let cwd = read_cwd(&mut fields, data);
         let env = read_env(&mut fields);
         let words = read_command(&mut fields);
@@ -43,12 +48,25 @@ impl<'a> Config<'a> {
                 program,
                 args: args.to_vec(),
                 output,
+                decides,
                 cwd,
                 env,
             }),
             Some([]) | None => None,
         };
         fields.finish(read)
+    }
+
+    /// Returns the branch of a program that has succeeded, if it decides on one.
+    ///
+    /// # Errors
+    /// Returns the status of a program that has failed.
+    pub(super) fn branch_of(&self, status: ExitStatus) -> Result<Option<bool>, ExitStatus> {
+        match (self.decides, status.code()) {
+            (false, Some(0)) => Ok(None),
+            (true, Some(code @ (0 | 1))) => Ok(Some(code == 0)),
+            _ => Err(status),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ use super::working_dir::WorkingDir;
 use crate::clock::Clock;
 use crate::error::{Issue, IssueLocation};
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
-use crate::model::{Dataset, Node};
+use crate::model::Node;
 
 /// How long the outputs of an exited child may stay open. Its own output is in the pipes by then.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
@@ -46,18 +46,20 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// | `command` | the program and its arguments, without a shell |
 /// | `effect` | `source`, `transform` or `sink`, by default `transform` |
 /// | `output` | how stdout is read: `ndjson` (the default), `json`, `csv` or `log` |
+/// | `branch` | `true` if the exit code takes a branch: 0 takes `true`, and 1 takes `false` |
 /// | `cwd` | the folder in which the program starts, inside the data directory |
 /// | `env` | variables of its environment, as an object of names and texts |
 ///
-/// A dry run skips a `sink` and executes every other program, also one without `effect`.
+/// A dry run skips a `sink` and executes every other program, also one without `effect`. It stops
+/// a program that has written enough rows, unless its exit code decides on a branch.
 ///
 /// The program reads the rows of all upstreams as NDJSON on its stdin, and may stop reading early.
 /// Each line of its stderr becomes a line of the log, and so does each line of its stdout if
-/// `output` is `log`, which it always is for a sink. An exit code other than 0 is a retryable
-/// failure, whatever the program has written. Its message shows the last lines of stderr and of
-/// stdout, which may be rows. A line of stdout that is no row is a permanent failure, but only
-/// after the program has exited with 0: Floret does not stop a program in the middle of its work
-/// because of its output.
+/// `output` is `log`, which it always is for a sink. An exit code other than 0, or than 0 and 1 of
+/// a program that decides, is a retryable failure, whatever the program has written. Its message
+/// shows the last lines of stderr and of stdout, which may be rows. A line of stdout that is no row
+/// is a permanent failure, but only after the program has exited without one: Floret does not stop
+/// a program in the middle of its work because of its output.
 ///
 /// Its environment has the run's parameters as `FLORET_PARAM_<NAME>` (in upper case, with `_` for
 /// other characters than letters and digits), `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT`
@@ -124,11 +126,7 @@ impl CommandNode {
         self
     }
 
-    async fn run(
-        &self,
-        config: &Config<'_>,
-        call: &NodeCall,
-    ) -> Result<Option<Dataset>, ExecutorError> {
+    async fn run(&self, config: &Config<'_>, call: &NodeCall) -> Result<Output, ExecutorError> {
         let ctx = &call.ctx;
         let environment = Environment::new(&self.inherited, &config.env, ctx);
         for warning in &environment.warnings {
@@ -148,28 +146,40 @@ impl CommandNode {
             () = ctx.cancel.cancelled() => return Err(stopped()),
             started = Group::start(program, &environment, folder.as_ref(), (&self.clock, &ctx.log)) => started?,
         };
-        let mut child_io = ChildIo::new(pipes, StdoutReader::new(config.output, ctx));
+        let mut reader = StdoutReader::new(config.output, ctx);
+        if config.decides {
+            reader.read_to_the_end();
+        }
+        let mut child_io = ChildIo::new(pipes, reader);
         let result = tokio::select! {
             biased;
             () = ctx.cancel.cancelled() => Err(EarlyStop::Failed(stopped())),
-            result = self.exchange_until_exit(&mut group, &mut child_io, call) => result,
+            result = self.exchange_until_exit(config, &mut group, &mut child_io, call) => result,
         };
-        match result {
-            Ok(status) if status.success() => {}
-            Ok(status) => return Err(exit_error(status, child_io)),
+        let taken = match result {
+            Ok(status) => match config.branch_of(status) {
+                Ok(branch) => branch,
+                Err(status) => return Err(exit_error(status, child_io)),
+            },
             Err(stop) => {
                 group.stop(&self.clock, child_io.drain()).await;
                 if let EarlyStop::Failed(error) = stop {
                     return Err(error);
                 }
+                None
             }
-        }
-        child_io.reader.finish()
+        };
+        let dataset = child_io.reader.finish()?;
+        Ok(match taken {
+            Some(taken) => Output::Branch { taken, dataset },
+            None => dataset.map_or(Output::Nothing, Output::Dataset),
+        })
     }
 
     /// Exchanges rows with the child until its outputs are closed and it has exited.
     async fn exchange_until_exit(
         &self,
+        config: &Config<'_>,
         group: &mut Group,
         child_io: &mut ChildIo,
         call: &NodeCall,
@@ -181,11 +191,11 @@ impl CommandNode {
         };
         tokio::select! {
             read = child_io.exchange(&call.inputs, &call.ctx) => read?,
-            status = held_open => return match status? {
-                status if status.success() => Err(EarlyStop::Failed(ExecutorError::permanent(
+            status = held_open => return match config.branch_of(status?) {
+                Ok(_) => Err(EarlyStop::Failed(ExecutorError::permanent(
                     "the command has exited, but a process that it started still holds its output open",
                 ))),
-                status => Ok(status),
+                Err(status) => Ok(status),
             },
         }
         Ok(group.wait().await?)
@@ -197,8 +207,7 @@ impl Executor for CommandNode {
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
         let config = Config::read(&call.ctx.node.config, self.data.as_ref());
         let config = config.map_err(|issues| config_error(&issues))?;
-        let dataset = self.run(&config, &call).await?;
-        Ok(dataset.map_or(Output::Nothing, Output::Dataset))
+        self.run(&config, &call).await
     }
 
     fn effect(&self, node: &Node) -> Effect {

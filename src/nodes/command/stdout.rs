@@ -65,6 +65,11 @@ impl StdoutReader {
         }
     }
 
+    /// Reads all rows, so that the program comes to its end.
+    pub(super) const fn read_to_the_end(&mut self) {
+        self.rows_max = usize::MAX;
+    }
+
     /// Reads until the program closes its stdout or enough rows are read.
     pub(super) async fn read(
         &mut self,

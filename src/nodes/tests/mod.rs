@@ -44,7 +44,7 @@ pub(super) fn call(config: Value, inputs: impl IntoIterator<Item = Dataset>) -> 
 pub(super) fn rows(output: Output) -> Vec<Map<String, Value>> {
     match output {
         Output::Dataset(dataset) => dataset.rows().unwrap(),
-        Output::Nothing => panic!("the node has no output"),
+        Output::Nothing | Output::Branch { .. } => panic!("the node has no output"),
     }
 }
 

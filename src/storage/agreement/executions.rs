@@ -275,6 +275,7 @@ fn with_preview(entry: Entry, bytes: &[u8]) -> Entry {
     let Entry::NodeFinished(mut finished) = entry else {
         return entry;
     };
+    finished.branch = bytes.first().map(|_| bytes.len().is_multiple_of(2));
     finished.preview = Some(Preview::new(
         vec![format!("{:?}", hash(bytes))],
         Vec::new(),

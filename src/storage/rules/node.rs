@@ -44,6 +44,7 @@ fn apply_outcome(node: &mut NodeRun, finished: &FinishedNode) {
         duration_ms,
         error,
         reused_from,
+        branch,
         has_dataset,
         unstored,
         output: _,
@@ -57,6 +58,7 @@ fn apply_outcome(node: &mut NodeRun, finished: &FinishedNode) {
     node.duration_ms = *duration_ms;
     node.error.clone_from(error);
     node.reused_from = *reused_from;
+    node.branch = *branch;
     node.has_dataset = *has_dataset;
     node.unstored = *unstored;
 }

@@ -86,6 +86,7 @@ impl Tx {
             duration_ms,
             error,
             reused_from,
+            branch,
             has_dataset,
             unstored,
             output,
@@ -94,11 +95,11 @@ impl Tx {
         } = finished;
         let node = node_key(active.key, *node_index);
         self.write(
-            "INSERT INTO node_runs (key, status, finished_at, attempt, row_count, duration_ms, error, reused_from, has_dataset) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET status = excluded.status, \
+            "INSERT INTO node_runs (key, status, finished_at, attempt, row_count, duration_ms, error, reused_from, has_dataset, branch) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET status = excluded.status, \
              finished_at = excluded.finished_at, attempt = ifnull(excluded.attempt, attempt), row_count = excluded.row_count, \
              duration_ms = excluded.duration_ms, error = excluded.error, reused_from = excluded.reused_from, \
-             has_dataset = excluded.has_dataset",
+             has_dataset = excluded.has_dataset, branch = excluded.branch",
             params![
                 node,
                 values::node_status(*status),
@@ -109,6 +110,7 @@ impl Tx {
                 error,
                 reused_from.as_ref().map(id),
                 values::dataset(*has_dataset, *unstored),
+                branch,
             ],
         )?;
         let has_executed = matches!(status, NodeStatus::Success | NodeStatus::Failed);

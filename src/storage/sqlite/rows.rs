@@ -192,7 +192,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
 
 /// The columns that [`read_node`] reads, in this order.
 pub(super) const NODE: &str = "n.key, n.status, n.attempt, n.row_count, n.duration_ms, n.queue_ms, n.started_at, n.finished_at, \
-     n.has_dataset, n.reused_from, n.error, o.hash";
+     n.has_dataset, n.reused_from, n.error, n.branch, o.hash";
 
 /// The `FROM` clause for the columns [`NODE`].
 pub(super) const NODE_FROM: &str = "node_runs n LEFT JOIN outputs o ON o.key = n.key";
@@ -219,8 +219,9 @@ pub(super) fn read_node(
     node.unstored = to_unstored(dataset);
     node.reused_from = optional_run(row.get(9)?)?;
     node.error = row.get(10)?;
+    node.branch = row.get(11)?;
     let output_hash = row
-        .get::<_, Option<Vec<u8>>>(11)?
+        .get::<_, Option<Vec<u8>>>(12)?
         .map(|bytes| hash(&bytes))
         .transpose();
     // An output that cannot be read is absent, so that its node executes again.

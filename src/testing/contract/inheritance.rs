@@ -56,7 +56,7 @@ pub async fn inherited_outputs_are_returned_with_the_run(storage: &dyn Storage) 
     let old = failed_run(storage).await;
     let mut run = resume(2, old, old);
     let mut with_rows = inherited(0, old, b"one");
-    with_rows.row_count = Some(17);
+    (with_rows.row_count, with_rows.branch) = (Some(17), Some(true));
     run.inherited = vec![with_rows, InheritedOutput::new(2, old, 2)];
     create(storage, run.clone()).await.unwrap();
     let claimed = claim_one(storage, claim(1, 10), run.id).await;

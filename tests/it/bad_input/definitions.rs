@@ -60,6 +60,13 @@ pub(super) fn rows() -> Vec<Row> {
     for body in [json!([]), json!(5), nameless] {
         rows.extend(all(422, "invalid-field", create_and_replace(&body)));
     }
+    for condition in [json!("yes"), json!(1), json!(null), json!([true])] {
+        let mut definition = graph(&["a", "b"], &[("a", "b")]);
+        definition["edges"][0]["condition"] = condition;
+        let bad = create_and_replace(&definition);
+        let bad = bad.map(|bad| bad.at("/edges/0/condition").with_detail("true or false"));
+        rows.extend(all(422, "invalid-field", bad));
+    }
     let days = r#"{"start_date":"2024-01-01","end_date":"2024-01-02"}"#;
     let actions = [(RUN, "{}"), (DRY_RUN, ""), (BACKFILL, days)];
     let actions = actions

@@ -199,7 +199,14 @@ fn edge() -> Value {
     open(
         "An edge.",
         &["from", "to"],
-        json!({"from": id(), "to": id()}),
+        json!({
+            "from": id(),
+            "to": id(),
+            "condition": {
+                "enum": [true, false, "true", "false", ""],
+                "description": "The branch that `from` must take for this edge.",
+            },
+        }),
     )
 }
 

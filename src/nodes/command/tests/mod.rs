@@ -1,8 +1,9 @@
 //! Commands as children of the test process: their input and their log.
 //!
-//! `outputs` tests how their output is read, `surroundings` their environment and folder, and
-//! `termination` how they are stopped.
+//! `branches` tests exit codes that decide, `outputs` how their output is read, `surroundings`
+//! their environment and folder, and `termination` how they are stopped.
 
+mod branches;
 mod outputs;
 mod surroundings;
 mod termination;

@@ -62,6 +62,7 @@ const TO_VERSION_8: &str = "
 ALTER TABLE definitions DROP COLUMN saved_at;
 ALTER TABLE pipelines DROP COLUMN first_version;
 DROP TABLE labels;
+ALTER TABLE node_runs DROP COLUMN branch;
 ALTER TABLE runs DROP COLUMN rerun_of;
 ALTER TABLE runs DROP COLUMN labels;
 ALTER TABLE runs DROP COLUMN note;
