@@ -80,7 +80,7 @@ pub use model::{
     BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, Delivery, DeliveryId,
     DeliveryState, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus, IdError, LabelChanges,
     Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, Overlap, Page, PageRequest,
-    ParamDef, ParamKind, Params, Pipeline, PipelineId, PipelineVersion, Preview, Profile,
+    ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion, Preview, Profile,
     Retention, Run, RunCancel, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger,
 };
 #[cfg(feature = "secrets")]
@@ -96,9 +96,9 @@ pub mod query {
     pub use crate::engine::{BulkOutcome, Finding, SavedPipeline, SkippedRun, ValidationReport};
     pub use crate::floret::{
         Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,
-        DeletePipelineBuilder, Deliveries, Logs, NewConnection, NewVariable, Pipelines,
-        PurgeBuilder, PutPipelineBuilder, RollbackBuilder, Runs, Search, System, Variables,
-        Versions,
+        DeletePipelineBuilder, Deliveries, Logs, NewConnection, NewVariable, PauseBuilder,
+        Pipelines, PurgeBuilder, PutPipelineBuilder, RollbackBuilder, Runs, Search, System,
+        Variables, Versions,
     };
     pub use crate::views::{
         AttemptStatus, CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, LineageEdge,

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
     ConnectionFilter, Connections, DeletePipeline, Expect, PipelineFilter, Pipelines,
-    PutConnection, PutPipeline, PutVariable, Qualified, SavedBy, SlugChoice, StoredConnection,
-    StoredPipeline, StoredVariable, VariableFilter, VariableKey, Variables,
+    PutConnection, PutPipeline, PutVariable, Qualified, SavedBy, SetPause, SlugChoice,
+    StoredConnection, StoredPipeline, StoredVariable, VariableFilter, VariableKey, Variables,
 };
 use floret::{
     ConnectionId, Error, Managed, PageRequest, Pipeline, PipelineId, Problem, Result, RunId, Scope,
@@ -39,6 +39,19 @@ impl Pipelines for AuditedStorage {
     ) -> Result<Page<StoredPipeline>> {
         let is_wanted = |item: &StoredPipeline| filter.admits(item);
         self.read(|rows| rows.pipelines.list(&page, &filter.scope, is_wanted))?
+    }
+
+    async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline> {
+        self.write("set_pause", |rows| {
+            let absent = || Error::pipeline_not_found(&request.id);
+            let found = rows.pipelines.find(request.id.as_str(), &request.scope)?;
+            let own = found.ok_or_else(absent)?.qualified_id();
+            let stored = rows.pipelines.get_mut(&own).ok_or_else(absent)?;
+            if stored.paused.is_some() != request.pause.is_some() {
+                stored.paused.clone_from(&request.pause);
+            }
+            Ok(stored.clone())
+        })
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
@@ -115,6 +128,7 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
     let slug = slug.ok_or_else(|| Error::internal("no slug is chosen"))?;
     let mut new = StoredPipeline::new(put.id.clone(), slug, decided.definition, put.now);
     new.managed = decided.managed;
+    new.paused = old.as_ref().and_then(|old| old.paused.clone());
     let saved = rows.pipelines.save(&put.id, new, save())?;
     if let Some(by_code) = decided.by_code {
         rows.by_code.insert(own.clone(), by_code);

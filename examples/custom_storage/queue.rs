@@ -229,7 +229,8 @@ fn has_slot(rows: &Rows, run: &Run) -> bool {
     let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
     let is_scheduled =
         |other: &Run| is_sibling(other) && other.trigger.priority() == Priority::Schedule;
-    max.is_none_or(|max| count(&is_sibling) < u64::from(max))
+    pipeline.is_none_or(|pipeline| pipeline.paused.is_none())
+        && max.is_none_or(|max| count(&is_sibling) < u64::from(max))
         && backfill.is_none_or(|row| {
             let is_in = |other: &Run| other.backfill_id == run.backfill_id;
             count(&is_in) < u64::from(row.backfill.max_parallel)

@@ -144,6 +144,8 @@ fn decide_tick(rows: &Rows, advance: &Advance) -> TickOutcome {
         .any(|row| row.fire_at.is_some() && row.fire_at == new.fire_at)
     {
         TickOutcome::Taken
+    } else if rows.pipelines.get(id).is_some_and(|it| it.paused.is_some()) {
+        TickOutcome::Skipped(SkipReason::Paused)
     } else if overlaps && advance.overlap == Overlap::Skip {
         TickOutcome::Skipped(SkipReason::Overlap)
     } else if !has_queue_room(rows, id, 1, bounds) {

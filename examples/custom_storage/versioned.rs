@@ -100,6 +100,10 @@ where
         self.0.get(own)?.item.as_ref()
     }
 
+    pub(crate) fn get_mut(&mut self, own: &Qualified<K>) -> Option<&mut T> {
+        self.0.get_mut(own)?.item.as_mut()
+    }
+
     /// Returns the item that an id stands for in a scope.
     pub(crate) fn find(&self, id: &str, scope: &Scope) -> Result<Option<&T>> {
         let named = self.entries().filter(|(own, _)| own.id.as_ref() == id);

@@ -29,6 +29,7 @@ mod openapi;
 mod origin;
 mod paging;
 mod path;
+mod pauses;
 mod permission;
 mod pipelines;
 mod precondition;

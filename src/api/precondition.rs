@@ -31,9 +31,14 @@ struct Tag<'a> {
 pub(super) struct EntityTag(HeaderValue);
 
 impl EntityTag {
-    /// Returns the tag of a pipeline, which changes with its version.
+    /// Returns the tag of a pipeline, which changes with its version and its pause.
     pub(super) fn of_pipeline(stored: &StoredPipeline) -> Result<Self> {
-        let tag = format!("\"{}.{}\"", stored.qualified_id(), stored.version);
+        let mut text = format!("{}.{}", stored.qualified_id(), stored.version);
+        if let Some(pause) = &stored.paused {
+            text.push_str(PAUSED_AT);
+            text.push_str(&pause.at.timestamp_millis().to_string());
+        }
+        let tag = format!("\"{text}\"");
         let tag = HeaderValue::try_from(tag).map_err(|error| {
             Error::internal("the id of a pipeline is no entity tag").with_source(error)
         })?;
@@ -59,6 +64,9 @@ impl EntityTag {
         response.headers_mut().insert(ETAG, self.0);
     }
 }
+
+/// Precedes the time of a pause in the tag of a pipeline. It is in no number of a version.
+const PAUSED_AT: &str = "+";
 
 /// Reads from `If-Match` which state of a pipeline a change expects.
 ///
@@ -120,6 +128,11 @@ pub(super) fn whole(answer: TaggedJson) -> Result<Response<Body>> {
 
 fn revision(text: &[u8]) -> Option<Revision> {
     let (id, version) = str::from_utf8(text).ok()?.rsplit_once('.')?;
+    // A pause changes no definition, so that a save may come from before or after it.
+    let version = match version.split_once(PAUSED_AT) {
+        Some((version, at)) => at.parse::<i64>().ok().map(|_| version)?,
+        None => version,
+    };
     let number = version.parse().ok()?;
     // A tag with another spelling of the same number was never issued.
     let is_ours = version == format!("{number}");

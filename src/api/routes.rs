@@ -13,8 +13,8 @@ use super::stream::websocket;
 use super::subject::Subject;
 use super::{
     attempts, backfills, bulk, calendar, capabilities, connections, dashboard, deliveries, dry_run,
-    health, lineage, logs, openapi, pipelines, preview, profile, rerun, runs, schedules, search,
-    system, variables, versions,
+    health, lineage, logs, openapi, pauses, pipelines, preview, profile, rerun, runs, schedules,
+    search, system, variables, versions,
 };
 
 macro_rules! routes {
@@ -144,6 +144,8 @@ routes! {
     Get "/pipelines/{id}/versions/{version}" Version PipelinesView versions::find => "returns a pipeline as of a version", rust "Versions::get";
     Get "/pipelines/{id}/versions/{version}/diff/{to}" Versions PipelinesView versions::diff => "compares two versions of a pipeline", rust "Versions::diff";
     Post "/pipelines/{id}/rollback" Pipeline PipelinesEdit versions::roll_back => "saves an earlier version of a pipeline as its newest one", rust "Versions::roll_back", body Required;
+    Post "/pipelines/{id}/pause" Pipeline PipelinesEdit pauses::pause => "pauses a pipeline: its pending runs wait", rust "Pipelines::pause", body Optional;
+    Post "/pipelines/{id}/unpause" Pipeline PipelinesEdit pauses::unpause => "ends the pause of a pipeline", rust "Pipelines::unpause", body Optional;
     Get "/scheduler/status" - PipelinesView schedules::status => "reports the next ticks of all schedules", rust "Client::schedules";
 }
 
@@ -246,6 +248,8 @@ mod tests {
             "GET, HEAD /pipelines/{id}/versions/{version} pipelines.view",
             "GET, HEAD /pipelines/{id}/versions/{version}/diff/{to} pipelines.view",
             "POST /pipelines/{id}/rollback pipelines.edit",
+            "POST /pipelines/{id}/pause pipelines.edit",
+            "POST /pipelines/{id}/unpause pipelines.edit",
             "GET, HEAD /scheduler/status pipelines.view",
         ];
         assert_eq!(ROUTES.iter().map(row).collect::<Vec<_>>(), expected);

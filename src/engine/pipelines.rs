@@ -292,6 +292,11 @@ fn normalize(pipeline: &mut Pipeline) {
     for field in STORED_BESIDE {
         pipeline.extra.remove(field);
     }
+    // A response has an object. Any other value is meant as a field, of which a warning says that
+    // it has no effect.
+    if pipeline.extra.get("paused").is_some_and(Value::is_object) {
+        pipeline.extra.remove("paused");
+    }
 }
 
 /// Returns the author's slug, or else one derived from the name, or else the id.

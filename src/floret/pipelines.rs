@@ -61,6 +61,10 @@ impl Client {
 }
 
 impl Pipelines {
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Returns the pipeline with this id or slug.
     ///
     /// # Errors
@@ -100,7 +104,7 @@ impl Pipelines {
     /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
     /// # let hourly = Pipeline::new("hourly").node("load", "load").schedule("@hourly");
     /// # let floret = memory().node("load", load).pipeline(hourly).start().await?;
-    /// // Pauses every schedule.
+    /// // Disables every schedule.
     /// for stored in floret.pipelines().await?.items {
     ///     floret.pipelines().put((*stored.definition).clone().disabled()).await?;
     /// }

@@ -57,6 +57,7 @@ impl Overlap {
 /// let hint = match reason {
 ///     SkipReason::Overlap => "the previous run takes longer than the interval",
 ///     SkipReason::Blocked => "too many runs are waiting",
+///     SkipReason::Paused => "somebody has paused the pipeline",
 ///     _ => "unknown",
 /// };
 /// assert_eq!(hint, "too many runs are waiting");
@@ -71,4 +72,6 @@ pub enum SkipReason {
     Overlap,
     /// The queue of pending runs was full.
     Blocked,
+    /// The pipeline was paused.
+    Paused,
 }

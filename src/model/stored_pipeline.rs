@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{FoldedTexts, Pipeline, PipelineId, Qualified, Slug, TenantId};
+use super::{FoldedTexts, Pause, Pipeline, PipelineId, Qualified, Slug, TenantId};
 
 /// Who decides what a pipeline is. JSON calls it `managed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub struct StoredPipeline {
     pub definition: Arc<Pipeline>,
     /// Who decides what the pipeline is.
     pub managed: Managed,
+    /// Since when the pipeline is paused, if it is. No save changes that.
+    pub paused: Option<Pause>,
     /// When the pipeline was first saved.
     pub created_at: DateTime<Utc>,
     /// When a save last changed the pipeline.
@@ -77,6 +79,7 @@ impl StoredPipeline {
             version: 1,
             definition,
             managed: Managed::Api,
+            paused: None,
             created_at,
             updated_at: created_at,
         }

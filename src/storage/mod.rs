@@ -45,7 +45,7 @@ pub use memory::{MemoryOptions, MemoryStorage};
 pub use node_indexes::NodeIndexes;
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{
-    DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SavedBy, SlugChoice,
+    DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SavedBy, SetPause, SlugChoice,
 };
 pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 pub(crate) use rules::{blocks_resume, not_resumable};

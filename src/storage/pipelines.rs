@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::model::{
-    FoldedTexts, Managed, Page, PageRequest, Pipeline, PipelineId, Scope, SearchText, Slug,
+    FoldedTexts, Managed, Page, PageRequest, Pause, Pipeline, PipelineId, Scope, SearchText, Slug,
     StoredPipeline,
 };
 
@@ -129,6 +129,31 @@ impl DeletePipeline {
     }
 }
 
+/// A request to pause a pipeline, or to end its pause.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SetPause {
+    /// The id of the pipeline.
+    pub id: PipelineId,
+    /// The pause, or `None` to end it.
+    pub pause: Option<Pause>,
+    /// The scope of the caller. A pipeline outside it is not found, and [`Scope::choose`] decides
+    /// which pipeline of this id is meant.
+    pub scope: Scope,
+}
+
+impl SetPause {
+    /// Creates a request in every scope.
+    #[must_use]
+    pub const fn new(id: PipelineId, pause: Option<Pause>) -> Self {
+        Self {
+            id,
+            pause,
+            scope: Scope::All,
+        }
+    }
+}
+
 /// The conditions that every pipeline of a list meets.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -201,6 +226,7 @@ pub trait Pipelines: Send + Sync + 'static {
     ///
     /// - A save that changes nothing MUST keep the version and `updated_at`. A save that changes
     ///   the definition or the slug MUST raise the version by one.
+    /// - A save MUST keep the pause of an existing pipeline.
     /// - A save by code MUST keep `enabled` of an existing pipeline, unless an earlier save by code
     ///   had another value. The definition is stored with the value that is kept.
     /// - The id of a deleted pipeline MUST be free again. If the id is used again, its version
@@ -247,7 +273,21 @@ pub trait Pipelines: Send + Sync + 'static {
         page: PageRequest,
     ) -> Result<Page<StoredPipeline>>;
 
-    /// Deletes a pipeline.
+    /// Pauses a pipeline, or ends its pause, and returns the pipeline as it is afterwards.
+    ///
+    /// - The version and `updated_at` MUST stay.
+    /// - The pause of a paused pipeline MUST change nothing: the first one stands.
+    ///
+    /// While a pipeline is paused, none of its pending runs is claimed
+    /// ([`claim`](super::Queue::claim)), and no tick of its schedule creates a run
+    /// ([`advance`](super::Schedules::advance)).
+    ///
+    /// # Errors
+    /// - `NotFound` (`pipeline-not-found`): no pipeline in scope has this id.
+    /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
+    async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline>;
+
+    /// Deletes a pipeline, and its pause.
     ///
     /// - Its runs MUST stay readable until they are purged.
     /// - Its idempotency keys MUST be deleted, and its slug MUST be free again.

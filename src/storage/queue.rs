@@ -199,6 +199,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// Limits, for pending runs alone (an orphan counts as running already):
     /// - At most `runs_max` runs MUST be `running` in total.
+    /// - A run of a paused pipeline MUST NOT be claimed.
     /// - At most `max_concurrent_runs` of a pipeline MUST be `running`, by its newest definition.
     /// - At most `max_parallel` runs of a backfill MUST be `running`.
     /// - Of a pipeline's runs with [`Priority::Schedule`](super::Priority::Schedule) one executes

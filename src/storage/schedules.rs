@@ -159,6 +159,8 @@ pub trait Schedules: Send + Sync + 'static {
     /// - It MUST change nothing (`Stale`) if the stored version or cursor differs from that of the
     ///   request.
     /// - A second run with the same `fire_at` MUST NOT be created (`Taken`).
+    /// - While the pipeline is paused, the run MUST NOT be created (`Skipped`), and no other run is
+    ///   replaced.
     /// - With [`Overlap::Skip`], the run MUST NOT be created while a run of the schedule is
     ///   unfinished (`Skipped`). Runs of a schedule have the trigger `schedule` or `catchup`.
     /// - With [`Overlap::CancelRunning`], each other unfinished run of the schedule MUST be

@@ -26,6 +26,7 @@ methods! {
     PutPipeline,
     FindPipeline,
     ListPipelines,
+    SetPause,
     DeletePipeline,
     PutConnection,
     FindConnection,

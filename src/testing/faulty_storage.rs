@@ -23,8 +23,8 @@ use crate::storage::{
     Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimOutcome, CreateRuns,
     CreatedRuns, DeletePipeline, EditRun, EventFilter, EventPage, Events, Figures, FiguresFilter,
     FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter,
-    Pipelines, Purge, PurgeOutcome, PutPipeline, Queue, RunDetail, RunFilter, Runs, Stats, Storage,
-    StoredOutput, System,
+    Pipelines, Purge, PurgeOutcome, PutPipeline, Queue, RunDetail, RunFilter, Runs, SetPause,
+    Stats, Storage, StoredOutput, System,
 };
 
 /// A wrapper around any storage that fails, waits and counts calls as a test asks.
@@ -178,6 +178,11 @@ impl Pipelines for FaultyStorage {
             self.inner.list_pipelines(filter, page),
         )
         .await
+    }
+
+    async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline> {
+        self.intercept(Method::SetPause, self.inner.set_pause(request))
+            .await
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {

@@ -9,7 +9,7 @@ use super::pages::Listed;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
-    Managed, Overlap, Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline,
+    Managed, Overlap, Page, PageRequest, Pause, Pipeline, PipelineId, Scope, Slug, StoredPipeline,
     TenantId, rfc3339, seconds,
 };
 
@@ -44,6 +44,8 @@ struct SummaryFields<'a> {
     #[serde(serialize_with = "rfc3339::serialize")]
     updated_at: DateTime<Utc>,
     managed: Managed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<&'a Pause>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,
 }
@@ -153,6 +155,7 @@ impl Serialize for PipelineSummary {
             created_at: stored.created_at,
             updated_at: stored.updated_at,
             managed: stored.managed,
+            paused: stored.paused.as_ref(),
             tenant: stored.tenant.as_ref(),
         };
         fields.serialize(serializer)
@@ -217,6 +220,9 @@ impl Serialize for StoredPipeline {
         map.serialize_entry("created_at", &rfc3339::Text(stored.created_at))?;
         map.serialize_entry("updated_at", &rfc3339::Text(stored.updated_at))?;
         map.serialize_entry("managed", &stored.managed)?;
+        if let Some(pause) = &stored.paused {
+            map.serialize_entry("paused", pause)?;
+        }
         if let Some(tenant) = &stored.tenant {
             map.serialize_entry("tenant", tenant)?;
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
 /// The routes that need a permission.
-const ROUTES: [(&str, &str, Permission); 33] = [
+const ROUTES: [(&str, &str, Permission); 35] = [
     (
         "POST",
         "/api/pipelines/daily/dry-run",
@@ -90,6 +90,16 @@ const ROUTES: [(&str, &str, Permission); 33] = [
     (
         "POST",
         "/api/pipelines/daily/rollback",
+        Permission::PipelinesEdit,
+    ),
+    (
+        "POST",
+        "/api/pipelines/daily/pause",
+        Permission::PipelinesEdit,
+    ),
+    (
+        "POST",
+        "/api/pipelines/daily/unpause",
         Permission::PipelinesEdit,
     ),
     (

@@ -1,7 +1,7 @@
-//! Pipelines of the host's code: callers may only pause them, and what becomes of one that the code
-//! no longer has.
+//! Pipelines of the host's code: callers may only disable them, and what becomes of one that the
+//! code no longer has.
 //!
-//! Which changes of a caller survive a save by code is left to the contract, pauses to `pauses`.
+//! Which changes of a caller survive a save by code is left to the contract, deploys to `enabled`.
 
 use floret::{Access, Builder, Managed, Pipeline, Problem, TenantId};
 use http::Method;
@@ -11,7 +11,7 @@ use crate::harness::{Host, STEP, Store, World, chain};
 use crate::wire::{TestResponse, request, send};
 
 on_every_backend! {
-    a_caller_can_only_pause_a_pipeline_of_the_code,
+    a_caller_can_only_disable_a_pipeline_of_the_code,
     an_allowed_edit_survives_a_deploy_until_the_code_changes,
     a_lost_pipeline_is_free_and_stays_scheduled,
     a_pruned_pipeline_is_disabled_until_the_code_has_it_again,
@@ -48,7 +48,7 @@ async fn set(host: &Host, field: &str, value: Value) -> TestResponse {
     ask(host, Method::PUT, DAILY, Some(&definition)).await
 }
 
-async fn a_caller_can_only_pause_a_pipeline_of_the_code(store: Store) {
+async fn a_caller_can_only_disable_a_pipeline_of_the_code(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let before = get(&host, DAILY).await;

@@ -31,6 +31,8 @@ const SAVES: &[&str] = &[
     "PUT /pipelines/{id}",
     "DELETE /pipelines/{id}",
     "POST /pipelines/{id}/rollback",
+    "POST /pipelines/{id}/pause",
+    "POST /pipelines/{id}/unpause",
 ];
 const CREATIONS: &[&str] = &[
     "POST /pipelines/{id}/run",
@@ -68,6 +70,7 @@ const NOT_FINISHED: &[&str] = &["POST /pipelines/{id}/dry-run"];
 const CALLS: &[Method] = &[
     Method::FindPipeline,
     Method::PutPipeline,
+    Method::SetPause,
     Method::DeletePipeline,
     Method::FindIdempotent,
     Method::CreateRuns,
@@ -139,6 +142,10 @@ impl Scene {
                 let without = serde_json::to_value(chain("p", &["a", "b"])).unwrap();
                 self.send("PUT", "/pipelines/p", &without).await;
                 self.body = Some(json!({"version": 2}));
+            }
+            "POST /pipelines/{id}/unpause" => {
+                self.send("POST", "/pipelines/p/pause", &json!({})).await;
+                self.host.trigger("p").await;
             }
             "POST /pipelines/{id}/backfill" => self.body = Some(two_dates()),
             command if command.contains("/runs/") || command.contains("/backfills/") => {
@@ -299,7 +306,15 @@ impl Scene {
             "DELETE /pipelines/{id}" => {
                 until(async || self.find("/api/pipelines/p").await.is_none()).await;
             }
+            "POST /pipelines/{id}/pause" => {
+                until(async || {
+                    let found = self.find("/api/pipelines/p").await;
+                    found.is_some_and(|pipeline| pipeline["paused"].is_object())
+                })
+                .await;
+            }
             "POST /pipelines/{id}/run"
+            | "POST /pipelines/{id}/unpause"
             | "POST /runs/{run_id}/resume"
             | "POST /runs/{run_id}/rerun"
             | "POST /runs/rerun" => {

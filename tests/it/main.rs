@@ -71,6 +71,7 @@ mod documented_limits;
 mod documents;
 mod dry_runs;
 mod embedding;
+mod enabled;
 mod events;
 mod example_host;
 mod examples;

@@ -1,146 +1,165 @@
-//! Pauses and deploys: what an operator has disabled stays disabled when the host starts again, and
-//! a pipeline that the code no longer has does not fire where the host asks for it.
+//! Pauses of pipelines: what waits, what goes on, and what a pause outlasts.
 //!
-//! The rule for `enabled` is left to the contract, ticks to `schedules`.
+//! The rules of storage are in the contract, ticks in `schedules`.
 
 use std::time::Duration;
 
-use floret::testing::ManualClock;
-use floret::{Access, Builder, EventKind, Pipeline, RunStatus};
+use floret::testing::{Gate, Step};
+use floret::{Access, Decision, RunStatus, Scope};
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Host, Store, World, chain};
-use crate::wire::{request, send};
+use crate::wire::{TestResponse, request, send};
 
 on_every_backend! {
-    a_pause_survives_a_deploy,
-    a_pipeline_that_the_code_no_longer_has_is_not_scheduled,
-    without_schedules_a_host_executes_what_it_is_asked_for,
+    pending_runs_wait_and_executing_ones_go_on,
+    a_pause_outlasts_a_restart_and_every_edit,
+    a_pause_shows_who_when_and_why,
+    the_tag_of_a_pipeline_changes_with_its_pause,
 }
 
-fn world(store: Store) -> World {
-    let mut world = World::quiet(store);
-    world.clock = ManualClock::new("2024-01-15T06:30:00Z".parse().unwrap());
+async fn call(host: &Host, method: Method, path: &str, body: Option<Value>) -> TestResponse {
+    let service = host.floret.service(Access::allow_all());
+    send(
+        &service,
+        request(method, &format!("/api/pipelines/p{path}"), body.as_ref()),
+    )
+    .await
+}
+
+async fn pause(host: &Host, action: &str) -> Value {
+    let answer = call(host, Method::POST, &format!("/{action}"), None).await;
+    assert_eq!(answer.status, 200);
+    answer.json()
+}
+
+async fn pending_runs_wait_and_executing_ones_go_on(store: Store) {
+    let mut world = World::quiet(store).pipeline(chain("p", &["a", "b"]));
+    world.limits.runs_max = 1;
+    let gate = Gate::new();
     world
-}
-
-fn hourly(id: &str) -> Pipeline {
-    chain(id, &["a"]).schedule("0 * * * *")
-}
-
-async fn get(host: &Host, path: &str) -> Value {
-    let service = host.floret.service(Access::allow_all());
-    send(&service, request(Method::GET, path, None))
-        .await
-        .json()
-}
-
-/// Sets `enabled` of a pipeline as an operator does: reads the definition and sends it back.
-async fn set_enabled(host: &Host, id: &str, enabled: bool) {
-    let path = format!("/api/pipelines/{id}");
-    let mut definition = get(host, &path).await;
-    definition["enabled"] = json!(enabled);
-    let service = host.floret.service(Access::allow_all());
-    let answer = send(&service, request(Method::PUT, &path, Some(&definition))).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-}
-
-/// Advances the clock to the next full hour, whose ticks the scheduler handles.
-async fn reach_the_hour(world: &World) {
-    let check = Duration::from_secs(60);
-    world.clock.sleeper_within(check).await;
-    world.clock.advance(Duration::from_secs(30 * 60));
-    world.clock.sleeper_within(check).await;
-}
-
-async fn a_pause_survives_a_deploy(store: Store) {
-    let world = world(store)
-        .pipeline(hourly("paused"))
-        .pipeline(hourly("fires"));
+        .script
+        .script("a", [Step::nothing().at(&gate), Step::nothing()]);
     let host = world.start().await;
-    set_enabled(&host, "paused", false).await;
-    host.stop().await;
-    let mut deployed = world;
-    deployed.pipelines = vec![
-        hourly("paused").param("region", "eu"),
-        hourly("fires").param("region", "eu"),
-    ];
-    let host = deployed.start().await;
-    let paused = get(&host, "/api/pipelines/paused").await;
-    assert_eq!(paused["enabled"], false);
-    assert_eq!(paused["params"]["region"], "eu", "the rest is replaced");
-    reach_the_hour(&deployed).await;
-    host.wait_for_events(EventKind::RunCompleted, 1).await;
-    let runs = host.runs().await;
-    let pipelines: Vec<_> = runs.iter().map(|run| run.pipeline_id.as_str()).collect();
-    assert_eq!(pipelines, ["fires"]);
-    set_enabled(&host, "paused", true).await;
-    host.stop().await;
-    let host = deployed.start().await;
-    let paused = get(&host, "/api/pipelines/paused").await;
-    assert_eq!(paused["enabled"], true);
-}
-
-async fn a_pipeline_that_the_code_no_longer_has_is_not_scheduled(store: Store) {
-    let world = world(store)
-        .pipeline(hourly("stays"))
-        .pipeline(hourly("removed"));
-    world.start().await.stop().await;
-    let mut deployed = world;
-    deployed.pipelines = vec![hourly("stays")];
-    let host = deployed.start_with(Builder::only_these_pipelines).await;
-    reach_the_hour(&deployed).await;
-    host.wait_for_events(EventKind::RunCompleted, 1).await;
-    let runs = host.runs().await;
-    let pipelines: Vec<_> = runs.iter().map(|run| run.pipeline_id.as_str()).collect();
-    assert_eq!(pipelines, ["stays"]);
-    let status = get(&host, "/api/scheduler/status").await;
-    let shown = status.as_array().unwrap().iter();
-    let shown: Vec<_> = shown
-        .map(|row| {
-            (
-                &row["pipeline_id"],
-                &row["enabled"],
-                row.get("next_run").is_some(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        shown,
-        [
-            (&json!("removed"), &json!(false), false),
-            (&json!("stays"), &json!(true), true)
-        ]
-    );
-    assert_eq!(host.run("removed").await.run.status, RunStatus::Success);
-    host.stop().await;
-    deployed.clock.advance(Duration::from_secs(30 * 60));
-    let host = deployed.start().await;
-    reach_the_hour(&deployed).await;
-    host.wait_for_events(EventKind::RunCompleted, 4).await;
-    assert_eq!(host.runs().await.len(), 4, "without the request both fire");
-}
-
-async fn without_schedules_a_host_executes_what_it_is_asked_for(store: Store) {
-    let world = world(store)
-        .pipeline(hourly("one"))
-        .pipeline(hourly("other"));
-    let host = world.start_with(Builder::no_schedules).await;
-    world.clock.advance(Duration::from_secs(60 * 60));
-    let status = get(&host, "/api/scheduler/status").await;
-    for row in status.as_array().unwrap() {
-        assert_eq!(
-            (&row["enabled"], row.get("next_run")),
-            (&json!(false), None)
-        );
+    let first = host.trigger("p").await;
+    world.script.started("a").await;
+    let second = host.trigger("p").await;
+    assert!(pause(&host, "pause").await["paused"].is_object());
+    gate.open();
+    let finished = first.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
+    let third = host.trigger("p").await;
+    // A run of another pipeline shows that the queue has claimed since.
+    let other = host.floret.pipelines();
+    other.create(chain("other", &["a"])).await.unwrap();
+    assert_eq!(host.run("other").await.run.status, RunStatus::Success);
+    for waiting in [&second, &third] {
+        assert_eq!(host.stored(waiting).await.run.status, RunStatus::Pending);
     }
-    assert_eq!(host.run("one").await.run.status, RunStatus::Success);
-    let runs = host.runs().await;
-    assert_eq!(runs.len(), 1, "{runs:?}");
+    assert_eq!(pause(&host, "unpause").await.get("paused"), None);
+    for waiting in [second, third] {
+        let finished = waiting.finished().await.unwrap();
+        assert_eq!(finished.run.status, RunStatus::Success);
+    }
+}
+
+async fn a_pause_outlasts_a_restart_and_every_edit(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["a"]));
+    let host = world
+        .start_with(floret::Builder::allow_pipeline_edits)
+        .await;
+    let paused = pause(&host, "pause").await;
+    let run = host.trigger("p").await.id();
+
+    let mut edited = paused.clone();
+    edited["description"] = json!("edited");
+    let answer = call(&host, Method::PUT, "", Some(edited)).await;
+    assert_eq!(answer.status, 200);
+    let saved = answer.json();
+    assert_eq!(
+        (&saved["paused"], &saved["version"]),
+        (&paused["paused"], &json!(2))
+    );
+    assert_eq!(
+        saved.get("warnings"),
+        None,
+        "what was read can be sent back"
+    );
+    let answer = call(
+        &host,
+        Method::POST,
+        "/rollback",
+        Some(json!({"version": 1})),
+    )
+    .await;
+    assert_eq!(answer.json()["paused"], paused["paused"]);
+
     host.stop().await;
     let host = world.start().await;
-    reach_the_hour(&world).await;
-    host.wait_for_events(EventKind::RunCompleted, 3).await;
-    assert_eq!(host.runs().await.len(), 3, "both fire again");
+    let found = call(&host, Method::GET, "", None).await.json();
+    assert_eq!(found["paused"], paused["paused"]);
+    assert_eq!(host.find(run).await.run.status, RunStatus::Pending);
+    pause(&host, "unpause").await;
+    let finished = host.floret.run_by_id(run).finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
+}
+
+async fn a_pause_shows_who_when_and_why(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["a"]));
+    let host = world.start().await;
+    let ann = Access::custom(|_, _| Decision::allow(Scope::All).by("ann"));
+    let service = host.floret.service(ann);
+    let pause = async |reason: &str| {
+        let body = json!({"reason": reason});
+        let paused = request(Method::POST, "/api/pipelines/p/pause", Some(&body));
+        send(&service, paused).await.json()["paused"].clone()
+    };
+    let expected = json!({"at": "2024-01-15T06:00:00Z", "by": "ann", "reason": "the source moves"});
+    assert_eq!(pause("the source moves").await, expected);
+    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(
+        pause("another reason").await,
+        expected,
+        "the first one stands"
+    );
+    let list = send(&service, request(Method::GET, "/api/pipelines", None)).await;
+    assert_eq!(list.json()[0]["paused"], expected);
+    let in_rust = host.floret.pipelines().get("p").await.unwrap();
+    assert_eq!(json!(in_rust.paused), expected);
+}
+
+/// A client that has the pipeline must see that it is paused. A save may come from before.
+async fn the_tag_of_a_pipeline_changes_with_its_pause(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["a"]));
+    let host = world
+        .start_with(floret::Builder::allow_pipeline_edits)
+        .await;
+    let tag = async || {
+        let answer = call(&host, Method::GET, "", None).await;
+        answer.headers["etag"].to_str().unwrap().to_owned()
+    };
+    let before = tag().await;
+    pause(&host, "pause").await;
+    let paused = tag().await;
+    assert_ne!(before, paused);
+    let service = host.floret.service(Access::allow_all());
+    for (known, status) in [(&before, 200), (&paused, 304)] {
+        let mut get = request(Method::GET, "/api/pipelines/p", None);
+        get.headers_mut()
+            .insert("if-none-match", known.parse().unwrap());
+        assert_eq!(send(&service, get).await.status, status);
+    }
+    let definition = serde_json::to_value(chain("p", &["a"])).unwrap();
+    for (known, status) in [
+        (&before, 200),
+        (&paused, 200),
+        (&paused.replace('+', "+x"), 412),
+    ] {
+        let mut put = request(Method::PUT, "/api/pipelines/p", Some(&definition));
+        put.headers_mut().insert("if-match", known.parse().unwrap());
+        assert_eq!(send(&service, put).await.status, status, "{known}");
+    }
+    pause(&host, "unpause").await;
+    assert_eq!(tag().await, before);
 }

@@ -40,6 +40,7 @@ on_every_backend! {
     a_clock_that_is_set_back_does_not_stop_a_schedule,
     a_tick_with_an_unknown_node_type_creates_a_failed_run_that_names_it,
     a_tick_at_a_full_queue_is_recorded,
+    a_tick_of_a_paused_pipeline_is_skipped_and_never_caught_up,
     a_clock_that_a_test_advances_during_a_round_adds_no_sleep,
 }
 
@@ -281,6 +282,24 @@ async fn an_overlapping_tick_is_skipped_and_recorded(store: Store) {
     host.wait_for_events(EventKind::RunCompleted, 1).await;
     advance_to(&world, "2024-01-15T09:00:00Z").await;
     assert_eq!(created_runs(&host).await.len(), 2);
+    assert_eq!(schedule(&host).await.skipped, None);
+}
+
+async fn a_tick_of_a_paused_pipeline_is_skipped_and_never_caught_up(store: Store) {
+    let world = world(store, every_hour().catch_up());
+    let host = world.start().await;
+    host.floret.pipelines().pause("p").await.unwrap();
+    for instant in ["2024-01-15T07:00:00Z", "2024-01-15T08:00:00Z"] {
+        advance_to(&world, instant).await;
+        let stored = schedule(&host).await;
+        assert_eq!(stored.skipped, Some(SkipReason::Paused));
+        assert_eq!(stored.cursor, at(instant));
+    }
+    host.floret.pipelines().unpause("p").await.unwrap();
+    assert_eq!(created_runs(&host).await, []);
+    advance_to(&world, "2024-01-15T09:00:00Z").await;
+    host.wait_for_events(EventKind::RunCompleted, 1).await;
+    assert_eq!(created_runs(&host).await.len(), 1);
     assert_eq!(schedule(&host).await.skipped, None);
 }
 

@@ -19,6 +19,12 @@ pub(super) enum Command {
         pipeline: u8,
         scope: u8,
     },
+    /// Pauses a pipeline, or ends its pause.
+    Pause {
+        pipeline: u8,
+        pauses: bool,
+        scope: u8,
+    },
     /// Saves or deletes a connection and the variable of the same number.
     Setting {
         number: u8,
@@ -239,6 +245,8 @@ fn definitions() -> impl Strategy<Value = Command> {
             |(pipeline, variant, slug, expect, saved_by, scope)| Command::Put { pipeline, variant, slug, expect, saved_by, scope }
         ),
         1 => (any_pipeline(), saving_scope()).prop_map(|(pipeline, scope)| Command::Delete { pipeline, scope }),
+        2 => (any_pipeline(), any::<bool>(), saving_scope())
+            .prop_map(|(pipeline, pauses, scope)| Command::Pause { pipeline, pauses, scope }),
         3 => (0..2u8, 0..3u8, proptest::option::weighted(0.8, 0..5u8), saving_scope()).prop_map(
             |(number, variant, expect, scope)| Command::Setting { number, variant, expect, scope }
         ),

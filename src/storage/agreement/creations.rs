@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
-    BackfillOrder, InheritedOutput, Overlap, PageRequest, Pipeline, PipelineId, Qualified,
+    BackfillOrder, InheritedOutput, Overlap, PageRequest, Pause, Pipeline, PipelineId, Qualified,
     RunStatus, Scope, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
-    PipelineFilter, PutPipeline, RunDetail, RunFilter, SavedBy, SlugChoice,
+    PipelineFilter, PutPipeline, RunDetail, RunFilter, SavedBy, SetPause, SlugChoice,
 };
 use crate::testing::contract::fixtures::{
     at, definition, list_run_ids, new_backfill, new_run, pipeline_id, resume, slug,
@@ -49,6 +49,22 @@ impl World<'_> {
         delete.version = self.runs.is_multiple_of(2).then_some(1);
         drop(both!(self, command, |storage, _side| storage
             .delete_pipeline(delete.clone())));
+    }
+
+    pub(super) async fn pause(&self, command: &Command) {
+        let Command::Pause {
+            pipeline,
+            pauses,
+            scope,
+        } = *command
+        else {
+            unreachable!("{command:?} is no pause");
+        };
+        let pause = pauses.then(|| Pause::new(self.now()));
+        let mut request = SetPause::new(pipeline_id(&name_of(pipeline)), pause);
+        request.scope = scope_of(scope);
+        drop(both!(self, command, |storage, _side| storage
+            .set_pause(request.clone())));
     }
 
     /// Returns the pipeline that an id stands for and its version, or what a creation would take if

@@ -182,6 +182,7 @@ impl<'a> World<'a> {
         match *command {
             Command::Put { .. } => self.put(command).await,
             Command::Delete { pipeline, scope } => self.delete(command, pipeline, scope).await,
+            Command::Pause { .. } => self.pause(command).await,
             Command::Setting { .. } => self.put_settings(command).await,
             Command::Trigger { .. } => self.trigger(command).await,
             Command::Tick { .. } => self.tick(command).await,

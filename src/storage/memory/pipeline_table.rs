@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::model::{
     FoldedTexts, Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline,
 };
-use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy};
+use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SetPause};
 
 /// Pipelines by id and tenant. The live ones are also found by slug and age.
 #[derive(Default)]
@@ -170,7 +170,8 @@ impl PipelineTable {
             tenant,
             version: number,
             managed,
-            created_at: before.map_or(put.now, |stored| stored.created_at),
+            created_at: before.as_ref().map_or(put.now, |stored| stored.created_at),
+            paused: before.and_then(|stored| stored.paused),
             updated_at: put.now,
             ..StoredPipeline::new(put.id, slug, put.definition, put.now)
         };
@@ -284,6 +285,19 @@ impl PipelineTable {
             self.slugs.remove(&slug);
             self.by_age.remove(&(stored.created_at, pipeline.clone()));
         }
+    }
+
+    pub(super) fn set_pause(&mut self, request: &SetPause) -> Result<StoredPipeline> {
+        let found = self.named(&request.id, &request.scope)?;
+        let found = found.ok_or_else(|| Error::pipeline_not_found(&request.id))?;
+        let mut stored = found.clone();
+        if stored.paused.is_some() != request.pause.is_some() {
+            stored.paused.clone_from(&request.pause);
+            if let Some(row) = self.rows.get_mut(&stored.qualified_id()) {
+                row.stored.paused.clone_from(&request.pause);
+            }
+        }
+        Ok(stored)
     }
 
     pub(super) fn delete(&mut self, pipeline: &Qualified<PipelineId>) {

@@ -12,7 +12,7 @@ use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{Page, PageRequest, RunStatus, Scope, StoredPipeline};
-use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline};
+use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, SetPause};
 
 impl State {
     fn delete_pipeline(&mut self, delete: &DeletePipeline) -> Result<()> {
@@ -59,6 +59,10 @@ impl Pipelines for MemoryStorage {
         page: PageRequest,
     ) -> Result<Page<StoredPipeline>> {
         self.state()?.pipelines.list(&filter, &page)
+    }
+
+    async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline> {
+        self.state()?.pipelines.set_pause(&request)
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {

@@ -156,13 +156,16 @@ impl State {
 
     fn limits(&self, (priority, pipeline, backfill): &Lane) -> rules::LaneLimits {
         let stored = self.pipelines.live(pipeline);
-        let max = stored.and_then(|stored| stored.definition.max_concurrent_runs);
+        let max = stored.and_then(|stored| {
+            let max = stored.definition.max_concurrent_runs.map(u64::from);
+            rules::pipeline_max(stored.paused.is_some(), max)
+        });
         let backfill = backfill.and_then(|id| self.backfills.get(&id));
         rules::LaneLimits {
             priority: *priority,
             pipeline: rules::Usage {
                 running: self.index.count(Some(pipeline), RunStatus::Running),
-                max: max.map(u64::from),
+                max,
             },
             backfill: backfill.map(|row| rules::Usage {
                 running: self

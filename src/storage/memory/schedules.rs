@@ -59,6 +59,10 @@ impl State {
         if self.has_run_of_tick(&advance.pipeline, &run) {
             return Ok(TickOutcome::Taken);
         }
+        let stored = self.pipelines.live(&advance.pipeline);
+        if stored.is_some_and(|stored| stored.paused.is_some()) {
+            return Ok(TickOutcome::Skipped(SkipReason::Paused));
+        }
         if advance.overlap == Overlap::Skip && !self.unfinished_ticks(&advance.pipeline).is_empty()
         {
             return Ok(TickOutcome::Skipped(SkipReason::Overlap));

@@ -41,6 +41,11 @@ impl LaneLimits {
     }
 }
 
+/// Returns how many runs of a pipeline may execute. A paused one starts none.
+pub(in crate::storage) const fn pipeline_max(is_paused: bool, max: Option<u64>) -> Option<u64> {
+    if is_paused { Some(0) } else { max }
+}
+
 /// Returns whether a claim's own limits allow one more pending run to start.
 pub(in crate::storage) fn may_start(claim: &Claim, claimed_count: usize, running: u64) -> bool {
     claimed_count < claim.count_max as usize && running < u64::from(claim.runs_max)

@@ -36,7 +36,7 @@ pub(super) use creation::{repeated_creation, run_exists};
 pub(super) use enabled::{Enabled, definition_with};
 pub(super) use events::{entry_event, run_event};
 pub(super) use holdings::settle_holdings;
-pub(super) use limits::{LaneLimits, Usage, may_start};
+pub(super) use limits::{LaneLimits, Usage, may_start, pipeline_max};
 pub(super) use managed::{code_version_after, keeps_edit, managed_after};
 pub(super) use naming::saved_tenant;
 pub(super) use node::{apply_entry, finish_node, reset_node};

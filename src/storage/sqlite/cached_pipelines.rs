@@ -29,6 +29,7 @@ pub(super) struct CachedPipeline {
     pub(super) version: u32,
     pub(super) max_concurrent_runs: Option<u64>,
     pub(super) is_deleted: bool,
+    pub(super) is_paused: bool,
     /// The key of its newest version, or `None` if the pipeline cannot be read. Only a save is
     /// possible then.
     pub(super) definition: Option<i64>,
@@ -145,7 +146,7 @@ impl CachedPipeline {
     }
 }
 
-const CACHED_PIPELINE: &str = "SELECT p.key, p.id, p.tenant, p.version, p.max_concurrent_runs, p.slug IS NULL, d.key \
+const CACHED_PIPELINE: &str = "SELECT p.key, p.id, p.tenant, p.version, p.max_concurrent_runs, p.slug IS NULL, d.key, p.paused_at IS NOT NULL \
      FROM pipelines p LEFT JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
 
 fn read_cached_pipeline(row: &Row<'_>) -> Result<CachedPipeline, StoreError> {
@@ -166,5 +167,6 @@ fn read_cached_pipeline(row: &Row<'_>) -> Result<CachedPipeline, StoreError> {
             .get::<_, Option<i64>>(4)?
             .and_then(|max| u64::try_from(max).ok()),
         is_deleted: row.get(5)?,
+        is_paused: row.get(7)?,
     })
 }

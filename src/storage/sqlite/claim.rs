@@ -221,7 +221,9 @@ impl Tx {
         let cached = self.unreadable.skip("a pipeline", pipeline, cached)?;
         Ok(Usage {
             running: self.state.running_in_pipeline(pipeline),
-            max: cached.and_then(|cached| cached.max_concurrent_runs),
+            max: cached.and_then(|cached| {
+                rules::pipeline_max(cached.is_paused, cached.max_concurrent_runs)
+            }),
         })
     }
 

@@ -49,6 +49,7 @@ mod outputs;
 mod pages;
 mod panics;
 mod parked;
+mod pauses;
 mod payloads;
 mod period;
 mod pipeline_keys;

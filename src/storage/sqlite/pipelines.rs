@@ -25,7 +25,7 @@ use super::values::{millis, text};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::model::{Managed, Page, PageRequest, PipelineId, Scope, StoredPipeline};
-use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, rules};
+use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, SetPause, rules};
 
 #[async_trait]
 impl Pipelines for SqliteStorage {
@@ -76,6 +76,10 @@ impl Pipelines for SqliteStorage {
             }
         })
         .await
+    }
+
+    async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline> {
+        self.step(move |tx| tx.set_pause(&request)).await
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
@@ -217,7 +221,8 @@ impl Tx {
             return Err(rules::pipeline_active(id).into());
         }
         self.write(
-            "UPDATE pipelines SET slug = NULL, code_version = NULL, deleted_at = ? WHERE key = ?",
+            "UPDATE pipelines SET slug = NULL, code_version = NULL, paused_at = NULL, paused_by = NULL, \
+             pause_reason = NULL, deleted_at = ? WHERE key = ?",
             params![millis(*now), pipeline.key],
         )?;
         self.write(

@@ -134,7 +134,7 @@ impl Tx {
         Ok((own, cached))
     }
 
-    fn stored_pipeline(&self, key: i64) -> Result<StoredPipeline, StoreError> {
+    pub(super) fn stored_pipeline(&self, key: i64) -> Result<StoredPipeline, StoreError> {
         let sql = format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.key = ?");
         let (row, definition) = self
             .row(&sql, [key], read_pipeline)?
@@ -248,6 +248,7 @@ impl Tx {
             version,
             definition,
             managed: _,
+            paused: _,
             created_at,
             updated_at,
         } = stored;

@@ -19,7 +19,7 @@ use super::values::{
     to_u32, to_u64, to_unstored,
 };
 use crate::model::{
-    CallerName, Labels, Managed, NodeRun, PipelineId, Run, RunCancel, Slug, StoredPipeline,
+    CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Run, RunCancel, Slug, StoredPipeline,
     TenantId,
 };
 
@@ -230,7 +230,8 @@ pub(super) fn read_node(
 }
 
 /// The columns that [`read_pipeline`] reads, in this order.
-pub(super) const PIPELINE: &str = "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key, p.code_version IS NOT NULL";
+pub(super) const PIPELINE: &str = "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key, p.code_version IS NOT NULL, \
+     p.paused_at, p.paused_by, p.pause_reason";
 
 /// The `FROM` clause for the columns [`PIPELINE`].
 ///
@@ -249,8 +250,21 @@ pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), StoreEr
         created_at: time(row.get(4)?)?,
         updated_at: time(row.get(5)?)?,
         managed: managed(row.get(7)?),
+        paused: read_pause(row)?,
     };
     Ok((pipeline, row.get(6)?))
+}
+
+/// Reads the pause of a pipeline from the columns [`PIPELINE`].
+fn read_pause(row: &Row<'_>) -> Result<Option<Pause>, StoreError> {
+    let Some(at) = row.get::<_, Option<i64>>(8)? else {
+        return Ok(None);
+    };
+    // A damaged time must not hide the pipeline, nor end its pause.
+    let mut pause = Pause::new(values::nearest_time(at));
+    pause.by = row.get::<_, Option<String>>(9)?.map(CallerName::from);
+    pause.reason = row.get(10)?;
+    Ok(Some(pause))
 }
 
 const fn managed(has_code_version: bool) -> Managed {
@@ -271,6 +285,7 @@ pub(super) struct PipelineRow {
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
     pub(super) managed: Managed,
+    pub(super) paused: Option<Pause>,
 }
 
 impl PipelineRow {
@@ -284,6 +299,7 @@ impl PipelineRow {
             created_at,
             updated_at,
             managed,
+            paused,
         } = self;
         StoredPipeline {
             id,
@@ -292,6 +308,7 @@ impl PipelineRow {
             version,
             definition: Arc::clone(&definition.pipeline),
             managed,
+            paused,
             created_at,
             updated_at,
         }

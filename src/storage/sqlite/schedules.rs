@@ -47,10 +47,10 @@ fn read_schedule(row: &Row<'_>) -> Result<ScheduleRow, StoreError> {
     Ok(ScheduleRow {
         pipeline,
         definition,
-        cursor: time(row.get(8)?)?,
-        last_run: optional_time(row.get(9)?)?,
+        cursor: time(row.get(11)?)?,
+        last_run: optional_time(row.get(12)?)?,
         skipped: row
-            .get::<_, Option<i64>>(10)?
+            .get::<_, Option<i64>>(13)?
             .map(to_skip_reason)
             .transpose()?,
     })
@@ -183,6 +183,9 @@ impl Tx {
         {
             return Ok(TickOutcome::Taken);
         }
+        if pipeline.is_paused {
+            return Ok(TickOutcome::Skipped(SkipReason::Paused));
+        }
         if advance.overlap == Overlap::Skip && self.has_unfinished_tick(pipeline.key)? {
             return Ok(TickOutcome::Skipped(SkipReason::Overlap));
         }
@@ -248,6 +251,7 @@ const fn skip_reason(reason: SkipReason) -> i64 {
     match reason {
         SkipReason::Overlap => 0,
         SkipReason::Blocked => 1,
+        SkipReason::Paused => 2,
     }
 }
 
@@ -255,6 +259,7 @@ fn to_skip_reason(value: i64) -> Result<SkipReason, StoreError> {
     match value {
         0 => Ok(SkipReason::Overlap),
         1 => Ok(SkipReason::Blocked),
+        2 => Ok(SkipReason::Paused),
         _ => Err(StoreError::unreadable("a skip reason", value)),
     }
 }

@@ -15,7 +15,7 @@ use crate::storage::{
     Advance, BackfillFilter, CancelBackfill, CancelRequest, ChangeDeadLetter, ClaimCursors,
     ConnectionFilter, CreateRuns, DeadLetterAction, DeletePipeline, DeliveryFilter, EventFilter,
     NewRun, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection, PutDeliveries,
-    PutVariable, RunFilter, Storage, StoredSchedule, VariableFilter,
+    PutVariable, RunFilter, SetPause, Storage, StoredSchedule, VariableFilter,
 };
 
 /// Asserts that each call was refused because the storage is closed.
@@ -63,6 +63,7 @@ async fn refuses_definitions(storage: &dyn Storage) {
         storage.find_pipeline("daily", &Scope::All),
         storage.list_pipelines(PipelineFilter::default(), page()),
         storage.delete_pipeline(DeletePipeline::new(pipeline_id("daily"), at(1))),
+        storage.set_pause(SetPause::new(pipeline_id("daily"), None)),
         storage.find_backfill(backfill_id(1), &Scope::All),
         storage.list_backfills(BackfillFilter::default(), page()),
         storage.cancel_backfill(cancel),

@@ -1,6 +1,6 @@
 //! Saves by the host's code: who manages a pipeline, and which edits of callers stay.
 //!
-//! Which `enabled` stays is left to `pauses`.
+//! Which `enabled` stays is left to `enabled`.
 
 use std::sync::Arc;
 
@@ -98,8 +98,8 @@ pub async fn a_kept_edit_takes_a_change_of_enabled(storage: &dyn Storage) {
     }
 }
 
-/// A pipeline that a caller has only paused MUST take a slug from the code.
-pub async fn a_pause_is_no_edit(storage: &dyn Storage) {
+/// A pipeline that a caller has only disabled MUST take a slug from the code.
+pub async fn a_disabled_pipeline_is_no_edit(storage: &dyn Storage) {
     save(storage, SavedBy::Code, described("a"), 0).await;
     save(storage, SavedBy::Caller, described("a").disabled(), 1).await;
     let stored = save(storage, SavedBy::Code, described("a").slug("new"), 2).await;

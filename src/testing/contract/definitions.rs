@@ -37,16 +37,23 @@ macro_rules! definition_contract {
             ],
             code_saves: [
                 a_kept_edit_takes_a_change_of_enabled,
-                a_pause_is_no_edit,
+                a_disabled_pipeline_is_no_edit,
                 a_pipeline_that_is_back_forgets_its_edits,
                 a_save_decides_who_manages_a_pipeline,
                 an_edit_stays_until_the_code_changes,
             ],
-            pauses: [
+            enabled: [
                 a_save_by_code_keeps_what_an_operator_has_set,
                 a_change_in_the_code_applies,
-                a_kept_pause_changes_neither_version_nor_schedule,
-                a_deleted_pipeline_forgets_its_pause,
+                a_kept_value_changes_neither_version_nor_schedule,
+                a_deleted_pipeline_forgets_its_value,
+            ],
+            pauses: [
+                a_pause_is_returned_with_its_pipeline,
+                only_an_unpause_and_a_deletion_end_a_pause,
+                only_a_pipeline_in_scope_can_be_paused,
+                the_runs_of_a_paused_pipeline_wait,
+                a_tick_of_a_paused_pipeline_creates_no_run,
             ],
             deletions: [
                 a_delete_that_expects_another_version_is_refused,

@@ -30,6 +30,7 @@ pub mod deletions;
 pub mod deliveries;
 pub mod durable;
 mod durable_backend;
+pub mod enabled;
 mod event_fixtures;
 pub mod events;
 mod execution;

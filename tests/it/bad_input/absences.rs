@@ -152,7 +152,7 @@ fn pipeline_routes(key: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Ve
         "/versions/1/diff/1",
     ];
     let requests = requests.map(|rest| get(format!("{path}{rest}")));
-    let posted = ["run", "dry-run", "backfill", "rollback"].map(|action| {
+    let posted = ["run", "dry-run", "backfill", "rollback", "pause", "unpause"].map(|action| {
         let path = format!("{path}/{action}");
         [post(path.as_str(), "{}"), post(path, "[]")]
     });

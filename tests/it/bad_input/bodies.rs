@@ -25,6 +25,8 @@ const PIPELINES: &str = "/api/pipelines";
 const CONNECTIONS: &str = "/api/connections";
 const VARIABLES: &str = "/api/variables";
 const ROLLBACK: &str = "/api/pipelines/daily/rollback";
+const PAUSE: &str = "/api/pipelines/daily/pause";
+const UNPAUSE: &str = "/api/pipelines/daily/unpause";
 const RERUN: &str = "/api/runs/{failed}/rerun";
 const CANCEL_MANY: &str = "/api/runs/cancel";
 const RERUN_MANY: &str = "/api/runs/rerun";
@@ -32,7 +34,9 @@ const PURGE: &str = "/api/system/purge";
 const RETRY: &str = "/api/deliveries/{waiting}/retry";
 
 /// The `POST` routes that take a body.
-const WITH_BODY: [&str; 14] = [
+const WITH_BODY: [&str; 16] = [
+    PAUSE,
+    UNPAUSE,
     RERUN,
     CANCEL_MANY,
     RERUN_MANY,
@@ -132,6 +136,8 @@ fn unknown_fields() -> Vec<Row> {
             post(RESUME, r#"{"from_nod":"a"}"#).with_detail(r#"did you mean "from_node"?"#),
             post(CANCEL, r#"{"parms":{}}"#).at("/parms"),
             post(RETRY, r#"{"parms":{}}"#).at("/parms"),
+            post(PAUSE, r#"{"reson":"x"}"#).with_detail(r#"did you mean "reason"?"#),
+            post(UNPAUSE, r#"{"reason":"x"}"#).at("/reason"),
             post(PURGE, r#"{"day":1}"#)
                 .at("/day")
                 .with_detail(r#"did you mean "days"?"#),
@@ -274,8 +280,13 @@ fn annotations() -> impl Iterator<Item = TestRequest> {
     let reasons = [json!({"reason": 5}), json!({"reason": long(500)})];
     let reasons = reasons.into_iter().flat_map(|mut body| {
         let one = post(CANCEL, body.to_string()).at("/reason");
+        let pause = post(PAUSE, body.to_string()).at("/reason");
         body["filter"] = json!({"trigger": "manual"});
-        [one, post(CANCEL_MANY, body.to_string()).at("/reason")]
+        [
+            one,
+            pause,
+            post(CANCEL_MANY, body.to_string()).at("/reason"),
+        ]
     });
     let null = post(RUN, r#"{"labels":{"a":null}}"#).at("/labels/a");
     on_both.chain(reasons).chain([null])

@@ -106,6 +106,8 @@ fn body(route: &Route) -> Option<Value> {
             Some(json!({"filter": {"pipeline_id": "fine", "label": ["none:none"]}}))
         }
         ("POST", "/pipelines/{id}/rollback") => Some(json!({"version": 1})),
+        ("POST", "/pipelines/{id}/pause") => Some(json!({"reason": "seen"})),
+        ("POST", "/pipelines/{id}/unpause") => Some(json!({})),
         ("PATCH", "/runs/{run_id}") => Some(json!({"labels": {"team": "data"}, "note": "seen"})),
         ("PUT", "/variables/{key}") => Some(json!({"value": VARIABLE, "type": "secret"})),
         ("POST", "/pipelines") => Some(json!({"id": "spare", "name": "spare", "nodes": nodes})),

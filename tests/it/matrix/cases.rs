@@ -78,6 +78,7 @@ pub(super) fn case(route: &Route) -> Case {
         "PUT /pipelines/{id}" => Case::object(200).body(pipeline),
         "DELETE /pipelines/{id}" => Case::object(409),
         "POST /pipelines/{id}/rollback" => Case::object(200).body(json!({"version": 1})),
+        "POST /pipelines/{id}/pause" | "POST /pipelines/{id}/unpause" => Case::object(200),
         "POST /pipelines/{id}/backfill" => {
             Case::object(202).body(json!({"start_date": "2024-01-01", "end_date": "2024-01-02"}))
         }

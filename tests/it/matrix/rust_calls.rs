@@ -189,22 +189,14 @@ impl Call<'_> {
                 Ok(saved(&put))
             }
             "Pipelines::delete" => client.pipelines().delete(pipeline).await.map(Value::from),
-            "Pipelines::validate" => {
-                let report = client.pipelines().validate(pipeline).await?;
-                let details = |issues: &[floret::Issue]| -> Vec<Value> {
-                    issues
-                        .iter()
-                        .map(|issue| json!({"detail": issue.detail}))
-                        .collect()
-                };
-                let valid = report.errors.is_empty();
-                let (errors, warnings) = (details(&report.errors), details(&report.warnings));
-                Ok(json!({"valid": valid, "errors": errors, "warnings": warnings}))
-            }
+            "Pipelines::validate" => self.validation(pipeline).await,
             other if other.starts_with("RunHandle::") || other.starts_with("Logs::") => {
                 self.about_run(other, node).await
             }
             other if other.starts_with("Runs::") => self.about_runs(other, pipeline).await,
+            "Pipelines::pause" | "Pipelines::unpause" => {
+                self.about_pauses(route.rust, pipeline).await
+            }
             other if other.starts_with("Versions::") || other == "Pipelines::versions" => {
                 self.about_versions(other, pipeline).await
             }
@@ -223,6 +215,28 @@ impl Call<'_> {
             "Runs::rerun_all" => Ok(json(&runs.of("acme-daily").rerun_all().await?)),
             _ => panic!("no Rust call is compared with {call}"),
         }
+    }
+
+    async fn validation(&self, pipeline: &str) -> Result<Value, Error> {
+        let report = self.client.pipelines().validate(pipeline).await?;
+        let details = |issues: &[floret::Issue]| -> Vec<Value> {
+            issues
+                .iter()
+                .map(|issue| json!({"detail": issue.detail}))
+                .collect()
+        };
+        let valid = report.errors.is_empty();
+        let (errors, warnings) = (details(&report.errors), details(&report.warnings));
+        Ok(json!({"valid": valid, "errors": errors, "warnings": warnings}))
+    }
+
+    async fn about_pauses(&self, call: &str, pipeline: &str) -> Result<Value, Error> {
+        let pipelines = self.client.pipelines();
+        let stored = match call {
+            "Pipelines::pause" => pipelines.pause(pipeline).await?,
+            _ => pipelines.unpause(pipeline).await?,
+        };
+        Ok(json(&stored))
     }
 
     async fn about_versions(&self, call: &str, pipeline: &str) -> Result<Value, Error> {

@@ -178,6 +178,17 @@ pub(super) fn cancel() -> Value {
     closed("Why to cancel.", &[], json!({"reason": reason}))
 }
 
+pub(super) fn pause() -> Value {
+    let reason = json!({
+        "type": "string", "maxLength": 500, "description": "Why. The paused pipeline shows it.",
+    });
+    closed("Why to pause.", &[], json!({"reason": reason}))
+}
+
+pub(super) fn nothing() -> Value {
+    closed("It has no fields.", &[], json!({}))
+}
+
 pub(super) fn backfill() -> Value {
     let count = |about| {
         let mut count = number(1, u64::from(u32::MAX));

@@ -14,7 +14,7 @@ use crate::graph::param_defs::PARAM_DEF_FIELDS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
 use crate::model::engine_keys::{CONFIG_KEYS, DELAY_MS_MAX, RETRIES_MAX};
 use crate::model::{
-    CATCH_UP_MAX, Edge, Managed, Node, Overlap, ParamDef, ParamKind, PipelineId, Slug,
+    CATCH_UP_MAX, Edge, Managed, Node, Overlap, ParamDef, ParamKind, Pause, PipelineId, Slug,
     StoredPipeline, TenantId,
 };
 
@@ -81,6 +81,9 @@ struct PipelineFields {
     updated_at: DateTime<Utc>,
     /// Who decides what the pipeline is.
     managed: Managed,
+    /// Since when the pipeline is paused, if it is.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    paused: Option<Pause>,
     /// The tenant of the pipeline, if any.
     #[schemars(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,

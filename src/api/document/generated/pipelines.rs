@@ -82,7 +82,30 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
                 checked,
             ))
         }
-        _ => return version(route, schemas),
+        _ => return version(route, schemas).or_else(|| pause(route, schemas)),
+    })
+}
+
+/// Describes the operations on pauses.
+fn pause(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
+    let operation = |id| Operation::new("pipelines", id);
+    let answer = |about, schemas: &mut Schemas| {
+        Answer::json(200, about, schemas.of::<StoredPipeline>()).always("ETag", "The tag.")
+    };
+    Some(match (route.method, route.path) {
+        (Verb::Post, "/pipelines/{id}/pause") => {
+            let body = schemas.define("PauseRequest", bodies::pause());
+            operation("pausePipeline")
+                .body(body, json!({"reason": "the source is being moved"}))
+                .answer(answer("The pipeline with its pause.", schemas))
+        }
+        (Verb::Post, "/pipelines/{id}/unpause") => {
+            let body = schemas.define("UnpauseRequest", bodies::nothing());
+            operation("unpausePipeline")
+                .body(body, json!({}))
+                .answer(answer("The pipeline without a pause.", schemas))
+        }
+        _ => return None,
     })
 }
 

@@ -1,0 +1,67 @@
+//! Pauses of pipelines: the pending runs wait, and the ticks of the schedule create no run.
+//!
+//! Storage holds both, so that no path goes around a pause.
+
+use super::note::check_reason;
+use super::trigger::WakeOnDrop;
+use super::{Engine, Shared};
+use crate::error::Result;
+use crate::model::{CallerName, Pause, Scope, StoredPipeline};
+use crate::storage::SetPause;
+
+/// A request to pause a pipeline.
+#[derive(Debug, Clone)]
+pub(crate) struct PauseCommand {
+    /// Why, in the words of the caller.
+    pub(crate) reason: Option<String>,
+    pub(crate) by: Option<CallerName>,
+}
+
+impl Engine {
+    /// Pauses the pipeline with this id or slug. The pause of a paused one changes nothing.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` (`tenant-required`), `Invalid` (`invalid-field`), and any error of
+    /// storage.
+    pub(crate) async fn pause(
+        &self,
+        key: &str,
+        pause: PauseCommand,
+        scope: &Scope,
+    ) -> Result<StoredPipeline> {
+        check_reason(pause.reason.as_deref())?;
+        let (key, scope) = (key.to_owned(), scope.clone());
+        self.command(|shared| async move {
+            let mut new = Pause::new(shared.clock.now());
+            (new.by, new.reason) = (pause.by, pause.reason);
+            shared.set_pause(&key, Some(new), &scope).await
+        })
+        .await
+    }
+
+    /// Ends the pause of the pipeline with this id or slug. One that is not paused stays as it is.
+    ///
+    /// # Errors
+    /// The same as those of [`Engine::pause`].
+    pub(crate) async fn unpause(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
+        let (key, scope) = (key.to_owned(), scope.clone());
+        self.command(|shared| async move { shared.set_pause(&key, None, &scope).await })
+            .await
+    }
+}
+
+impl Shared {
+    async fn set_pause(
+        &self,
+        key: &str,
+        pause: Option<Pause>,
+        scope: &Scope,
+    ) -> Result<StoredPipeline> {
+        let found = self.find_pipeline(key, scope).await?;
+        let mut request = SetPause::new(found.id, pause);
+        request.scope = Scope::of(found.tenant.as_ref());
+        // Its pending runs may start now.
+        let _wake = WakeOnDrop(&self.wake);
+        self.storage.set_pause(request).await
+    }
+}
