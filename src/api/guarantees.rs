@@ -46,6 +46,22 @@ pub(super) const GUARANTEES: &[Guarantee] = &[
         &["a_crash_after_any_call_repeats_no_committed_node_on_sqlite"],
     ),
     guarantee(
+        "A branch that a node has taken stands, also if the node executes again after a crash.",
+        DURABLE,
+        &[
+            "a_crash_changes_no_branch",
+            "a_second_execution_changes_no_branch",
+        ],
+    ),
+    guarantee(
+        "No run of a paused pipeline starts, whatever creates it, also after a restart.",
+        DURABLE,
+        &[
+            "the_runs_of_a_paused_pipeline_wait",
+            "a_pause_outlasts_a_restart_and_every_edit",
+        ],
+    ),
+    guarantee(
         "A run that ends the process three times fails alone.",
         DURABLE,
         &["a_run_that_kills_the_process_is_poisoned_at_its_third_crash_and_other_runs_succeed"],

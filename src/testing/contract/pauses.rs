@@ -8,7 +8,9 @@ use super::fixtures::{
 };
 use super::schedules::{advance, hourly, only_schedule, save_at, tick};
 use crate::model::PageRequest;
-use crate::model::{CallerName, Overlap, Pause, RunStatus, Scope, SkipReason, StoredPipeline};
+use crate::model::{
+    CallerName, Overlap, Pause, Priority, RunStatus, Scope, SkipReason, StoredPipeline, Trigger,
+};
 use crate::storage::{
     Claim, DeletePipeline, Expect, HeldRun, PipelineFilter, SavedBy, SetPause, Storage, TickOutcome,
 };
@@ -122,7 +124,11 @@ pub async fn the_runs_of_a_paused_pipeline_wait(storage: &dyn Storage) {
     create(storage, new_run(2, "daily")).await.unwrap();
     create(storage, new_run(3, "other")).await.unwrap();
     set(storage, Some(pause(5))).await;
-    create(storage, new_run(4, "daily")).await.unwrap();
+    for (n, trigger) in (4..).zip(Trigger::ALL) {
+        let mut run = new_run(n, "daily");
+        run.trigger = trigger;
+        create(storage, run).await.unwrap();
+    }
 
     // The owner of run 1 has died, and its lease has ended.
     let mut again = claim(2, 10);
@@ -138,8 +144,11 @@ pub async fn the_runs_of_a_paused_pipeline_wait(storage: &dyn Storage) {
     assert_eq!(claimed(storage, again.clone()).await, []);
     set(storage, None).await;
     let held = claimed(storage, again).await;
-    let ids: Vec<_> = held.iter().map(|held| held.run).collect();
-    assert_eq!(ids, [run_id(2), run_id(4)]);
+    assert_eq!(held[0].run, run_id(2));
+    // One run of a schedule executes at a time. All others start.
+    let is_manual = |trigger: &Trigger| trigger.priority() != Priority::Schedule;
+    let others = Trigger::ALL.iter().copied().filter(is_manual).count();
+    assert_eq!(held.len(), 1 + others + 1);
 }
 
 /// A tick of a paused pipeline MUST move the cursor and create no run, whatever the overlap rule
