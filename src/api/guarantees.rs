@@ -54,10 +54,10 @@ pub(super) const GUARANTEES: &[Guarantee] = &[
         ],
     ),
     guarantee(
-        "No run of a paused pipeline starts, whatever creates it, also after a restart.",
+        "No pending run of a paused pipeline starts, also after a restart.",
         DURABLE,
         &[
-            "the_runs_of_a_paused_pipeline_wait",
+            "pending_runs_wait_and_executing_ones_go_on",
             "a_pause_outlasts_a_restart_and_every_edit",
         ],
     ),

@@ -130,7 +130,10 @@ fn revision(text: &[u8]) -> Option<Revision> {
     let (id, version) = str::from_utf8(text).ok()?.rsplit_once('.')?;
     // A pause changes no definition, so that a save may come from before or after it.
     let version = match version.split_once(PAUSED_AT) {
-        Some((version, at)) => at.parse::<i64>().ok().map(|_| version)?,
+        Some((version, at)) => {
+            let millis = at.parse::<i64>().ok()?;
+            (at == format!("{millis}")).then_some(version)?
+        }
         None => version,
     };
     let number = version.parse().ok()?;

@@ -12,19 +12,22 @@ pub(super) struct Returned {
     pub(super) dataset: Option<Dataset>,
 }
 
-/// Returns the branch and the dataset of an output.
+/// Returns the branch and the dataset of an output. The branch of an earlier execution stands: what
+/// it led to has begun.
 ///
 /// # Errors
 /// A permanent error if an edge from the node has a condition and the node took no branch.
 pub(super) fn split(
     graph: &Graph,
     node_index: NodeIndex,
+    earlier: Option<bool>,
     output: Output,
 ) -> Result<Returned, ExecutorError> {
-    let (branch, dataset) = output.into_parts();
+    let (own, dataset) = output.into_parts();
+    let branch = earlier.or(own);
     if branch.is_none() && graph.must_decide(node_index) {
         return Err(ExecutorError::permanent(
-            "the node took no branch, although an edge from it has a condition: it must return a Branch",
+            "the node took no branch, although an edge from it has a condition: a function must return a Branch, and a command needs false_exit_code in its config",
         ));
     }
     Ok(Returned { branch, dataset })

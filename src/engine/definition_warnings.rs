@@ -27,7 +27,6 @@ const PIPELINE_WORDS: &[(&str, &str)] = &[
     ("tz", "schedule_timezone"),
     ("concurrency", "max_concurrent_runs"),
     ("max_active_runs", "max_concurrent_runs"),
-    ("paused", "enabled"),
     ("disabled", "enabled"),
     ("active", "enabled"),
     ("tasks", "nodes"),

@@ -3,6 +3,7 @@
 //! Storage holds both, so that no path goes around a pause.
 
 use super::note::check_reason;
+use super::pipelines::Precondition;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
 use crate::error::Result;
@@ -21,20 +22,23 @@ impl Engine {
     /// Pauses the pipeline with this id or slug. The pause of a paused one changes nothing.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` (`tenant-required`), `Invalid` (`invalid-field`), and any error of
-    /// storage.
+    /// `NotFound`, `Conflict` (`tenant-required`, `precondition-failed`), `Invalid`
+    /// (`invalid-field`), and any error of storage.
     pub(crate) async fn pause(
         &self,
         key: &str,
         pause: PauseCommand,
+        precondition: &Precondition,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
         check_reason(pause.reason.as_deref())?;
-        let (key, scope) = (key.to_owned(), scope.clone());
+        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
         self.command(|shared| async move {
             let mut new = Pause::new(shared.clock.now());
             (new.by, new.reason) = (pause.by, pause.reason);
-            shared.set_pause(&key, Some(new), &scope).await
+            shared
+                .set_pause(&key, Some(new), &precondition, &scope)
+                .await
         })
         .await
     }
@@ -43,10 +47,17 @@ impl Engine {
     ///
     /// # Errors
     /// The same as those of [`Engine::pause`].
-    pub(crate) async fn unpause(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
-        let (key, scope) = (key.to_owned(), scope.clone());
-        self.command(|shared| async move { shared.set_pause(&key, None, &scope).await })
-            .await
+    pub(crate) async fn unpause(
+        &self,
+        key: &str,
+        precondition: &Precondition,
+        scope: &Scope,
+    ) -> Result<StoredPipeline> {
+        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
+        self.command(
+            |shared| async move { shared.set_pause(&key, None, &precondition, &scope).await },
+        )
+        .await
     }
 }
 
@@ -55,13 +66,15 @@ impl Shared {
         &self,
         key: &str,
         pause: Option<Pause>,
+        precondition: &Precondition,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
         let found = self.find_pipeline(key, scope).await?;
+        precondition.check(&found)?;
         let mut request = SetPause::new(found.id, pause);
         request.scope = Scope::of(found.tenant.as_ref());
-        // Its pending runs may start now.
-        let _wake = WakeOnDrop(&self.wake);
+        // The pending runs may start once the pause has ended.
+        let _wake = request.pause.is_none().then(|| WakeOnDrop(&self.wake));
         self.storage.set_pause(request).await
     }
 }

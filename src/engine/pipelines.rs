@@ -292,8 +292,7 @@ fn normalize(pipeline: &mut Pipeline) {
     for field in STORED_BESIDE {
         pipeline.extra.remove(field);
     }
-    // A response has an object. Any other value is meant as a field, of which a warning says that
-    // it has no effect.
+    // A response has an object. Of any other value, a warning says that it has no effect.
     if pipeline.extra.get("paused").is_some_and(Value::is_object) {
         pipeline.extra.remove("paused");
     }

@@ -7,8 +7,8 @@ use crate::limits::DatasetLimits;
 
 /// The branch that a node takes, with its output.
 ///
-/// The edges from the node whose condition is the other branch are dead. A node whose edges are all
-/// dead is skipped, which is no failure. Every other node runs on its live edges.
+/// An edge from the node is taken unless its condition is the other branch. A node to which no edge
+/// is taken is skipped, which is no failure. Every other node runs on the edges that are taken.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -55,6 +55,12 @@ impl Branch {
 }
 
 impl<T> Branch<T> {
+    /// Returns the branch.
+    #[must_use]
+    pub const fn taken(&self) -> bool {
+        self.taken
+    }
+
     /// Sets the output, which goes along the edges that are taken.
     #[must_use]
     pub fn with<U>(self, output: U) -> Branch<U> {
@@ -67,7 +73,11 @@ impl<T> Branch<T> {
 
 impl<T: IntoOutput> IntoOutput for Branch<T> {
     fn into_output(self, limits: DatasetLimits) -> Result<Output, ExecutorError> {
-        let (_, dataset) = self.output.into_output(limits)?.into_parts();
+        let (inner, dataset) = self.output.into_output(limits)?.into_parts();
+        if inner.is_some() {
+            let message = "a branch cannot have another branch as its output";
+            return Err(ExecutorError::permanent(message));
+        }
         Ok(Output::Branch {
             taken: self.taken,
             dataset,

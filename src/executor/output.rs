@@ -19,7 +19,7 @@ pub enum Output {
     Dataset(Dataset),
     /// The branch that the node takes, with rows or without. See [`Branch`](super::Branch).
     Branch {
-        /// The branch: an edge with the other condition is dead.
+        /// The branch: an edge with the other condition is not taken.
         taken: bool,
         /// The rows.
         dataset: Option<Dataset>,

@@ -5,7 +5,7 @@
 use futures_core::future::BoxFuture;
 
 use super::{Client, Pipelines};
-use crate::engine::PauseCommand;
+use crate::engine::{PauseCommand, Precondition};
 use crate::error::Result;
 use crate::model::StoredPipeline;
 
@@ -32,7 +32,10 @@ impl Pipelines {
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn unpause(&self, key: &str) -> Result<StoredPipeline> {
         let client = self.client();
-        let unpaused = client.engine().unpause(key, client.scope()).await;
+        let unpaused = client
+            .engine()
+            .unpause(key, &Precondition::Anything, client.scope())
+            .await;
         unpaused.map(StoredPipeline::with_tenant)
     }
 }
@@ -72,7 +75,9 @@ impl IntoFuture for PauseBuilder {
                 by: self.client.name().cloned(),
             };
             let (engine, scope) = (self.client.engine(), self.client.scope());
-            let paused = engine.pause(&self.key, pause, scope).await;
+            let paused = engine
+                .pause(&self.key, pause, &Precondition::Anything, scope)
+                .await;
             paused.map(StoredPipeline::with_tenant)
         })
     }

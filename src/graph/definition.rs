@@ -14,7 +14,7 @@ use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
 use crate::model::engine_keys::TIMEOUT_RANGE;
-use crate::model::{Edge, Node, Overlap, Pipeline};
+use crate::model::{Edge, Node, Overlap, Pipeline, condition};
 
 /// Reads a definition. Calls `default_id` if the definition has no id. Keeps fields that Floret
 /// does not know.
@@ -157,21 +157,6 @@ fn read_overlap(value: &Value) -> Option<Overlap> {
 
 const CONDITIONS: &str = "true or false";
 
-/// Reads the condition of an edge. Some existing clients send a text, which is empty instead of
-/// omitted.
-fn read_condition(value: &Value) -> Option<Option<bool>> {
-    match value {
-        Value::Bool(branch) => Some(Some(*branch)),
-        Value::String(text) => match text.as_str() {
-            "" => Some(None),
-            "true" => Some(Some(true)),
-            "false" => Some(Some(false)),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 fn read_node(mut fields: Fields<'_>) -> Node {
     let id = fields.required("id");
     Node {
@@ -188,7 +173,7 @@ fn read_edge(mut fields: Fields<'_>) -> Edge {
         from: fields.required("from"),
         to: fields.required("to"),
         condition: fields
-            .take("condition", CONDITIONS, read_condition)
+            .take("condition", CONDITIONS, condition::read)
             .flatten(),
         extra: fields.rest(),
     }

@@ -24,6 +24,9 @@ pub(crate) enum NodeOutcome {
 /// its upstream has succeeded, unless its condition is another branch than that of the upstream. A
 /// node whose edges are all dead is skipped without a failure, and so are the edges from it. A node
 /// below another one without success is skipped at once.
+///
+/// The success of an earlier run counts only if an edge to its node is live: where a node above
+/// decides again, it is held until then.
 #[derive(Debug)]
 pub(crate) struct Frontier {
     graph: Arc<Graph>,
@@ -34,6 +37,8 @@ pub(crate) struct Frontier {
     undecided: Vec<usize>,
     /// Whether each pending node has a live edge.
     is_live: Vec<bool>,
+    /// Whether each node may still turn out to be untaken.
+    is_unsure: Vec<bool>,
     /// The pending nodes that may start.
     ready: Vec<NodeIndex>,
     pending: usize,
@@ -47,6 +52,8 @@ enum State {
     Pending,
     /// Started, without an outcome so far.
     Executing,
+    /// Succeeded earlier in the chain, below a node that decides again whether that counts.
+    Held,
     Finished(NodeOutcome),
     /// Skipped, because all its edges are dead.
     Untaken,
@@ -82,6 +89,7 @@ impl Frontier {
             nodes: vec![State::Pending; graph.len()],
             undecided: vec![0; graph.len()],
             is_live: vec![false; graph.len()],
+            is_unsure: vec![false; graph.len()],
             ready: Vec::new(),
             pending: finished.iter().filter(|outcome| outcome.is_none()).count(),
             executing: 0,
@@ -93,8 +101,13 @@ impl Frontier {
         // Node indexes follow the topological order: each upstream is known before its consumers.
         for (node_index, outcome) in frontier.graph.node_indexes().zip(finished) {
             match outcome {
-                None => frontier.add_pending(node_index, &mut skipped),
                 Some(outcome) => frontier.add_finished(node_index, outcome),
+                None => {
+                    frontier.add_pending(node_index);
+                    if frontier.nodes[usize::from(node_index)] != State::Pending {
+                        skipped.push(node_index);
+                    }
+                }
             }
         }
         (frontier, skipped)
@@ -102,16 +115,24 @@ impl Frontier {
 
     fn add_finished(&mut self, node_index: NodeIndex, outcome: NodeOutcome) {
         self.record_outcome(outcome);
-        let is_untaken = outcome == NodeOutcome::Skipped && self.is_untaken(node_index);
-        self.nodes[usize::from(node_index)] = if is_untaken {
-            State::Untaken
-        } else {
-            State::Finished(outcome)
+        self.nodes[usize::from(node_index)] = match outcome {
+            NodeOutcome::Success | NodeOutcome::Skipped if self.is_untaken(node_index) => {
+                State::Untaken
+            }
+            NodeOutcome::Success if self.may_be_untaken(node_index) => {
+                self.pending += 1;
+                State::Held
+            }
+            outcome => State::Finished(outcome),
         };
+        if self.nodes[usize::from(node_index)] == State::Held {
+            self.add_pending(node_index);
+        }
     }
 
-    fn add_pending(&mut self, node_index: NodeIndex, skipped: &mut Vec<NodeIndex>) {
+    fn add_pending(&mut self, node_index: NodeIndex) {
         let index = usize::from(node_index);
+        self.is_unsure[index] = self.may_be_untaken(node_index);
         let mut is_broken = false;
         for up in self.graph.upstream(node_index) {
             match self.edge(*up, node_index) {
@@ -122,9 +143,9 @@ impl Frontier {
             }
         }
         if is_broken {
-            self.skip(node_index, State::Finished(NodeOutcome::Skipped), skipped);
+            self.end(node_index, State::Finished(NodeOutcome::Skipped));
         } else if self.undecided[index] == 0 {
-            self.start_or_skip(node_index, skipped);
+            self.start_or_end(node_index);
         }
     }
 
@@ -237,7 +258,7 @@ impl Frontier {
     /// Returns what the edge from an upstream to a node means now.
     fn edge(&self, upstream: NodeIndex, node_index: NodeIndex) -> EdgeState {
         match self.nodes[usize::from(upstream)] {
-            State::Pending | State::Executing => EdgeState::Undecided,
+            State::Pending | State::Executing | State::Held => EdgeState::Undecided,
             State::Untaken => EdgeState::Dead,
             State::Finished(NodeOutcome::Success) => match self.leads(upstream, node_index) {
                 true => EdgeState::Live,
@@ -252,48 +273,64 @@ impl Frontier {
         self.graph.leads(upstream, node_index, branch)
     }
 
-    /// Returns whether a skipped node was skipped because all its edges are dead, also if an
-    /// upstream executes again.
+    /// Returns whether all edges to a node are dead, also if an upstream executes again.
     fn is_untaken(&self, node_index: NodeIndex) -> bool {
         let upstream = self.graph.upstream(node_index);
-        let mut edges = upstream.iter().map(|up| (*up, self.edge(*up, node_index)));
-        !upstream.is_empty()
-            && edges.all(|(up, edge)| match edge {
-                EdgeState::Dead => true,
-                EdgeState::Undecided => self.branch(up).is_some() && !self.leads(up, node_index),
-                EdgeState::Live | EdgeState::Broken => false,
-            })
+        !upstream.is_empty() && upstream.iter().all(|up| self.is_dead(*up, node_index))
     }
 
-    /// Decides the edges from a node that has finished, and those from each node that is skipped
-    /// meanwhile.
+    /// Returns whether all edges to a node are dead or may become so.
+    fn may_be_untaken(&self, node_index: NodeIndex) -> bool {
+        let upstream = self.graph.upstream(node_index);
+        !upstream.is_empty()
+            && upstream
+                .iter()
+                .all(|up| self.is_dead(*up, node_index) || self.may_become_dead(*up, node_index))
+    }
+
+    fn is_dead(&self, upstream: NodeIndex, node_index: NodeIndex) -> bool {
+        match self.edge(upstream, node_index) {
+            EdgeState::Dead => true,
+            EdgeState::Undecided => {
+                self.branch(upstream).is_some() && !self.leads(upstream, node_index)
+            }
+            EdgeState::Live | EdgeState::Broken => false,
+        }
+    }
+
+    fn may_become_dead(&self, upstream: NodeIndex, node_index: NodeIndex) -> bool {
+        self.edge(upstream, node_index) == EdgeState::Undecided
+            && (self.is_unsure[usize::from(upstream)] || !self.leads(upstream, node_index))
+    }
+
+    /// Decides the edges from a node that has finished, and those from each node that ends
+    /// meanwhile. Adds the pending ones among them to `skipped`.
     ///
     /// Each edge is decided once, so all calls for a run together follow each edge at most once.
     fn settle_downstream(&mut self, node_index: NodeIndex, skipped: &mut Vec<NodeIndex>) {
         let graph = Arc::clone(&self.graph);
         let mut settled = vec![node_index];
         while let Some(node_index) = settled.pop() {
-            let known = skipped.len();
-            for next in graph.downstream(node_index) {
-                if self.nodes[usize::from(*next)] == State::Pending {
-                    self.decide_edge(node_index, *next, skipped);
+            for &next in graph.downstream(node_index) {
+                let before = self.nodes[usize::from(next)];
+                if !matches!(before, State::Pending | State::Held) {
+                    continue;
+                }
+                self.decide_edge(node_index, next);
+                if self.nodes[usize::from(next)] != before {
+                    settled.push(next);
+                    skipped.extend((before == State::Pending).then_some(next));
                 }
             }
-            settled.extend(&skipped[known..]);
         }
     }
 
-    fn decide_edge(
-        &mut self,
-        upstream: NodeIndex,
-        node_index: NodeIndex,
-        skipped: &mut Vec<NodeIndex>,
-    ) {
+    fn decide_edge(&mut self, upstream: NodeIndex, node_index: NodeIndex) {
         let index = usize::from(node_index);
         match self.edge(upstream, node_index) {
             EdgeState::Undecided => return,
             EdgeState::Broken => {
-                self.skip(node_index, State::Finished(NodeOutcome::Skipped), skipped);
+                self.end(node_index, State::Finished(NodeOutcome::Skipped));
                 return;
             }
             EdgeState::Live => self.is_live[index] = true,
@@ -301,23 +338,25 @@ impl Frontier {
         }
         self.undecided[index] -= 1;
         if self.undecided[index] == 0 {
-            self.start_or_skip(node_index, skipped);
+            self.start_or_end(node_index);
         }
     }
 
-    /// Decides about a pending node whose edges are all live or dead.
-    fn start_or_skip(&mut self, node_index: NodeIndex, skipped: &mut Vec<NodeIndex>) {
-        if self.is_live[usize::from(node_index)] || self.graph.upstream(node_index).is_empty() {
-            self.ready.push(node_index);
-        } else {
-            self.skip(node_index, State::Untaken, skipped);
+    /// Decides about a node whose edges are all live or dead.
+    fn start_or_end(&mut self, node_index: NodeIndex) {
+        let index = usize::from(node_index);
+        let is_taken = self.is_live[index] || self.graph.upstream(node_index).is_empty();
+        match (is_taken, self.nodes[index]) {
+            (false, _) => self.end(node_index, State::Untaken),
+            (true, State::Held) => self.end(node_index, State::Finished(NodeOutcome::Success)),
+            (true, _) => self.ready.push(node_index),
         }
     }
 
-    fn skip(&mut self, node_index: NodeIndex, state: State, skipped: &mut Vec<NodeIndex>) {
+    /// Ends a node that is pending or held.
+    fn end(&mut self, node_index: NodeIndex, state: State) {
         self.nodes[usize::from(node_index)] = state;
         self.pending -= 1;
-        skipped.push(node_index);
     }
 
     fn finish_pending(&mut self, outcome: NodeOutcome) -> Vec<NodeIndex> {
@@ -328,9 +367,13 @@ impl Frontier {
         self.pending = 0;
         let mut finished = Vec::new();
         for (node_index, node) in (0..).zip(&mut self.nodes) {
-            if *node == State::Pending {
-                *node = State::Finished(outcome);
-                finished.push(node_index);
+            match node {
+                State::Pending => {
+                    *node = State::Finished(outcome);
+                    finished.push(node_index);
+                }
+                State::Held => *node = State::Finished(NodeOutcome::Success),
+                State::Executing | State::Finished(_) | State::Untaken => {}
             }
         }
         finished
@@ -514,6 +557,55 @@ mod tests {
         assert_eq!(frontier.run_outcome(), Some(RunStatus::Success));
     }
 
+    /// check → (true: save → notify, false: alert), of which `save` has succeeded in an earlier
+    /// run. `check` decides again.
+    fn held() -> Frontier {
+        let pipeline = Pipeline::new("p")
+            .node("check", "x")
+            .node("save", "x")
+            .after_if("check", true)
+            .node("alert", "x")
+            .after_if("check", false)
+            .node("notify", "x")
+            .after("save");
+        let graph = Arc::new(Graph::new(&pipeline).unwrap());
+        let (mut frontier, skipped) = Frontier::new(graph, vec![None, Some(Success)], Vec::new());
+        assert_eq!((frontier.take_ready(), skipped), (vec![0], vec![]));
+        frontier
+    }
+
+    const ALERT: NodeIndex = 2;
+    const NOTIFY: NodeIndex = 3;
+
+    #[test]
+    fn an_earlier_success_counts_only_if_the_new_decision_leads_to_it() {
+        for (branch, starts, skipped) in [(true, NOTIFY, ALERT), (false, ALERT, NOTIFY)] {
+            let mut frontier = held();
+            frontier.decide(0, Some(branch));
+            assert_eq!(frontier.finish_node(0, Success), [skipped]);
+            assert_eq!(frontier.take_ready(), [starts]);
+            assert_eq!(frontier.finish_node(starts, Success), NONE);
+            assert_eq!(frontier.run_outcome(), Some(RunStatus::Success));
+        }
+        let mut frontier = held();
+        assert_eq!(frontier.finish_node(0, Failed), [ALERT, NOTIFY]);
+        assert_eq!(frontier.run_outcome(), Some(RunStatus::Failed));
+        let mut frontier = held();
+        assert_eq!(frontier.cancel(), [ALERT, NOTIFY], "it has its outcome");
+    }
+
+    #[test]
+    fn an_earlier_success_behind_a_dead_edge_delivers_nothing() {
+        let finished = vec![Some(Success), Some(Success), None, None, None];
+        let (mut frontier, skipped) = Frontier::new(conditional(), finished, vec![Some(false)]);
+        assert_eq!((frontier.take_ready(), skipped), (vec![BAD], vec![]));
+        frontier.finish_node(BAD, Success);
+        assert_eq!(frontier.take_ready(), [WORSE]);
+        frontier.finish_node(WORSE, Success);
+        assert_eq!(frontier.take_ready(), [JOIN]);
+        assert!(frontier.delivers(WORSE, JOIN) && !frontier.delivers(GOOD, JOIN));
+    }
+
     /// A random sequence of steps, with the expected state. Each step computes that state from all
     /// nodes.
     struct History {
@@ -522,6 +614,8 @@ mod tests {
         outcomes: Vec<Option<NodeOutcome>>,
         /// The branch that each node decides on when it succeeds.
         branches: Vec<Option<bool>>,
+        /// The branch that each node had decided on before.
+        known: Vec<Option<bool>>,
         /// Whether each skipped node was skipped because all its edges were dead.
         untaken: Vec<bool>,
         executing: Vec<NodeIndex>,
@@ -568,14 +662,16 @@ mod tests {
                 let earlier = earlier?.outcomes[usize::from(node_index)];
                 branches[usize::from(node_index)].filter(|_| earlier == Some(Success))
             });
+            let known: Vec<_> = known.collect();
             let (frontier, skipped) =
-                Frontier::new(Arc::clone(&graph), outcomes.clone(), known.collect());
+                Frontier::new(Arc::clone(&graph), outcomes.clone(), known.clone());
             let mut history = Self {
                 outcomes: graph
                     .node_indexes()
                     .map(|node_index| outcomes.get(usize::from(node_index)).copied().flatten())
                     .collect(),
                 branches,
+                known,
                 untaken: vec![false; graph.len()],
                 graph,
                 frontier,
@@ -612,7 +708,7 @@ mod tests {
                 Some(Success) => is_other,
                 Some(Skipped) => self.untaken[usize::from(up)],
                 // It executes again, and its first decision stands.
-                None => is_other && self.frontier.branch(up).is_some(),
+                None => is_other && self.known[usize::from(up)].is_some(),
                 Some(Failed | Cancelled) => false,
             }
         }

@@ -5,6 +5,7 @@
 
 mod backfill;
 mod caller_name;
+pub(crate) mod condition;
 mod connection;
 mod dataset;
 mod delivery;

@@ -159,8 +159,8 @@ pub struct NodeRun {
     /// The run that executed the node, if this run reuses its output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<RunId>,
-    /// The branch that the node has taken, if it decides on one: its edges with the other condition
-    /// are dead.
+    /// The branch that the node has taken, if it takes one: its edges with the other condition are
+    /// not taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<bool>,
     /// The SHA-256 of the stored output, or `None` if no output is stored.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Overlap, ParamDef, TenantId, seconds};
+use super::{Overlap, ParamDef, TenantId, condition, seconds};
 
 /// The definition of a pipeline.
 ///
@@ -141,7 +141,10 @@ pub struct Edge {
     /// The id of the downstream node.
     pub to: String,
     /// The branch that `from` must take for this edge, or `None` if every branch takes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "condition::deserialize"
+    )]
     pub condition: Option<bool>,
     /// Fields that Floret does not know. It keeps them unchanged.
     #[serde(flatten)]

@@ -382,6 +382,12 @@ impl Run {
         self.pipeline_id == pipeline.id && self.tenant == pipeline.tenant
     }
 
+    /// Returns whether the run reuses an earlier success of the node.
+    pub(crate) fn inherits(&self, node_index: NodeIndex) -> bool {
+        let mut inherited = self.inherited.iter();
+        inherited.any(|inherited| inherited.node_index == node_index)
+    }
+
     /// Returns how often a caller has asked for this node, from 1.
     ///
     /// The generation grows when a resume re-executes the node on purpose: from a named node, or

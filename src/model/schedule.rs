@@ -57,7 +57,7 @@ impl Overlap {
 /// let hint = match reason {
 ///     SkipReason::Overlap => "the previous run takes longer than the interval",
 ///     SkipReason::Blocked => "too many runs are waiting",
-///     SkipReason::Paused => "somebody has paused the pipeline",
+///     SkipReason::Paused => "the pipeline is paused",
 ///     _ => "unknown",
 /// };
 /// assert_eq!(hint, "too many runs are waiting");

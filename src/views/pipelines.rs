@@ -212,8 +212,9 @@ impl Serialize for StoredPipeline {
             map.serialize_entry("max_concurrent_runs", runs)?;
         }
         serialize_schedule(&mut map, &stored.definition)?;
-        // A definition that was saved before the field existed may have one of its own.
-        for (key, value) in extra.iter().filter(|(key, _)| *key != "slug") {
+        // A definition may have these fields without an effect. They must not look like real ones.
+        const OWN: [&str; 2] = ["slug", "paused"];
+        for (key, value) in extra.iter().filter(|(key, _)| !OWN.contains(&key.as_str())) {
             map.serialize_entry(key, value)?;
         }
         map.serialize_entry("version", &stored.version)?;

@@ -11,7 +11,7 @@ use super::pages::Cut;
 use crate::cron::Schedule;
 use crate::error::{Result, log};
 use crate::limits::{BRACKETS, Room};
-use crate::model::{PipelineId, Scope, SkipReason, TenantId, rfc3339};
+use crate::model::{Pause, PipelineId, Scope, SkipReason, TenantId, rfc3339};
 use crate::storage::StoredSchedule;
 
 /// The number of upcoming ticks that a schedule shows.
@@ -47,6 +47,9 @@ pub struct ScheduleStatus {
         serialize_with = "rfc3339::serialize_option"
     )]
     pub last_run: Option<DateTime<Utc>>,
+    /// Since when the pipeline is paused, if it is: its next ticks create no run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
     /// Why the latest tick created no run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped_reason: Option<SkipReason>,
@@ -108,6 +111,7 @@ fn view(stored: StoredSchedule, enabled: bool, now: DateTime<Utc>) -> ScheduleSt
         next_run: next_runs.first().copied(),
         next_runs,
         last_run: stored.last_run,
+        paused: stored.pipeline.paused,
         skipped_reason: stored.skipped,
         pipeline_id: stored.pipeline.id,
         tenant: stored.pipeline.tenant,

@@ -54,8 +54,8 @@ impl Listed for PipelineVersion {
     }
 }
 
-/// What a pipeline has beside its definition, so that it differs in every version.
-const BESIDE: [&str; 2] = ["version", "updated_at"];
+/// What a pipeline has beside its definition. A comparison of versions leaves it out.
+const BESIDE: [&str; 3] = ["version", "updated_at", "paused"];
 
 impl Views {
     /// Returns a page of the versions of the pipeline with this id or slug, the newest first.

@@ -19,6 +19,11 @@ on_every_backend! {
     a_failed_node_needs_no_lost_output_after_a_crash,
     a_branch_that_a_new_definition_asks_for_is_decided_in_the_resume,
     a_dry_run_follows_the_branch,
+    a_second_execution_needs_no_branch,
+    a_branch_outlasts_a_second_execution_that_fails,
+    a_resume_on_other_conditions_counts_no_success_behind_a_dead_edge,
+    a_sink_counts_only_if_the_repeated_node_leads_to_it_again,
+    a_resume_from_a_node_that_no_edge_leads_to_is_refused,
 }
 
 use NodeStatus::{Failed, Skipped, Success};
@@ -184,6 +189,118 @@ async fn a_second_execution_changes_no_branch(store: Store) {
     assert_eq!(calls(&world, ["check", "good", "bad"]), [2, 2, 0]);
 }
 
+/// What the first execution decided stands, whatever the second one returns.
+async fn a_second_execution_needs_no_branch(store: Store) {
+    let mut world = World::new(store).pipeline(pipeline());
+    world.limits.output_bytes_max = 16;
+    let fails = Step::permanent("broken");
+    world.script.script("check", [rows().branch(true), rows()]);
+    world.script.script("good", [fails, Step::nothing()]);
+    let host = world.start().await;
+    let run = failed(&host).await;
+    let resumed = run.resume().await.unwrap().finished().await.unwrap();
+    assert_eq!(resumed.run.status, RunStatus::Success);
+    assert_eq!(node(&resumed, "check").branch, Some(true));
+    assert_eq!(calls(&world, ["check", "good", "bad"]), [2, 2, 0]);
+}
+
+/// The second execution of `check`, for its lost output, fails. The third one takes the other
+/// branch.
+async fn a_branch_outlasts_a_second_execution_that_fails(store: Store) {
+    let mut world = World::new(store).pipeline(pipeline().node("tail", STEP).after("check"));
+    world.limits.output_bytes_max = 16;
+    let fails = || Step::permanent("broken");
+    let checks = [rows().branch(true), fails(), rows().branch(false)];
+    world.script.script("check", checks);
+    world.script.script("good", [Step::nothing()]);
+    world.script.script("tail", [fails(), Step::nothing()]);
+    let host = world.start().await;
+    let run = failed(&host).await;
+    let second = run.resume().await.unwrap();
+    let finished = second.finished().await.unwrap();
+    assert_eq!(node(&finished, "check").status, Failed);
+    let third = second.resume().await.unwrap().finished().await.unwrap();
+    assert_eq!(third.run.status, RunStatus::Success);
+    assert_eq!(node(&third, "check").branch, Some(true));
+    let nodes = ["check", "good", "bad", "tail"];
+    assert_eq!(calls(&world, nodes), [3, 1, 0, 2]);
+}
+
+/// Returns a host whose pipeline has another definition, and a failed run on it.
+async fn redefined(world: &mut World, pipeline: Pipeline) -> (Host, floret::RunHandle) {
+    let host = world.start().await;
+    let run = failed(&host).await.id();
+    host.stop().await;
+    world.pipelines = vec![pipeline];
+    let host = world.start().await;
+    let run = host.floret.run_by_id(run);
+    (host, run)
+}
+
+async fn a_resume_on_other_conditions_counts_no_success_behind_a_dead_edge(store: Store) {
+    let mut world = world(store, &[true]);
+    let fails = Step::permanent("broken");
+    world.script.script("join", [fails, Step::pass_on()]);
+    let mut swapped = pipeline();
+    swapped.edges[0].condition = Some(false);
+    swapped.edges[1].condition = Some(true);
+    let (_host, run) = redefined(&mut world, swapped).await;
+    let resumed = run.resume().current().await.unwrap();
+    let resumed = resumed.finished().await.unwrap();
+    assert_eq!(resumed.run.status, RunStatus::Success);
+    let nodes = ["check", "good", "bad", "worse", "join"];
+    assert_eq!(calls(&world, nodes), [1, 1, 1, 1, 2]);
+    let two = json!([{"id": 1}, {"id": 2}]);
+    let inputs = json!(world.script.calls_of("join")[1].inputs);
+    assert_eq!(inputs, json!([null, two]), "good is not on the branch");
+}
+
+/// check → (true: save → notify, false: alert). The definition of `check` changes, so that it
+/// decides again. `save` is a sink, which no resume repeats without being asked.
+async fn a_sink_counts_only_if_the_repeated_node_leads_to_it_again(store: Store) {
+    let pipeline = |version: &str| {
+        Pipeline::new("p")
+            .with(step("check").config("version", version))
+            .node("save", STEP)
+            .after_if("check", true)
+            .node("notify", STEP)
+            .after("save")
+            .node("alert", STEP)
+            .after_if("check", false)
+    };
+    let mut world = World::new(store).pipeline(pipeline("1"));
+    world.script.effect("save", floret::executor::Effect::Sink);
+    let fails = Step::permanent("broken");
+    let checks = [rows().branch(true), rows().branch(false)];
+    world.script.script("check", checks);
+    world.script.script("save", [Step::nothing()]);
+    world.script.script("notify", [fails, Step::nothing()]);
+    let (_host, run) = redefined(&mut world, pipeline("2")).await;
+    let resumed = run.resume().current().await.unwrap();
+    let resumed = resumed.finished().await.unwrap();
+    assert_eq!(resumed.run.status, RunStatus::Success);
+    assert_eq!(node(&resumed, "notify").status, Skipped);
+    let nodes = ["check", "save", "notify", "alert"];
+    assert_eq!(calls(&world, nodes), [2, 1, 1, 1]);
+}
+
+async fn a_resume_from_a_node_that_no_edge_leads_to_is_refused(store: Store) {
+    let world = world(store, &[true, false]);
+    let fails = Step::permanent("broken");
+    world.script.script("good", [fails, Step::pass_on()]);
+    let host = world.start().await;
+    let run = failed(&host).await;
+    for untaken in ["bad", "worse"] {
+        let refused = run.resume().from_node(untaken).await.unwrap_err();
+        assert_eq!(refused.slug(), "invalid-field");
+        assert!(refused.to_string().contains("is taken"), "{refused}");
+    }
+    let resumed = run.resume().from_node("check").await.unwrap();
+    let resumed = resumed.finished().await.unwrap();
+    assert_eq!(node(&resumed, "bad").status, Success);
+    assert_eq!(node(&resumed, "good").status, Skipped);
+}
+
 async fn failed(host: &Host) -> floret::RunHandle {
     let run = host.trigger("p").await;
     let finished = run.finished().await.unwrap();
@@ -221,7 +338,7 @@ async fn a_resume_follows_the_branch_of_the_failed_run(store: Store) {
     }
 }
 
-/// The output of `check` is lost, but only nodes that its branch leaves out would need it.
+/// The output of `check` is lost, but only nodes that its branch does not lead to would need it.
 async fn a_node_that_never_executes_needs_no_lost_output(store: Store) {
     let mut world = World::new(store).pipeline(pipeline().node("other", STEP));
     world.limits.output_bytes_max = 16;

@@ -17,6 +17,7 @@ on_every_backend! {
     a_pause_outlasts_a_restart_and_every_edit,
     a_pause_shows_who_when_and_why,
     the_tag_of_a_pipeline_changes_with_its_pause,
+    a_field_of_a_definition_is_no_pause,
 }
 
 async fn call(host: &Host, method: Method, path: &str, body: Option<Value>) -> TestResponse {
@@ -162,4 +163,31 @@ async fn the_tag_of_a_pipeline_changes_with_its_pause(store: Store) {
     }
     pause(&host, "unpause").await;
     assert_eq!(tag().await, before);
+}
+
+async fn a_field_of_a_definition_is_no_pause(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["a"]));
+    let host = world
+        .start_with(floret::Builder::allow_pipeline_edits)
+        .await;
+    let mut definition = serde_json::to_value(chain("p", &["a"])).unwrap();
+    definition["paused"] = json!(true);
+    let saved = call(&host, Method::PUT, "", Some(definition)).await.json();
+    assert_eq!(saved["warnings"][0]["pointer"], "/paused");
+    let found = call(&host, Method::GET, "", None).await.json();
+    assert_eq!(found.get("paused"), None);
+    let paused = pause(&host, "pause").await;
+    let answer = call(&host, Method::PUT, "", Some(paused)).await;
+    assert_eq!(answer.status, 200, "what was read can be sent back");
+
+    let service = host.floret.service(Access::allow_all());
+    for (action, tag, status) in [
+        ("unpause", "\"p.1\"", 412),
+        ("unpause", "*", 200),
+        ("pause", "\"p.1\"", 412),
+    ] {
+        let mut post = request(Method::POST, &format!("/api/pipelines/p/{action}"), None);
+        post.headers_mut().insert("if-match", tag.parse().unwrap());
+        assert_eq!(send(&service, post).await.status, status, "{action} {tag}");
+    }
 }

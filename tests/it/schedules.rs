@@ -289,6 +289,8 @@ async fn a_tick_of_a_paused_pipeline_is_skipped_and_never_caught_up(store: Store
     let world = world(store, every_hour().catch_up());
     let host = world.start().await;
     host.floret.pipelines().pause("p").await.unwrap();
+    let shown = host.floret.schedules().await.unwrap();
+    assert!(shown[0].paused.is_some(), "before a tick is skipped");
     for instant in ["2024-01-15T07:00:00Z", "2024-01-15T08:00:00Z"] {
         advance_to(&world, instant).await;
         let stored = schedule(&host).await;

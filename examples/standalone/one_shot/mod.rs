@@ -15,6 +15,7 @@ use self::progress::Progress;
 pub(crate) use self::progress::ProgressForm;
 use crate::failure::Failure;
 use crate::options::HostOptions;
+use crate::output::one_line;
 use crate::signals::{StopSignal, StopSignals};
 use crate::{definitions, floret as host};
 
@@ -57,6 +58,7 @@ async fn execute(
     let run = builder.start().await.map_err(refused)?;
     let detail = run.get().await.map_err(unreadable)?;
     let mut progress = Progress::new(&detail, asked.progress);
+    note_pause(floret, &asked.pipeline, &mut progress).await?;
     let cancelled_by = follow(floret, &run, &mut progress, signals).await?;
     let run = run.get().await.map_err(unreadable)?.run;
     progress.finish(&run)?;
@@ -65,6 +67,21 @@ async fn execute(
         RunStatus::Failed => ExitCode::FAILURE,
         _ => cancelled_by.map_or(ExitCode::FAILURE, StopSignal::code),
     })
+}
+
+/// Says that the run waits, if its pipeline is paused.
+async fn note_pause(
+    floret: &Floret,
+    pipeline: &str,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let stored = floret.pipelines().get(pipeline).await.map_err(unreadable)?;
+    let Some(pause) = stored.paused else {
+        return Ok(());
+    };
+    let reason = pause.reason.map(|reason| format!(": {reason}"));
+    let reason = one_line(&reason.unwrap_or_default());
+    progress.note(&format!("the pipeline is paused{reason}; the run waits"))
 }
 
 /// Shows the events of a run until it has finished. The first signal cancels the run, the second

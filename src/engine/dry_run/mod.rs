@@ -248,7 +248,8 @@ impl DryRunExecution {
         self.set_result(node_index, node);
         self.frontier.decide(node_index, outcome.branch);
         let unreachable = self.frontier.finish_node(node_index, frontier_outcome);
-        if *self.stop_signal.borrow() == StopSignal::TimedOut {
+        let is_late = *self.stop_signal.borrow() == StopSignal::TimedOut;
+        if is_late && frontier_outcome != NodeOutcome::Success {
             // None of them would have started in time. They have failed, as this node has.
             return Ok(());
         }

@@ -117,7 +117,7 @@ impl DryNode {
         let call = NodeCall::new(ctx, std::mem::take(&mut self.inputs));
         match attempt::run(&self.shared, executor, call, timeout, &mut self.stop_signal).await {
             AttemptOutcome::Returned(returned) => {
-                let split = |output| branch::split(&self.graph, self.node_index, output);
+                let split = |output| branch::split(&self.graph, self.node_index, None, output);
                 match returned.and_then(split) {
                     Ok(Returned { branch, dataset }) => DryNodeOutcome {
                         branch,

@@ -63,8 +63,7 @@ impl NodeTask {
         started: Duration,
     ) -> Result<NodeExit, LeaseLost> {
         let mut finished = self.finished_node(NodeStatus::Success, Some(self.attempt), started);
-        // What an earlier decision led to has begun.
-        finished.branch = self.branch.or(returned.branch);
+        finished.branch = returned.branch;
         let Some(dataset) = returned.dataset else {
             return Ok(NodeExit::Finished(Box::new(finished), None));
         };

@@ -172,7 +172,9 @@ impl NodeTask {
     ) -> Result<NextStep, LeaseLost> {
         let error = match outcome {
             AttemptOutcome::Returned(returned) => {
-                let split = |output| branch::split(&self.context.graph, self.node_index, output);
+                let split = |output| {
+                    branch::split(&self.context.graph, self.node_index, self.branch, output)
+                };
                 match returned.and_then(split) {
                     Ok(returned) => {
                         let exit = self.finish_success(returned, started).await;

@@ -39,7 +39,7 @@ pub(super) struct RunSignals {
 #[derive(Debug)]
 pub(super) struct PreparedRun {
     pub(super) driver: Driver,
-    /// Nodes that never execute, since an upstream did not succeed.
+    /// Nodes that never execute: an upstream did not succeed, or no edge to the node is taken.
     pub(super) skipped: Vec<NodeIndex>,
 }
 

@@ -3,6 +3,7 @@
 //! `graph/reuse` decides which of these outputs a new run inherits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ use crate::storage::RunDetail;
 /// A definition with its graph.
 pub(super) struct DefinitionGraph<'a> {
     pub(super) definition: &'a Pipeline,
-    pub(super) graph: Graph,
+    pub(super) graph: Arc<Graph>,
 }
 
 /// A run of the chain.
@@ -42,7 +43,7 @@ pub(super) struct PastSuccess {
 impl<'a> DefinitionGraph<'a> {
     pub(super) fn new(definition: &'a Pipeline) -> Result<Self> {
         Ok(Self {
-            graph: Graph::new(definition)?,
+            graph: Arc::new(Graph::new(definition)?),
             definition,
         })
     }
@@ -204,8 +205,11 @@ impl ChainLink<'_> {
                     inherited.output_hash = row.output_hash;
                     return success(inherited);
                 }
-                NodeStatus::Failed => return ChainNode::MustExecute,
-                NodeStatus::Pending
+                // A node that had an earlier success has executed again only because its output is
+                // lost. That success, and the branch that it took, stand.
+                NodeStatus::Failed if !run.inherits(past_index) => return ChainNode::MustExecute,
+                NodeStatus::Failed
+                | NodeStatus::Pending
                 | NodeStatus::Running
                 | NodeStatus::Cancelled
                 | NodeStatus::Skipped => {}

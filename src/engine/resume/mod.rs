@@ -5,11 +5,14 @@
 
 mod chain;
 
+use std::sync::Arc;
+
 use self::chain::{Chain, DefinitionGraph, PastSuccess};
 use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::is_sink;
+use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::reuse::{ChainResult, ResumeChoice, choose};
 use crate::model::{
     CallerName, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId,
@@ -102,6 +105,9 @@ impl Shared {
         }
         let chain = Chain::new(&chain, old.run.id)?;
         self.choose_nodes(&mut run, &current, &chain, from);
+        if let Some(from) = from {
+            refuse_untaken(&current, &run, from)?;
+        }
         let created = self.create(run, key, scope.clone()).await?;
         created.into_started_run(old.run.qualified_pipeline())
     }
@@ -209,6 +215,30 @@ fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex>
             vec![Issue::pointer("/from_node", detail)],
         )
     })
+}
+
+/// Refuses a resume from a node that it would not execute, since no edge to the node is taken.
+fn refuse_untaken(current: &DefinitionGraph<'_>, run: &Run, from: NodeIndex) -> Result<()> {
+    let mut outcomes = vec![None; current.graph.len()];
+    let mut branches = vec![None; current.graph.len()];
+    for inherited in &run.inherited {
+        let index = usize::from(inherited.node_index);
+        if let (Some(outcome), Some(branch)) = (outcomes.get_mut(index), branches.get_mut(index)) {
+            *outcome = Some(NodeOutcome::Success);
+            *branch = inherited.branch;
+        }
+    }
+    let (_, skipped) = Frontier::new(Arc::clone(&current.graph), outcomes, branches);
+    if !skipped.contains(&from) {
+        return Ok(());
+    }
+    let id = current.graph.id(from).map_or("", NodeId::as_str);
+    let detail = format!(
+        "from_node must name a node that the resume executes, and no edge to {} is taken; name the node whose branch decides it",
+        quote(id)
+    );
+    let issues = vec![Issue::pointer("/from_node", detail)];
+    Err(Error::invalid(Problem::InvalidField, issues))
 }
 
 /// Refuses a run that is not failed, or whose pipeline was deleted.

@@ -11,19 +11,22 @@ use super::environment::OWN_PREFIX;
 use super::stdout::OutputFormat;
 use crate::error::{Issue, quote, reference_token};
 use crate::executor::Effect;
-use crate::nodes::config::{ConfigFields, Flag, kind};
+use crate::nodes::config::{ConfigFields, kind};
 use crate::nodes::data_dir::{DataDir, path_problem};
 use crate::template;
 
+/// The exit code that takes the branch `false`.
+const FALSE_EXIT_CODE: &str = "false_exit_code";
+
 /// The keys that [`Config::read`] reads.
-pub(super) const KEYS: &[&str] = &["command", "effect", "output", "branch", "cwd", "env"];
+pub(super) const KEYS: &[&str] = &["command", "effect", "output", FALSE_EXIT_CODE, "cwd", "env"];
 
 pub(super) struct Config<'a> {
     pub(super) program: &'a str,
     pub(super) args: Vec<&'a str>,
     pub(super) output: OutputFormat,
-    /// Whether the exit code says which branch the node takes.
-    pub(super) decides: bool,
+    /// The exit code that takes the branch `false`, if the node takes a branch.
+    pub(super) false_exit_code: Option<u8>,
     /// The folder in which the program starts.
     pub(super) cwd: Option<(&'a DataDir, &'a str)>,
     /// Variables of its environment.
@@ -39,7 +42,7 @@ impl<'a> Config<'a> {
         let mut fields = ConfigFields::new(config);
         let effect = read_effect(&mut fields);
         let output = read_output(&mut fields, effect);
-        let decides = fields.flag("branch", Flag::Off) == Flag::On;
+        let false_exit_code = read_false_exit_code(&mut fields);
         let cwd = read_cwd(&mut fields, data);
         let env = read_env(&mut fields);
         let words = read_command(&mut fields);
@@ -48,7 +51,7 @@ impl<'a> Config<'a> {
                 program,
                 args: args.to_vec(),
                 output,
-                decides,
+                false_exit_code,
                 cwd,
                 env,
             }),
@@ -62,12 +65,28 @@ impl<'a> Config<'a> {
     /// # Errors
     /// Returns the status of a program that has failed.
     pub(super) fn branch_of(&self, status: ExitStatus) -> Result<Option<bool>, ExitStatus> {
-        match (self.decides, status.code()) {
-            (false, Some(0)) => Ok(None),
-            (true, Some(code @ (0 | 1))) => Ok(Some(code == 0)),
+        match (status.code(), self.false_exit_code) {
+            (Some(0), None) => Ok(None),
+            (Some(0), Some(_)) => Ok(Some(true)),
+            (Some(code), Some(expected)) if code == i32::from(expected) => Ok(Some(false)),
             _ => Err(status),
         }
     }
+}
+
+/// Reads the exit code that takes the branch `false`. There is no default: programs that crash exit
+/// with a code, too.
+fn read_false_exit_code(fields: &mut ConfigFields<'_>) -> Option<u8> {
+    fields.value(FALSE_EXIT_CODE)?;
+    let code = fields.count(FALSE_EXIT_CODE);
+    let code = u8::try_from(code).ok().filter(|code| *code > 0);
+    if code.is_none() {
+        fields.refuse(
+            "/false_exit_code",
+            "false_exit_code is an exit code from 1 to 255; 0 takes the branch true",
+        );
+    }
+    code
 }
 
 /// Returns a warning for each argument that is program text with a value in it.

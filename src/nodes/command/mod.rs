@@ -46,20 +46,23 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// | `command` | the program and its arguments, without a shell |
 /// | `effect` | `source`, `transform` or `sink`, by default `transform` |
 /// | `output` | how stdout is read: `ndjson` (the default), `json`, `csv` or `log` |
-/// | `branch` | `true` if the exit code takes a branch: 0 takes `true`, and 1 takes `false` |
+/// | `false_exit_code` | the exit code that takes the branch `false`; 0 then takes `true` |
 /// | `cwd` | the folder in which the program starts, inside the data directory |
 /// | `env` | variables of its environment, as an object of names and texts |
 ///
 /// A dry run skips a `sink` and executes every other program, also one without `effect`. It stops
-/// a program that has written enough rows, unless its exit code decides on a branch.
+/// a program that has written enough rows, unless its exit code takes a branch.
 ///
 /// The program reads the rows of all upstreams as NDJSON on its stdin, and may stop reading early.
 /// Each line of its stderr becomes a line of the log, and so does each line of its stdout if
-/// `output` is `log`, which it always is for a sink. An exit code other than 0, or than 0 and 1 of
-/// a program that decides, is a retryable failure, whatever the program has written. Its message
-/// shows the last lines of stderr and of stdout, which may be rows. A line of stdout that is no row
-/// is a permanent failure, but only after the program has exited without one: Floret does not stop
-/// a program in the middle of its work because of its output.
+/// `output` is `log`, which it always is for a sink. An exit code other than 0 and
+/// `false_exit_code` is a retryable failure, whatever the program has written. Its message shows
+/// the last lines of stderr and of stdout, which may be rows. A line of stdout that is no row is a
+/// permanent failure, but only after the program has exited without one: Floret does not stop a
+/// program in the middle of its work because of its output.
+///
+/// `false_exit_code` is 1 for `grep` and `test`. Of a script, take another one, such as 10:
+/// interpreters exit with 1 after an error, which is no decision.
 ///
 /// Its environment has the run's parameters as `FLORET_PARAM_<NAME>` (in upper case, with `_` for
 /// other characters than letters and digits), `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT`
@@ -147,7 +150,7 @@ impl CommandNode {
             started = Group::start(program, &environment, folder.as_ref(), (&self.clock, &ctx.log)) => started?,
         };
         let mut reader = StdoutReader::new(config.output, ctx);
-        if config.decides {
+        if config.false_exit_code.is_some() {
             reader.read_to_the_end();
         }
         let mut child_io = ChildIo::new(pipes, reader);

@@ -140,7 +140,6 @@ pub async fn a_finished_node_keeps_its_outcome(storage: &dyn Storage) {
     let mut failed = FinishedNode::new(0, NodeStatus::Failed, at(45));
     (failed.attempt, failed.row_count) = (Some(3), Some(7));
     (failed.duration_ms, failed.has_dataset) = (Some(12), true);
-    failed.branch = Some(false);
     failed.error = Some("no disk".to_owned());
     let failed = Entry::NodeFinished(Box::new(failed));
     driver.append(storage, [node_started(0, 3), failed]).await;
@@ -150,7 +149,6 @@ pub async fn a_finished_node_keeps_its_outcome(storage: &dyn Storage) {
     assert_eq!(row.error.as_deref(), Some("no disk"));
     assert_eq!(row.finished_at, Some(at(45)));
     assert!(row.has_dataset);
-    assert_eq!(row.branch, Some(false));
     let event = last_event(storage).await;
     assert_eq!(event.kind, EventKind::NodeFailed);
     assert_eq!(event.status, Some(EventStatus::Failed));

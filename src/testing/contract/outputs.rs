@@ -292,7 +292,7 @@ pub async fn outputs_survive_a_crash(storage: &dyn Storage) {
     assert_eq!(stored_outputs(storage, &driver).await, [true; 3]);
 }
 
-/// Why an output was never stored MUST be returned with its node.
+/// Why an output was never stored, and the branch of its node, MUST be returned with the node.
 pub async fn the_reason_why_an_output_is_not_stored_is_returned(storage: &dyn Storage) {
     let mut driver = started_run(storage, 1).await;
     let reasons = [
@@ -305,12 +305,15 @@ pub async fn the_reason_why_an_output_is_not_stored_is_returned(storage: &dyn St
         node.attempt = Some(1);
         node.has_dataset = true;
         node.unstored = unstored;
+        node.branch = [None, Some(true), Some(false)][usize::from(node_index)];
+        let branch = node.branch;
         let finished = Entry::NodeFinished(Box::new(node));
         driver
             .append(storage, [node_started(node_index, 1), finished])
             .await;
         let row = read_node(storage, driver.run, node_index).await;
         assert_eq!((row.has_dataset, row.unstored), (true, unstored));
+        assert_eq!(row.branch, branch);
     }
 }
 

@@ -96,12 +96,16 @@ fn pause(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
         (Verb::Post, "/pipelines/{id}/pause") => {
             let body = schemas.define("PauseRequest", bodies::pause());
             operation("pausePipeline")
+                .header(if_match())
+                .problems(&[Problem::PreconditionFailed])
                 .body(body, json!({"reason": "the source is being moved"}))
                 .answer(answer("The pipeline with its pause.", schemas))
         }
         (Verb::Post, "/pipelines/{id}/unpause") => {
             let body = schemas.define("UnpauseRequest", bodies::nothing());
             operation("unpausePipeline")
+                .header(if_match())
+                .problems(&[Problem::PreconditionFailed])
                 .body(body, json!({}))
                 .answer(answer("The pipeline without a pause.", schemas))
         }
