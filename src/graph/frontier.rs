@@ -155,6 +155,18 @@ impl Frontier {
         branch.copied().flatten()
     }
 
+    /// Returns whether a node can no longer succeed: it has finished otherwise, or all its edges are
+    /// dead.
+    pub(crate) fn has_ended(&self, node_index: NodeIndex) -> bool {
+        self.nodes
+            .get(usize::from(node_index))
+            .is_some_and(|state| match state {
+                State::Pending | State::Executing | State::Held => false,
+                State::Finished(outcome) => *outcome != NodeOutcome::Success,
+                State::Untaken => true,
+            })
+    }
+
     /// Returns whether the output of an upstream goes to a node that starts.
     pub(crate) fn delivers(&self, upstream: NodeIndex, node_index: NodeIndex) -> bool {
         self.edge(upstream, node_index) == EdgeState::Live

@@ -14,7 +14,7 @@ pub(crate) mod params;
 pub(crate) mod plan;
 pub(crate) mod policy;
 #[cfg(test)]
-mod random;
+pub(crate) mod random;
 pub(crate) mod reuse;
 pub(crate) mod rules;
 pub(crate) mod sizes;

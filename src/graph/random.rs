@@ -7,10 +7,10 @@ use crate::model::{Edge, NodeIndex, Pipeline};
 
 /// The generator `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -22,17 +22,17 @@ impl Random {
     }
 
     /// Returns a number from 0 to `count - 1`.
-    pub(super) fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         let count = u64::try_from(count.max(1)).unwrap();
         usize::try_from(self.next() % count).unwrap()
     }
 
-    pub(super) fn one_in(&mut self, count: usize) -> bool {
+    pub(crate) fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 
     /// Returns a sparse or dense graph of 1 to 24 nodes, of which a quarter decides on a branch.
-    pub(super) fn graph(&mut self) -> Graph {
+    pub(crate) fn graph(&mut self) -> Graph {
         let count = 1 + self.below(24);
         let rarity = 1 + self.below(6);
         let conditional: Vec<_> = (0..count).map(|_| self.one_in(4)).collect();
@@ -51,7 +51,7 @@ impl Random {
     }
 
     /// Removes one of the node indexes from the list and returns it.
-    pub(super) fn pick(&mut self, node_indexes: &mut Vec<NodeIndex>) -> Option<NodeIndex> {
+    pub(crate) fn pick(&mut self, node_indexes: &mut Vec<NodeIndex>) -> Option<NodeIndex> {
         (!node_indexes.is_empty()).then(|| node_indexes.swap_remove(self.below(node_indexes.len())))
     }
 }

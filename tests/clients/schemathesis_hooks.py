@@ -1,4 +1,6 @@
-"""A check for Schemathesis: the problem of an answer is one that the document lists for its operation."""
+"""Hooks of Schemathesis: a check that the document lists the problem of an answer, and the end of each pause."""
+
+import urllib.request
 
 import schemathesis
 
@@ -12,6 +14,17 @@ def resolved(document, value):
         for part in reference.removeprefix("#/").split("/"):
             value = value[part.replace("~1", "/").replace("~0", "~")]
     return value
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    """Ends a pause. The runs of a paused pipeline wait, and so would every request that waits for one."""
+    if case.operation.path != "/pipelines/{id}/pause" or response.status_code != 200:
+        return
+    paused = response.request
+    headers = {"Authorization": paused.headers["Authorization"]}
+    unpause = paused.url.replace("/pause", "/unpause")
+    urllib.request.urlopen(urllib.request.Request(unpause, method="POST", headers=headers)).close()
 
 
 @schemathesis.check

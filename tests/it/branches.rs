@@ -2,6 +2,7 @@
 //!
 //! `graph/frontier` has the rules and their random histories.
 
+use floret::storage::RunDetail;
 use floret::testing::{Gate, Step};
 use floret::{Edge, EventKind, NodeStatus, Pipeline, RunStatus};
 use serde_json::{Value, json};
@@ -59,6 +60,20 @@ fn world(store: Store, branches: &[bool]) -> World {
 fn calls<const N: usize>(world: &World, nodes: [&str; N]) -> [usize; N] {
     let calls = world.calls();
     nodes.map(|node| calls.get(node).copied().unwrap_or_default())
+}
+
+/// Starts a run, crashes its host once these events are stored, and finishes the run on the next
+/// host.
+async fn crash_and_finish(world: &World, stored: [(EventKind, usize); 2]) -> RunDetail {
+    let host = world.start().await;
+    let run = host.trigger("p").await.id();
+    for (kind, count) in stored {
+        host.wait_for_events(kind, count).await;
+    }
+    host.crash().await;
+    world.expire_leases();
+    let host = world.start().await;
+    host.floret.run_by_id(run).finished().await.unwrap()
 }
 
 async fn a_join_runs_on_the_branch_that_is_taken(store: Store) {
@@ -138,15 +153,8 @@ async fn a_crash_changes_no_branch(store: Store) {
     world
         .script
         .script("worse", [Step::pass_on().at(&gate), Step::pass_on()]);
-    let host = world.start().await;
-    let run = host.trigger("p").await.id();
-    world.script.started("worse").await;
-    host.wait_for_events(EventKind::NodeSkipped, 1).await;
-    host.wait_for_events(EventKind::NodeStarted, 3).await;
-    host.crash().await;
-    world.expire_leases();
-    let host = world.start().await;
-    let finished = host.floret.run_by_id(run).finished().await.unwrap();
+    let stored = [(EventKind::NodeSkipped, 1), (EventKind::NodeStarted, 3)];
+    let finished = crash_and_finish(&world, stored).await;
     let expected = [
         ("check", Success),
         ("good", Skipped),
@@ -168,15 +176,8 @@ async fn a_second_execution_changes_no_branch(store: Store) {
     world
         .script
         .script("good", [Step::pass_on().at(&gate), Step::nothing()]);
-    let host = world.start().await;
-    let run = host.trigger("p").await.id();
-    world.script.started("good").await;
-    host.wait_for_events(EventKind::NodeSkipped, 2).await;
-    host.wait_for_events(EventKind::NodeStarted, 2).await;
-    host.crash().await;
-    world.expire_leases();
-    let host = world.start().await;
-    let finished = host.floret.run_by_id(run).finished().await.unwrap();
+    let stored = [(EventKind::NodeSkipped, 2), (EventKind::NodeStarted, 2)];
+    let finished = crash_and_finish(&world, stored).await;
     let expected = [
         ("check", Success),
         ("good", Success),
@@ -368,14 +369,8 @@ async fn a_failed_node_needs_no_lost_output_after_a_crash(store: Store) {
     world
         .script
         .script("other", [Step::nothing().at(&gate), Step::nothing()]);
-    let host = world.start().await;
-    let run = host.trigger("p").await.id();
-    host.wait_for_events(EventKind::NodeStarted, 3).await;
-    host.wait_for_events(EventKind::NodeFailed, 1).await;
-    host.crash().await;
-    world.expire_leases();
-    let host = world.start().await;
-    let finished = host.floret.run_by_id(run).finished().await.unwrap();
+    let stored = [(EventKind::NodeStarted, 3), (EventKind::NodeFailed, 1)];
+    let finished = crash_and_finish(&world, stored).await;
     let expected = [("load", Success), ("sum", Failed), ("other", Success)];
     assert_statuses(&finished, RunStatus::Failed, &expected);
     assert_eq!(calls(&world, ["load", "sum", "other"]), [1, 1, 2]);

@@ -4,6 +4,8 @@
 //! needs, and hands the run to `driver`.
 
 mod node_history;
+#[cfg(test)]
+mod random_tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,7 +13,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::node_history::{NodeHistory, branches, earlier_results, first_error, node_histories};
+use self::node_history::{
+    NodeHistory, branches, earlier_results, first_error, node_histories, settled_outcomes,
+};
 use super::Shared;
 use super::checkpoint;
 use super::driver::Driver;
@@ -123,10 +127,7 @@ impl Preparation {
         let must_rerun = |node_index: NodeIndex, history: &NodeHistory| {
             history.outcome() == Some(NodeOutcome::Success) && plan.executes(node_index)
         };
-        let settled = self
-            .node_indexes()
-            .map(|(node_index, history)| self.settled_outcome(&plan, node_index, history))
-            .collect();
+        let settled = settled_outcomes(&plan, &self.histories);
         let (frontier, skipped) =
             Frontier::new(Arc::clone(&self.graph), settled, branches(&self.histories));
         let pending_consumers = self.count_consumers(&plan);
@@ -272,23 +273,6 @@ impl Preparation {
                 .await?;
         }
         Ok(())
-    }
-
-    /// Returns the node's outcome if it does not execute in this claim.
-    fn settled_outcome(
-        &self,
-        plan: &ExecutionPlan<'_>,
-        node_index: NodeIndex,
-        history: &NodeHistory,
-    ) -> Option<NodeOutcome> {
-        match history.outcome() {
-            Some(NodeOutcome::Success) if plan.executes(node_index) => None,
-            Some(outcome) => Some(outcome),
-            None if history.inherited.is_some() && !plan.executes(node_index) => {
-                Some(NodeOutcome::Success)
-            }
-            None => None,
-        }
     }
 
     /// Returns how many executing nodes consume each node's output.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
-use crate::graph::plan::{EarlierResult, OutputState};
+use crate::graph::plan::{EarlierResult, ExecutionPlan, OutputState};
 use crate::model::{InheritedOutput, NodeIndex, NodeRun, NodeStatus};
 use crate::storage::ClaimedRun;
 
@@ -126,22 +126,30 @@ pub(super) fn earlier_results(
     histories: &[NodeHistory],
     is_sink: impl Fn(NodeIndex) -> bool,
 ) -> Vec<EarlierResult> {
-    let outcomes: Vec<_> = histories.iter().map(NodeHistory::earlier_outcome).collect();
-    let has_failed = |outcome: &Option<_>| outcome.is_some_and(|it| it != NodeOutcome::Success);
-    let mut ended: Vec<_> = outcomes.iter().map(has_failed).collect();
-    let (_, skipped) = Frontier::new(Arc::clone(graph), outcomes, branches(histories));
-    for node_index in skipped {
-        if let Some(has_ended) = ended.get_mut(usize::from(node_index)) {
-            *has_ended = true;
-        }
-    }
-    let results = (0..).zip(histories).zip(ended);
-    results
-        .map(|((node_index, history), has_ended)| match has_ended {
-            true => EarlierResult::Ended,
-            false => history.past(is_sink(node_index)),
-        })
+    let outcomes = histories.iter().map(NodeHistory::earlier_outcome).collect();
+    let (frontier, _) = Frontier::new(Arc::clone(graph), outcomes, branches(histories));
+    (0..)
+        .zip(histories)
+        .map(
+            |(node_index, history)| match frontier.has_ended(node_index) {
+                true => EarlierResult::Ended,
+                false => history.past(is_sink(node_index)),
+            },
+        )
         .collect()
+}
+
+/// Returns the outcome of each node that does not execute in this claim.
+pub(super) fn settled_outcomes(
+    plan: &ExecutionPlan<'_>,
+    histories: &[NodeHistory],
+) -> Vec<Option<NodeOutcome>> {
+    let settled = |(node_index, history): (NodeIndex, &NodeHistory)| {
+        let outcome = history.earlier_outcome()?;
+        let executes = outcome == NodeOutcome::Success && plan.executes(node_index);
+        (!executes).then_some(outcome)
+    };
+    (0..).zip(histories).map(settled).collect()
 }
 
 /// Returns the error of the node that failed first.

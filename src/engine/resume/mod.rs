@@ -228,8 +228,8 @@ fn refuse_untaken(current: &DefinitionGraph<'_>, run: &Run, from: NodeIndex) -> 
             *branch = inherited.branch;
         }
     }
-    let (_, skipped) = Frontier::new(Arc::clone(&current.graph), outcomes, branches);
-    if !skipped.contains(&from) {
+    let (frontier, _) = Frontier::new(Arc::clone(&current.graph), outcomes, branches);
+    if !frontier.has_ended(from) {
         return Ok(());
     }
     let id = current.graph.id(from).map_or("", NodeId::as_str);
