@@ -155,8 +155,8 @@ impl Frontier {
         branch.copied().flatten()
     }
 
-    /// Returns whether a node can no longer succeed: it has finished otherwise, or all its edges are
-    /// dead.
+    /// Returns whether a node can no longer succeed: it has finished otherwise, or all its edges
+    /// are dead.
     pub(crate) fn has_ended(&self, node_index: NodeIndex) -> bool {
         self.nodes
             .get(usize::from(node_index))
