@@ -206,8 +206,8 @@ fn edge() -> Value {
             "from": id(),
             "to": id(),
             "condition": {
-                "enum": [true, false, "true", "false", ""],
-                "description": "The branch that `from` must take for this edge.",
+                "type": ["boolean", "string"],
+                "description": "The branch that `from` must take for this edge. A text is `true`, `false`, or empty for no condition.",
             },
         }),
     )
