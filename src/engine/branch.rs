@@ -1,4 +1,4 @@
-//! Checks that a node has decided on a branch, if an edge from it has a condition.
+//! Checks that a node has taken a branch, if an edge from it has a condition.
 //!
 //! `graph/frontier` decides what follows from the branch.
 
@@ -25,7 +25,7 @@ pub(super) fn split(
 ) -> Result<Returned, ExecutorError> {
     let (own, dataset) = output.into_parts();
     let branch = earlier.or(own);
-    if branch.is_none() && graph.must_decide(node_index) {
+    if branch.is_none() && graph.has_conditions(node_index) {
         return Err(ExecutorError::permanent(
             "the node took no branch, although an edge from it has a condition: a function must return a Branch, and a command needs false_exit_code in its config",
         ));

@@ -1,4 +1,4 @@
-//! The output of a node that decides which of its edges are taken.
+//! The output of a node that takes a branch.
 //!
 //! `graph/frontier` decides what follows from it.
 

@@ -162,9 +162,9 @@ impl Graph {
         condition.is_none() || condition == branch
     }
 
-    /// Returns whether an edge from the node has a condition, so that the node must decide on a
+    /// Returns whether an edge from the node has a condition, so that the node must take a
     /// branch.
-    pub(crate) fn must_decide(&self, node_index: NodeIndex) -> bool {
+    pub(crate) fn has_conditions(&self, node_index: NodeIndex) -> bool {
         self.node(node_index)
             .is_some_and(|node| !node.conditions.is_empty())
     }

@@ -31,7 +31,7 @@ impl Random {
         self.below(count) == 0
     }
 
-    /// Returns a sparse or dense graph of 1 to 24 nodes, of which a quarter decides on a branch.
+    /// Returns a sparse or dense graph of 1 to 24 nodes, of which a quarter takes a branch.
     pub(crate) fn graph(&mut self) -> Graph {
         let count = 1 + self.below(24);
         let rarity = 1 + self.below(6);

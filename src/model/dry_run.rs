@@ -73,7 +73,7 @@ pub struct DryRunNode {
     ///
     /// Each cell is truncated to `Limits::preview_cell_bytes_max` bytes.
     pub rows: Vec<Map<String, Value>>,
-    /// The branch that the node takes, if it decides on one.
+    /// The branch that the node takes, if it takes one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<bool>,
     /// Whether rows, columns or parts of cells are left out.

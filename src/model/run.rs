@@ -431,7 +431,7 @@ pub struct InheritedOutput {
     pub from_node_index: NodeIndex,
     /// The number of rows of the output.
     pub row_count: Option<u64>,
-    /// The branch that the node has taken, if it decides on one.
+    /// The branch that the node has taken, if it takes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<bool>,
     /// Whether the node returned a dataset.

@@ -39,7 +39,7 @@ impl Driver {
             return Ok(());
         };
         let (node_index, outcome) = (result.node_index, outcome_of(finished.status));
-        self.frontier.decide(node_index, finished.branch);
+        self.frontier.take_branch(node_index, finished.branch);
         self.note_first_error(&finished);
         if let Some(ProfiledOutput { dataset, profile }) = output {
             self.settle_profile(node_index, &dataset, profile).await?;

@@ -109,7 +109,7 @@ impl DryRunExecution {
     ) -> Result<Self> {
         let definition = Arc::clone(&pipeline.definition);
         let graph = Arc::new(Graph::new(&definition)?);
-        let (frontier, _none) = Frontier::new(Arc::clone(&graph), Vec::new(), Vec::new());
+        let (frontier, _none) = Frontier::new(Arc::clone(&graph), Vec::new());
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
@@ -246,7 +246,7 @@ impl DryRunExecution {
             *slot = cut;
         }
         self.set_result(node_index, node);
-        self.frontier.decide(node_index, outcome.branch);
+        self.frontier.take_branch(node_index, outcome.branch);
         let unreachable = self.frontier.finish_node(node_index, frontier_outcome);
         let is_late = *self.stop_signal.borrow() == StopSignal::TimedOut;
         if is_late && frontier_outcome != NodeOutcome::Success {

@@ -13,9 +13,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::node_history::{
-    NodeHistory, branches, earlier_results, first_error, node_histories, settled_outcomes,
-};
+use self::node_history::{NodeHistory, earlier_results, first_error, known_nodes, node_histories};
 use super::Shared;
 use super::checkpoint;
 use super::driver::Driver;
@@ -127,9 +125,8 @@ impl Preparation {
         let must_rerun = |node_index: NodeIndex, history: &NodeHistory| {
             history.outcome() == Some(NodeOutcome::Success) && plan.executes(node_index)
         };
-        let settled = settled_outcomes(&plan, &self.histories);
-        let (frontier, skipped) =
-            Frontier::new(Arc::clone(&self.graph), settled, branches(&self.histories));
+        let known = known_nodes(&plan, &self.histories);
+        let (frontier, skipped) = Frontier::new(Arc::clone(&self.graph), known);
         let pending_consumers = self.count_consumers(&plan);
         let driver = Driver {
             frontier,

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::graph::frontier::{Frontier, NodeOutcome};
+use crate::graph::frontier::{Frontier, Known, NodeOutcome};
 use crate::graph::plan::{EarlierResult, ExecutionPlan, OutputState};
 use crate::model::{InheritedOutput, NodeIndex, NodeRun, NodeStatus};
 use crate::storage::ClaimedRun;
@@ -33,15 +33,18 @@ impl NodeHistory {
         }
     }
 
-    /// Returns its outcome, earlier in the chain if it has none in this run.
-    pub(super) fn earlier_outcome(&self) -> Option<NodeOutcome> {
+    /// Returns its outcome and its branch, in this run or else earlier in the chain.
+    pub(super) fn known(&self) -> Known {
         let is_inherited = self.inherited.is_some() && !self.has_started();
-        self.outcome()
-            .or_else(|| is_inherited.then_some(NodeOutcome::Success))
+        let inherited = is_inherited.then_some(NodeOutcome::Success);
+        Known {
+            outcome: self.outcome().or(inherited),
+            branch: self.branch(),
+        }
     }
 
     /// Returns the branch that it has taken in this run or earlier in the chain.
-    pub(super) fn branch(&self) -> Option<bool> {
+    fn branch(&self) -> Option<bool> {
         let own = self.row.as_ref().and_then(|row| row.branch);
         own.or_else(|| self.inherited.as_ref()?.branch)
     }
@@ -113,11 +116,6 @@ pub(super) fn node_histories(graph: &Graph, claimed: &ClaimedRun) -> Vec<NodeHis
     histories
 }
 
-/// Returns the branch that each node has taken.
-pub(super) fn branches(histories: &[NodeHistory]) -> Vec<Option<bool>> {
-    histories.iter().map(NodeHistory::branch).collect()
-}
-
 /// Returns what `graph/plan` needs to know of each node.
 ///
 /// A node that can no longer execute needs no output, whatever executes again for others.
@@ -126,8 +124,8 @@ pub(super) fn earlier_results(
     histories: &[NodeHistory],
     is_sink: impl Fn(NodeIndex) -> bool,
 ) -> Vec<EarlierResult> {
-    let outcomes = histories.iter().map(NodeHistory::earlier_outcome).collect();
-    let (frontier, _) = Frontier::new(Arc::clone(graph), outcomes, branches(histories));
+    let known = histories.iter().map(NodeHistory::known).collect();
+    let (frontier, _) = Frontier::new(Arc::clone(graph), known);
     (0..)
         .zip(histories)
         .map(
@@ -139,17 +137,15 @@ pub(super) fn earlier_results(
         .collect()
 }
 
-/// Returns the outcome of each node that does not execute in this claim.
-pub(super) fn settled_outcomes(
-    plan: &ExecutionPlan<'_>,
-    histories: &[NodeHistory],
-) -> Vec<Option<NodeOutcome>> {
-    let settled = |(node_index, history): (NodeIndex, &NodeHistory)| {
-        let outcome = history.earlier_outcome()?;
-        let executes = outcome == NodeOutcome::Success && plan.executes(node_index);
-        (!executes).then_some(outcome)
+/// Returns what `graph/frontier` needs to know of each node: those that the plan executes have no
+/// outcome.
+pub(super) fn known_nodes(plan: &ExecutionPlan<'_>, histories: &[NodeHistory]) -> Vec<Known> {
+    let known = |(node_index, history): (NodeIndex, &NodeHistory)| {
+        let known = history.known();
+        let outcome = known.outcome.filter(|_| !plan.executes(node_index));
+        Known { outcome, ..known }
     };
-    (0..).zip(histories).map(settled).collect()
+    (0..).zip(histories).map(known).collect()
 }
 
 /// Returns the error of the node that failed first.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::node_history::{NodeHistory, branches, earlier_results, settled_outcomes};
+use super::node_history::{NodeHistory, earlier_results, known_nodes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::ExecutionPlan;
@@ -37,7 +37,7 @@ fn crash(random: &mut Random) -> Crashed {
         .map(|_| kinds[random.below(4)])
         .collect();
     let mut histories = vec![NodeHistory::default(); graph.len()];
-    let (mut frontier, _) = Frontier::new(Arc::clone(&graph), Vec::new(), Vec::new());
+    let (mut frontier, _) = Frontier::new(Arc::clone(&graph), Vec::new());
     let mut executing = Vec::new();
     for _ in 0..random.below(60) {
         executing.extend(frontier.take_ready());
@@ -45,7 +45,7 @@ fn crash(random: &mut Random) -> Crashed {
             break;
         };
         let is_failed = random.one_in(8);
-        let branch = graph.must_decide(node_index).then(|| random.one_in(2));
+        let branch = graph.has_conditions(node_index).then(|| random.one_in(2));
         let mut row = row(&graph, node_index, NodeStatus::Failed);
         if !is_failed {
             row.status = NodeStatus::Success;
@@ -53,7 +53,7 @@ fn crash(random: &mut Random) -> Crashed {
             row.has_dataset = left[usize::from(node_index)] != Left::NoDataset;
             let is_stored = matches!(left[usize::from(node_index)], Left::Stored | Left::Damaged);
             row.output_hash = is_stored.then_some([7; 32]);
-            frontier.decide(node_index, branch);
+            frontier.take_branch(node_index, branch);
         }
         histories[usize::from(node_index)].row = Some(row);
         let outcome = match is_failed {
@@ -96,9 +96,9 @@ fn check(seed: u64) {
         }
     }
     let before = |node_index: NodeIndex| histories[usize::from(node_index)].outcome();
-    let settled = settled_outcomes(&plan, &histories);
-    let known = branches(&histories);
-    let (mut frontier, _) = Frontier::new(Arc::clone(&graph), settled, known.clone());
+    let known = known_nodes(&plan, &histories);
+    let branches: Vec<_> = known.iter().map(|known| known.branch).collect();
+    let (mut frontier, _) = Frontier::new(Arc::clone(&graph), known);
     let mut executed = BTreeSet::new();
     while frontier.run_outcome().is_none() {
         let ready = frontier.take_ready();
@@ -120,16 +120,16 @@ fn check(seed: u64) {
             }
             executed.insert(node_index);
             // A second execution may answer otherwise.
-            let branch = graph.must_decide(node_index).then(|| random.one_in(2));
-            frontier.decide(node_index, branch);
-            let stands = known[usize::from(node_index)];
+            let branch = graph.has_conditions(node_index).then(|| random.one_in(2));
+            frontier.take_branch(node_index, branch);
+            let stands = branches[usize::from(node_index)];
             assert!(stands.is_none() || frontier.branch(node_index) == stands);
             frontier.finish_node(node_index, NodeOutcome::Success);
         }
     }
     for again in executed.iter().filter(|it| before(**it).is_some()) {
         let is_lost = matches!(left[usize::from(*again)], Left::Damaged | Left::TooLarge);
-        let branch = known[usize::from(*again)];
+        let branch = branches[usize::from(*again)];
         let can_run = |next: NodeIndex| matches!(before(next), None | Some(NodeOutcome::Success));
         let is_needed = graph.downstream(*again).iter().any(|next| {
             can_run(*next) && plan.executes(*next) && graph.leads(*again, *next, branch)

@@ -187,10 +187,11 @@ impl ChainLink<'_> {
         };
         let run = &self.detail.run;
         let success = |inherited: InheritedOutput| {
-            // A node that had no edge with a condition may have decided nothing.
-            let has_decided = inherited.branch.is_some() || !current.graph.must_decide(node_index);
+            // A node that had no edge with a condition may have taken no branch.
+            let has_branch =
+                inherited.branch.is_some() || !current.graph.has_conditions(node_index);
             ChainNode::Success(PastSuccess {
-                is_unchanged: has_decided
+                is_unchanged: has_branch
                     && current.is_unchanged(node_index, &self.past, past_index),
                 inherited,
             })

@@ -12,7 +12,7 @@ use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::is_sink;
-use crate::graph::frontier::{Frontier, NodeOutcome};
+use crate::graph::frontier::{Frontier, Known, NodeOutcome};
 use crate::graph::reuse::{ChainResult, ResumeChoice, choose};
 use crate::model::{
     CallerName, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId,
@@ -219,16 +219,14 @@ fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex>
 
 /// Refuses a resume from a node that it would not execute, since no edge to the node is taken.
 fn refuse_untaken(current: &DefinitionGraph<'_>, run: &Run, from: NodeIndex) -> Result<()> {
-    let mut outcomes = vec![None; current.graph.len()];
-    let mut branches = vec![None; current.graph.len()];
+    let mut known = vec![Known::default(); current.graph.len()];
     for inherited in &run.inherited {
-        let index = usize::from(inherited.node_index);
-        if let (Some(outcome), Some(branch)) = (outcomes.get_mut(index), branches.get_mut(index)) {
-            *outcome = Some(NodeOutcome::Success);
-            *branch = inherited.branch;
+        if let Some(node) = known.get_mut(usize::from(inherited.node_index)) {
+            node.outcome = Some(NodeOutcome::Success);
+            node.branch = inherited.branch;
         }
     }
-    let (frontier, _) = Frontier::new(Arc::clone(&current.graph), outcomes, branches);
+    let (frontier, _) = Frontier::new(Arc::clone(&current.graph), known);
     if !frontier.has_ended(from) {
         return Ok(());
     }
