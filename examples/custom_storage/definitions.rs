@@ -47,6 +47,12 @@ impl Pipelines for AuditedStorage {
             let found = rows.pipelines.find(request.id.as_str(), &request.scope)?;
             let own = found.ok_or_else(absent)?.qualified_id();
             let stored = rows.pipelines.get_mut(&own).ok_or_else(absent)?;
+            if let Some(expected) = request.version
+                && expected != stored.version
+            {
+                let message = format!("{} is at version {}", request.id, stored.version);
+                return Err(Error::new(Problem::PreconditionFailed, message));
+            }
             if stored.paused.is_some() != request.pause.is_some() {
                 stored.paused.clone_from(&request.pause);
             }

@@ -70,8 +70,9 @@ impl Shared {
         scope: &Scope,
     ) -> Result<StoredPipeline> {
         let found = self.find_pipeline(key, scope).await?;
-        precondition.check(&found)?;
+        let version = precondition.check(&found)?;
         let mut request = SetPause::new(found.id, pause);
+        request.version = version;
         request.scope = Scope::of(found.tenant.as_ref());
         // The pending runs may start once the pause has ended.
         let _wake = request.pause.is_none().then(|| WakeOnDrop(&self.wake));

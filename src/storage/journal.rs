@@ -58,7 +58,7 @@ pub struct FinishedNode {
     pub error: Option<String>,
     /// The run that executed the node, if this run reuses its output.
     pub reused_from: Option<crate::model::RunId>,
-    /// The branch that the node has taken, if it decides on one.
+    /// The branch that the node has taken, if it takes one.
     pub branch: Option<bool>,
     /// Whether the output is a dataset, stored or not.
     pub has_dataset: bool,

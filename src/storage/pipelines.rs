@@ -137,18 +137,21 @@ pub struct SetPause {
     pub id: PipelineId,
     /// The pause, or `None` to end it.
     pub pause: Option<Pause>,
+    /// The version that the pipeline must have. `None` means any version.
+    pub version: Option<u32>,
     /// The scope of the caller. A pipeline outside it is not found, and [`Scope::choose`] decides
     /// which pipeline of this id is meant.
     pub scope: Scope,
 }
 
 impl SetPause {
-    /// Creates a request in every scope.
+    /// Creates a request for any version of a pipeline, in every scope.
     #[must_use]
     pub const fn new(id: PipelineId, pause: Option<Pause>) -> Self {
         Self {
             id,
             pause,
+            version: None,
             scope: Scope::All,
         }
     }
@@ -285,6 +288,7 @@ pub trait Pipelines: Send + Sync + 'static {
     /// # Errors
     /// - `NotFound` (`pipeline-not-found`): no pipeline in scope has this id.
     /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
+    /// - `Conflict` (`precondition-failed`): the pipeline is not at the expected version.
     async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline>;
 
     /// Deletes a pipeline, and its pause.

@@ -290,6 +290,7 @@ impl PipelineTable {
     pub(super) fn set_pause(&mut self, request: &SetPause) -> Result<StoredPipeline> {
         let found = self.named(&request.id, &request.scope)?;
         let found = found.ok_or_else(|| Error::pipeline_not_found(&request.id))?;
+        rules::check_version(&request.id, request.version, found.version)?;
         let mut stored = found.clone();
         if stored.paused.is_some() != request.pause.is_some() {
             stored.paused.clone_from(&request.pause);

@@ -25,9 +25,7 @@ impl State {
         let found = self.pipelines.named(id, scope)?;
         let found = found.ok_or_else(|| Error::pipeline_not_found(id))?;
         let pipeline = found.qualified_id();
-        if version.is_some_and(|expected| expected != found.version) {
-            return Err(rules::precondition_failed(id, found.version));
-        }
+        rules::check_version(id, *version, found.version)?;
         let active = [RunStatus::Pending, RunStatus::Running];
         if active
             .iter()

@@ -99,6 +99,18 @@ pub(in crate::storage) fn precondition_failed(id: &PipelineId, version: u32) -> 
     )
 }
 
+/// Checks the version that a request expects of a pipeline, if it expects one.
+pub(in crate::storage) fn check_version(
+    id: &PipelineId,
+    expected: Option<u32>,
+    version: u32,
+) -> Result<()> {
+    match expected {
+        Some(expected) if expected != version => Err(precondition_failed(id, version)),
+        Some(_) | None => Ok(()),
+    }
+}
+
 pub(in crate::storage) fn pipeline_active(id: &PipelineId) -> Error {
     Error::new(
         Problem::PipelineActive,

@@ -7,11 +7,13 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::millis;
 use crate::model::{CallerName, StoredPipeline};
-use crate::storage::SetPause;
+use crate::storage::{SetPause, rules};
 
 impl Tx {
     pub(super) fn set_pause(&mut self, request: &SetPause) -> Result<StoredPipeline, StoreError> {
-        let key = self.visible_pipeline(&request.id, &request.scope)?.key;
+        let pipeline = self.visible_pipeline(&request.id, &request.scope)?;
+        rules::check_version(&request.id, request.version, pipeline.version)?;
+        let key = pipeline.key;
         let mut stored = self.stored_pipeline(key)?;
         if stored.paused.is_some() == request.pause.is_some() {
             return Ok(stored);

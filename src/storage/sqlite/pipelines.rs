@@ -211,9 +211,7 @@ impl Tx {
             now,
         } = delete;
         let pipeline = self.visible_pipeline(id, scope)?;
-        if version.is_some_and(|expected| expected != pipeline.version) {
-            return Err(rules::precondition_failed(id, pipeline.version).into());
-        }
+        rules::check_version(id, *version, pipeline.version)?;
         if self.state.lanes.pending_in_pipeline(pipeline.key)
             + self.state.running_in_pipeline(pipeline.key)
             > 0

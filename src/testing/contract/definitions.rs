@@ -50,6 +50,7 @@ macro_rules! definition_contract {
             ],
             pauses: [
                 a_pause_is_returned_with_its_pipeline,
+                a_pause_that_expects_another_version_is_refused,
                 only_an_unpause_and_a_deletion_end_a_pause,
                 only_a_pipeline_in_scope_can_be_paused,
                 the_runs_of_a_paused_pipeline_wait,

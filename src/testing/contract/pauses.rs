@@ -7,12 +7,14 @@ use super::fixtures::{
     run_id, save, save_for, scope,
 };
 use super::schedules::{advance, hourly, only_schedule, save_at, tick};
+use crate::error::ErrorKind;
 use crate::model::PageRequest;
 use crate::model::{
     CallerName, Overlap, Pause, Priority, RunStatus, Scope, SkipReason, StoredPipeline, Trigger,
 };
 use crate::storage::{
-    Claim, DeletePipeline, Expect, HeldRun, PipelineFilter, SavedBy, SetPause, Storage, TickOutcome,
+    Claim, CreateRuns, DeletePipeline, Expect, HeldRun, NewRun, PipelineFilter, SavedBy, SetPause,
+    Storage, TickOutcome,
 };
 
 fn pause(seconds: i64) -> Pause {
@@ -52,6 +54,22 @@ pub async fn a_pause_is_returned_with_its_pipeline(storage: &dyn Storage) {
         assert_eq!(set(storage, None).await, stored);
         assert_eq!(find(storage).await, stored);
     }
+}
+
+/// A pause that expects another version MUST be refused, and change nothing.
+pub async fn a_pause_that_expects_another_version_is_refused(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    for (pause, version) in [(Some(pause(1)), 2), (None, 2), (Some(pause(1)), 0)] {
+        let mut request = SetPause::new(pipeline_id("daily"), pause);
+        request.version = Some(version);
+        let refused = storage.set_pause(request).await.unwrap_err();
+        assert_eq!(refused.slug(), "precondition-failed");
+        assert_eq!(find(storage).await.paused, None);
+    }
+    let mut request = SetPause::new(pipeline_id("daily"), Some(pause(1)));
+    request.version = Some(1);
+    let paused = storage.set_pause(request).await.unwrap();
+    assert_eq!(paused.paused, Some(pause(1)));
 }
 
 /// No save MUST end a pause, whatever its author is. The deletion of the pipeline MUST end it.
@@ -129,6 +147,10 @@ pub async fn the_runs_of_a_paused_pipeline_wait(storage: &dyn Storage) {
         run.trigger = trigger;
         create(storage, run).await.unwrap();
     }
+    let mut full = CreateRuns::new(vec![NewRun::new(new_run(90, "other"))]);
+    full.queued_max = 1;
+    let refused = storage.create_runs(full).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::QueueFull, "runs that wait count");
 
     // The owner of run 1 has died, and its lease has ended.
     let mut again = claim(2, 10);
