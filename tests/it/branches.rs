@@ -44,6 +44,14 @@ fn pipeline() -> Pipeline {
         .after("worse")
 }
 
+/// Asserts the status of a run of [`pipeline`], and those of its nodes in their order.
+#[track_caller]
+fn assert_nodes(detail: &RunDetail, run: RunStatus, nodes: [NodeStatus; 5]) {
+    let names = ["check", "good", "bad", "worse", "join"];
+    let expected: Vec<_> = names.into_iter().zip(nodes).collect();
+    assert_statuses(detail, run, &expected);
+}
+
 fn rows() -> Step {
     Step::rows([json!({"id": 1}), json!({"id": 2})])
 }
@@ -80,14 +88,11 @@ async fn a_join_runs_on_the_branch_that_is_taken(store: Store) {
     let world = world(store, &[true, false]);
     let host = world.start().await;
     let taken = host.run("p").await;
-    let expected = [
-        ("check", Success),
-        ("good", Success),
-        ("bad", Skipped),
-        ("worse", Skipped),
-        ("join", Success),
-    ];
-    assert_statuses(&taken, RunStatus::Success, &expected);
+    assert_nodes(
+        &taken,
+        RunStatus::Success,
+        [Success, Success, Skipped, Skipped, Success],
+    );
     assert_eq!(node(&taken, "check").branch, Some(true));
     assert_eq!(node(&taken, "good").branch, None);
     let two = json!([{"id": 1}, {"id": 2}]);
@@ -95,14 +100,11 @@ async fn a_join_runs_on_the_branch_that_is_taken(store: Store) {
     assert_eq!(inputs(0), json!([two, null]));
 
     let other = host.run("p").await;
-    let expected = [
-        ("check", Success),
-        ("good", Skipped),
-        ("bad", Success),
-        ("worse", Success),
-        ("join", Success),
-    ];
-    assert_statuses(&other, RunStatus::Success, &expected);
+    assert_nodes(
+        &other,
+        RunStatus::Success,
+        [Success, Skipped, Success, Success, Success],
+    );
     assert_eq!(inputs(1), json!([null, two]));
 }
 
@@ -132,14 +134,11 @@ async fn a_node_that_takes_no_branch_fails_if_an_edge_has_a_condition(store: Sto
     world.script.script("check", [rows(), rows()]);
     let host = world.start().await;
     let run = host.run("p").await;
-    let expected = [
-        ("check", Failed),
-        ("good", Skipped),
-        ("bad", Skipped),
-        ("worse", Skipped),
-        ("join", Skipped),
-    ];
-    assert_statuses(&run, RunStatus::Failed, &expected);
+    assert_nodes(
+        &run,
+        RunStatus::Failed,
+        [Failed, Skipped, Skipped, Skipped, Skipped],
+    );
     let error = node(&run, "check").error.clone().unwrap();
     assert!(error.contains("took no branch"), "{error}");
     let dry = host.floret.dry_run("p").await.unwrap();
@@ -155,14 +154,11 @@ async fn a_crash_changes_no_branch(store: Store) {
         .script("worse", [Step::pass_on().at(&gate), Step::pass_on()]);
     let stored = [(EventKind::NodeSkipped, 1), (EventKind::NodeStarted, 3)];
     let finished = crash_and_finish(&world, stored).await;
-    let expected = [
-        ("check", Success),
-        ("good", Skipped),
-        ("bad", Success),
-        ("worse", Success),
-        ("join", Success),
-    ];
-    assert_statuses(&finished, RunStatus::Success, &expected);
+    assert_nodes(
+        &finished,
+        RunStatus::Success,
+        [Success, Skipped, Success, Success, Success],
+    );
     let nodes = ["check", "good", "bad", "worse", "join"];
     assert_eq!(calls(&world, nodes), [1, 0, 1, 2, 1]);
 }
@@ -178,14 +174,11 @@ async fn a_second_execution_changes_no_branch(store: Store) {
         .script("good", [Step::pass_on().at(&gate), Step::nothing()]);
     let stored = [(EventKind::NodeSkipped, 2), (EventKind::NodeStarted, 2)];
     let finished = crash_and_finish(&world, stored).await;
-    let expected = [
-        ("check", Success),
-        ("good", Success),
-        ("bad", Skipped),
-        ("worse", Skipped),
-        ("join", Success),
-    ];
-    assert_statuses(&finished, RunStatus::Success, &expected);
+    assert_nodes(
+        &finished,
+        RunStatus::Success,
+        [Success, Success, Skipped, Skipped, Success],
+    );
     assert_eq!(node(&finished, "check").branch, Some(true));
     assert_eq!(calls(&world, ["check", "good", "bad"]), [2, 2, 0]);
 }
@@ -325,14 +318,11 @@ async fn a_resume_follows_the_branch_of_the_failed_run(store: Store) {
         }
         let resumed = run.resume().await.unwrap().finished().await.unwrap();
         let check = if is_lost { Success } else { Skipped };
-        let expected = [
-            ("check", check),
-            ("good", Success),
-            ("bad", Skipped),
-            ("worse", Skipped),
-            ("join", Success),
-        ];
-        assert_statuses(&resumed, RunStatus::Success, &expected);
+        assert_nodes(
+            &resumed,
+            RunStatus::Success,
+            [check, Success, Skipped, Skipped, Success],
+        );
         assert_eq!(node(&resumed, "check").branch, Some(true));
         let expected = [1 + usize::from(is_lost), 2, 0];
         assert_eq!(calls(&world, ["check", "good", "bad"]), expected);

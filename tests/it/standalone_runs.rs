@@ -263,6 +263,30 @@ fn a_second_signal_stops_the_node() {
     assert!(rest.last().unwrap().contains(" cancelled in "), "{rest:?}");
 }
 
+/// A run of a paused pipeline waits for the end of the pause, and says so.
+#[tokio::test]
+async fn a_run_of_a_paused_pipeline_says_why_it_waits() {
+    let place = Place::new();
+    let (server, _) = serve(&place);
+    let headers = [
+        ("authorization".to_owned(), format!("Bearer {KEY}")),
+        ("content-type".to_owned(), "application/json".to_owned()),
+    ];
+    let body = json!({"reason": "the source\nmoves"}).to_string();
+    let path = "/pipelines/good/pause";
+    let sent = server
+        .api
+        .exchange(http::Method::POST, path, &headers, body);
+    let (status, paused) = sent.await;
+    assert_eq!(status, 200, "{paused}");
+    drop(server);
+    let mut run = place.start(&["good"]);
+    run.until(r"the pipeline is paused: the source\nmoves; the run waits");
+    run.signal("INT");
+    let (code, rest) = run.finish();
+    assert_eq!(code, Some(130), "{rest:?}");
+}
+
 #[test]
 fn the_log_of_a_run_is_read_from_the_file() {
     let place = Place::new();

@@ -60,7 +60,7 @@ impl<'a> Config<'a> {
         fields.finish(read)
     }
 
-    /// Returns the branch of a program that has succeeded, if it decides on one.
+    /// Returns the branch of a program that has succeeded, if it takes one.
     ///
     /// # Errors
     /// Returns the status of a program that has failed.
@@ -74,16 +74,23 @@ impl<'a> Config<'a> {
     }
 }
 
-/// Reads the exit code that takes the branch `false`. There is no default: programs that crash exit
-/// with a code, too.
+/// Reads the exit code that takes the branch `false`, also as a string, since a template resolves
+/// to a string. There is no default: programs that crash exit with a code, too.
 fn read_false_exit_code(fields: &mut ConfigFields<'_>) -> Option<u8> {
-    fields.value(FALSE_EXIT_CODE)?;
-    let code = fields.count(FALSE_EXIT_CODE);
-    let code = u8::try_from(code).ok().filter(|code| *code > 0);
+    let value = fields.value(FALSE_EXIT_CODE)?;
+    let code = match value {
+        Value::Number(number) => number.as_u64().and_then(|code| u8::try_from(code).ok()),
+        Value::String(text) => text.parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    let code = code.filter(|code| *code > 0);
     if code.is_none() {
+        let kind = kind(value);
         fields.refuse(
             "/false_exit_code",
-            "false_exit_code is an exit code from 1 to 255; 0 takes the branch true",
+            format!(
+                "false_exit_code is an exit code from 1 to 255, not {kind}; 0 takes the branch true"
+            ),
         );
     }
     code

@@ -146,9 +146,7 @@ pub(super) fn bulk_cancel() -> Value {
         "type": "boolean", "default": false,
         "description": "Whether executing nodes are stopped and, after 30 s, abandoned.",
     });
-    fields["reason"] = json!({
-        "type": "string", "maxLength": 500, "description": "Why. The cancelled runs show it.",
-    });
+    fields["reason"] = reason("Why. The cancelled runs show it.");
     closed("Which runs to cancel.", &[], fields)
 }
 
@@ -172,17 +170,17 @@ pub(super) fn resume() -> Value {
 }
 
 pub(super) fn cancel() -> Value {
-    let reason = json!({
-        "type": "string", "maxLength": 500, "description": "Why. The cancelled runs show it.",
-    });
+    let reason = reason("Why. The cancelled runs show it.");
     closed("Why to cancel.", &[], json!({"reason": reason}))
 }
 
 pub(super) fn pause() -> Value {
-    let reason = json!({
-        "type": "string", "maxLength": 500, "description": "Why. The paused pipeline shows it.",
-    });
+    let reason = reason("Why. The paused pipeline shows it.");
     closed("Why to pause.", &[], json!({"reason": reason}))
+}
+
+fn reason(about: &str) -> Value {
+    json!({"type": "string", "maxLength": 500, "description": about})
 }
 
 pub(super) fn nothing() -> Value {
