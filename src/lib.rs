@@ -80,8 +80,9 @@ pub use model::{
     BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, Delivery, DeliveryId,
     DeliveryState, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus, IdError, LabelChanges,
     Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, Overlap, Page, PageRequest,
-    ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion, Preview, Profile,
-    Retention, Run, RunCancel, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger,
+    ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion, Preview, Priority,
+    Profile, Retention, Run, RunCancel, RunId, RunStatus, Scope, SkipReason, Slug, TenantId,
+    Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, OwnerId, Priority, Queue};
+use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, LaneClass, OwnerId, Queue};
 use floret::{BackfillOrder, EventKind, NodeStatus, Result, Run, RunId, RunStatus};
 
 use crate::audited::AuditedStorage;
@@ -22,6 +22,7 @@ impl Queue for AuditedStorage {
             claims.lost = settle_holdings(rows, &claim);
             poison_orphans(rows, &claim, &mut claims)?;
             claim_orphans(rows, &claim, &mut claims)?;
+            claims.due_at = next_due(rows, &claim);
             while claims.claimed.len() < count_max(&claim) {
                 let Some(next) = next_pending(rows, &claim) else {
                     break;
@@ -196,10 +197,21 @@ fn next_pending(rows: &Rows, claim: &Claim) -> Option<RunId> {
         .runs
         .values()
         .filter(|row| row.run.status == RunStatus::Pending);
-    let ready =
-        pending.filter(|row| is_next_of_backfill(rows, &row.run) && has_slot(rows, &row.run));
-    let first = ready.min_by_key(|row| (row.run.trigger.priority(), row.run.id))?;
+    let due = pending.filter(|row| row.run.run_after <= Some(claim.now));
+    let ready = due.filter(|row| is_next_of_backfill(rows, &row.run) && has_slot(rows, &row.run));
+    let first = ready.min_by_key(|row| (row.run.rank(), row.run.id))?;
     Some(first.run.id)
+}
+
+/// Returns when the next delayed run is due, if a run could start now.
+fn next_due(rows: &Rows, claim: &Claim) -> Option<DateTime<Utc>> {
+    if running(rows).count() as u64 >= u64::from(claim.runs_max) {
+        return None;
+    }
+    let runs = rows.runs.values().map(|row| &row.run);
+    let pending = runs.filter(|run| run.status == RunStatus::Pending);
+    let delays = pending.filter_map(|run| run.run_after);
+    delays.filter(|after| *after > claim.now).min()
 }
 
 /// Returns whether a run is the next one of its backfill. A run without a backfill always is.
@@ -228,7 +240,7 @@ fn has_slot(rows: &Rows, run: &Run) -> bool {
     let max = pipeline.and_then(|pipeline| pipeline.definition.max_concurrent_runs);
     let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
     let is_scheduled =
-        |other: &Run| is_sibling(other) && other.trigger.priority() == Priority::Schedule;
+        |other: &Run| is_sibling(other) && other.trigger.lane_class() == LaneClass::Schedule;
     pipeline.is_none_or(|pipeline| pipeline.paused.is_none())
         && max.is_none_or(|max| count(&is_sibling) < u64::from(max))
         && backfill.is_none_or(|row| {

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::query::{INSTANT, parse_instant};
 use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
 use crate::graph::fields::{mismatch, unknown_field, whole_number};
 use crate::graph::issues::Issues;
@@ -241,6 +242,12 @@ impl<'a> BodyFields<'a> {
         let read = |given: &Value| parse_date(given.as_str()?);
         let date = self.read(name, || ALLOWED.to_owned(), read);
         date.unwrap_or_default()
+    }
+
+    /// Reads an instant in the format of RFC 3339.
+    pub(super) fn instant(&mut self, name: &str) -> Option<DateTime<Utc>> {
+        let read = |given: &Value| parse_instant(given.as_str()?);
+        self.read(name, || INSTANT.to_owned(), read)
     }
 
     /// Reads the parameters of a run: strings, and numbers and booleans exactly as the body spells

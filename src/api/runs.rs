@@ -12,11 +12,11 @@ use super::query::Query;
 use super::wait::StartWait;
 use super::{idempotency, paging, precondition, response, wait};
 use crate::engine::{
-    Annotations, EditRun, ResumeDefinition, ResumeRequest, RunRequest, StartedRun,
+    Annotations, EditRun, QueuePlace, ResumeDefinition, ResumeRequest, RunRequest, StartedRun,
 };
 use crate::error::{Error, Result, quote};
 use crate::model::{
-    LABEL_SEPARATOR, PageRequest, PipelineId, RunId, RunStatus, Scope, TenantId, Trigger,
+    LABEL_SEPARATOR, PageRequest, PipelineId, Priority, RunId, RunStatus, Scope, TenantId, Trigger,
 };
 use crate::views::{RunFilter, check_filter};
 
@@ -34,6 +34,21 @@ pub(super) const DEFINITIONS: &[(&str, ResumeDefinition)] = &[
     ("recorded", ResumeDefinition::Recorded),
     ("current", ResumeDefinition::Current),
 ];
+
+/// The fields of the body that triggers a run.
+const RUN_FIELDS: &[&str] = &[
+    "params",
+    "labels",
+    "note",
+    "definition",
+    "priority",
+    "run_after",
+];
+
+/// The words for the priorities of runs.
+fn priorities() -> [(&'static str, Priority); Priority::ALL.len()] {
+    Priority::ALL.map(|priority| (priority.as_str(), priority))
+}
 
 /// The response to a created run.
 ///
@@ -67,20 +82,24 @@ pub(super) struct CancelState {
 
 /// `POST /pipelines/{id}/run`
 pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
-    let (params, annotations, definition, key, wait) = call
+    let (params, annotations, definition, place, key, wait) = call
         .read(|call| {
             let wait = wait::read(&call.query()?)?;
             let (bytes, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["params", "labels", "note", "definition"])?;
+            let mut fields = BodyFields::of(&body, RUN_FIELDS)?;
             let params = fields.params(&bytes);
             let annotations = Annotations {
                 labels: fields.labels(),
                 note: fields.text("note").map(str::to_owned),
             };
             let definition = fields.number("definition", 1..=u32::MAX);
+            let place = QueuePlace {
+                priority: fields.choice("priority", &priorities()).unwrap_or_default(),
+                run_after: fields.instant("run_after"),
+            };
             fields.finish()?;
             let key = idempotency::key(&call.parts.headers, &body)?;
-            Ok((params, annotations, definition, key, wait))
+            Ok((params, annotations, definition, place, key, wait))
         })
         .await?;
     let wait = StartWait::new(&call, wait)?;
@@ -89,6 +108,7 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
         params,
         definition,
         annotations,
+        place,
         key,
         scope: call.scope.clone(),
         by: call.by.clone(),

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::active::OwnClaims;
 use super::{Shared, execution};
 use crate::error::{Result, catch_panic, log};
@@ -13,6 +15,11 @@ use crate::metrics;
 use crate::storage::{Claim, ClaimOutcome};
 
 const RETRY: Duration = Duration::from_millis(200);
+/// The shortest pause before a delayed run. A storage that returns a past time must not keep the
+/// queue busy.
+const DUE_PAUSE_MIN: Duration = Duration::from_millis(1);
+/// The longest pause before a delayed run. Its time is one of the wall clock, which may be set.
+const DUE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Claims runs until the engine drains.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -137,16 +144,22 @@ fn execute_claimed(
     if claims.suspects_left && !may_claim_suspects {
         return NextClaim::WhenSuspectsMayStart;
     }
-    match claims.lease_until {
-        Some(until) => NextClaim::After(
-            until
-                .signed_duration_since(shared.clock.now())
-                .to_std()
-                .unwrap_or(RETRY)
-                .max(RETRY),
-        ),
+    let now = shared.clock.now();
+    let lease_pause = claims
+        .lease_until
+        .map(|until| pause_until(until, now).max(RETRY));
+    let due_pause = claims
+        .due_at
+        .map(|due| pause_until(due, now).clamp(DUE_PAUSE_MIN, DUE_PAUSE_MAX));
+    match lease_pause.into_iter().chain(due_pause).min() {
+        Some(pause) => NextClaim::After(pause),
         None => NextClaim::WhenWoken,
     }
+}
+
+/// Returns how long it is until a time. Zero if it has passed.
+fn pause_until(time: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    time.signed_duration_since(now).to_std().unwrap_or_default()
 }
 
 /// Renews the leases of all active runs until the engine stops.

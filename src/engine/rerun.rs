@@ -79,6 +79,7 @@ impl Shared {
             tenant: old.tenant.clone(),
             created_by: rerun.by,
             rerun_of: Some(old.id),
+            priority: old.priority,
             ..self.new_manual_run(pipeline, params)?
         };
         let annotations = Annotations {

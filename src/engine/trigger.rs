@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::labels::Annotations;
+use super::queue_place::QueuePlace;
 use super::run_date::{run_date, set_params};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
@@ -58,6 +59,7 @@ pub(crate) struct RunRequest {
     pub(crate) definition: Option<u32>,
     /// Its labels and its note.
     pub(crate) annotations: Annotations,
+    pub(crate) place: QueuePlace,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
     /// Who creates the run.
@@ -125,7 +127,8 @@ impl Shared {
             Ok(pipeline) => self.new_manual_run(&pipeline, start.params),
             Err(refused) => Err(refused),
         };
-        let run = match run.and_then(|run| start.annotations.attach(run)) {
+        let run = run.and_then(|run| start.annotations.attach(run));
+        let run = match run.and_then(|run| start.place.give_to(run)) {
             Ok(run) => Run {
                 created_by: start.by,
                 ..run

@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures_core::future::BoxFuture;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::given_params::GivenParams;
 use super::{Client, RunHandle};
-use crate::engine::{Annotations, RequestKey, RunRequest, hash_body};
+use crate::engine::{Annotations, QueuePlace, RequestKey, RunRequest, hash_body};
 use crate::error::Result;
-use crate::model::{DATE_PARAM, RunId};
+use crate::model::{DATE_PARAM, Priority, RunId, rfc3339};
 
 impl Client {
     /// Prepares a run of the pipeline with this id or slug.
@@ -46,6 +46,8 @@ impl Client {
             params: GivenParams::default(),
             definition: None,
             annotations: Annotations::default(),
+            priority: None,
+            run_after: None,
             key: None,
         }
     }
@@ -85,6 +87,8 @@ pub struct RunBuilder {
     params: GivenParams,
     definition: Option<u32>,
     annotations: Annotations,
+    priority: Option<Priority>,
+    run_after: Option<DateTime<Utc>>,
     key: Option<String>,
 }
 
@@ -191,6 +195,37 @@ impl RunBuilder {
         self
     }
 
+    /// Sets the priority among the pending runs that callers have triggered.
+    ///
+    /// Normal if it is not set. A resume and a rerun take the priority of their run.
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Keeps the run pending until this time, which is at most a year ahead. A time that has passed
+    /// delays nothing.
+    ///
+    /// The run then starts as soon as the limits on runs allow it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{Pipeline, RunStatus, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let tonight = chrono::Utc::now() + chrono::TimeDelta::hours(8);
+    /// let run = floret.run("daily").run_after(tonight).await?;
+    /// assert_eq!(run.get().await?.run.status, RunStatus::Pending);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn run_after(mut self, time: DateTime<Utc>) -> Self {
+        self.run_after = Some(time);
+        self
+    }
+
     /// Sets the idempotency key.
     ///
     /// A key that was used before for this pipeline creates nothing: the result is the first run.
@@ -205,28 +240,56 @@ impl RunBuilder {
     /// - `NotFound` if there is no such pipeline in scope.
     /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
     /// - `Invalid` if a node type has no executor, a parameter does not fit its definition
-    ///   (`param-invalid`) or is no scalar, a label or the note is out of bounds, the pipeline
-    ///   has no such version, or the key was used with other options.
+    ///   (`param-invalid`) or is no scalar, a label, the note or `run_after` is out of bounds, the
+    ///   pipeline has no such version, or the key was used with other options.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
-    pub async fn start(self) -> Result<RunHandle> {
-        let params = self.params.into_texts()?;
-        let body_hash = || hash_body(&body(&params, self.definition, &self.annotations));
-        let key = self.key.map(|key| RequestKey {
+    pub async fn start(mut self) -> Result<RunHandle> {
+        let params = std::mem::take(&mut self.params).into_texts()?;
+        let key = self.key.take().map(|key| RequestKey {
             key,
-            body_hash: body_hash(),
+            body_hash: hash_body(&self.body(&params)),
         });
+        let place = QueuePlace {
+            priority: self.priority.unwrap_or_default(),
+            run_after: self.run_after,
+        };
         let start = RunRequest {
             pipeline: self.pipeline,
             params,
             definition: self.definition,
             annotations: self.annotations,
+            place,
             key,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
         };
         let started = self.client.engine().trigger(start).await?;
         Ok(self.client.run_by_id(started.run_id))
+    }
+
+    /// Returns the body that a client would send for the same run.
+    fn body(&self, params: &BTreeMap<String, String>) -> Value {
+        let mut body = Map::new();
+        if !params.is_empty() {
+            body.insert("params".to_owned(), json!(params));
+        }
+        if !self.annotations.labels.is_empty() {
+            body.insert("labels".to_owned(), json!(self.annotations.labels));
+        }
+        if let Some(version) = self.definition {
+            body.insert("definition".to_owned(), Value::from(version));
+        }
+        if let Some(note) = &self.annotations.note {
+            body.insert("note".to_owned(), Value::from(note.as_str()));
+        }
+        if let Some(priority) = self.priority {
+            body.insert("priority".to_owned(), Value::from(priority.as_str()));
+        }
+        if let Some(after) = &self.run_after {
+            body.insert("run_after".to_owned(), rfc3339::text(after).into());
+        }
+        Value::Object(body)
     }
 }
 
@@ -241,26 +304,4 @@ impl IntoFuture for RunBuilder {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())
     }
-}
-
-/// Returns the body that a client would send for the same run.
-fn body(
-    params: &BTreeMap<String, String>,
-    definition: Option<u32>,
-    annotations: &Annotations,
-) -> Value {
-    let mut body = Map::new();
-    if !params.is_empty() {
-        body.insert("params".to_owned(), json!(params));
-    }
-    if !annotations.labels.is_empty() {
-        body.insert("labels".to_owned(), json!(annotations.labels));
-    }
-    if let Some(version) = definition {
-        body.insert("definition".to_owned(), Value::from(version));
-    }
-    if let Some(note) = &annotations.note {
-        body.insert("note".to_owned(), Value::from(note.as_str()));
-    }
-    Value::Object(body)
 }

@@ -9,8 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BackfillId, CallerName, Labels, NodeIndex, NodeStatus, Params, PipelineId, Priority, Qualified,
-    RunId, TenantId,
+    BackfillId, CallerName, Labels, LaneClass, NodeIndex, NodeStatus, Params, PipelineId, Priority,
+    Qualified, Rank, RunId, TenantId,
 };
 
 /// The status of a run.
@@ -173,13 +173,13 @@ impl Trigger {
         }
     }
 
-    /// Returns the priority of a run with this trigger.
+    /// Returns the class of a run with this trigger in the queue.
     #[must_use]
-    pub const fn priority(self) -> Priority {
+    pub const fn lane_class(self) -> LaneClass {
         match self {
-            Self::Manual | Self::Resume | Self::Webhook => Priority::Manual,
-            Self::Schedule | Self::Catchup | Self::Dependency => Priority::Schedule,
-            Self::Backfill => Priority::Backfill,
+            Self::Manual | Self::Resume | Self::Webhook => LaneClass::Manual,
+            Self::Schedule | Self::Catchup | Self::Dependency => LaneClass::Schedule,
+            Self::Backfill => LaneClass::Backfill,
         }
     }
 }
@@ -319,6 +319,10 @@ pub struct Run {
     pub labels: Labels,
     /// What people have noted about the run: at most 2,000 characters.
     pub note: Option<String>,
+    /// The priority among the pending runs of its class.
+    pub priority: Priority,
+    /// The run stays pending until then.
+    pub run_after: Option<DateTime<Utc>>,
     /// The backfill that created the run. A resume belongs to no backfill.
     pub backfill_id: Option<BackfillId>,
     /// The run that this one resumes.
@@ -362,6 +366,8 @@ impl Run {
             created_by: None,
             labels: Labels::new(),
             note: None,
+            priority: Priority::Normal,
+            run_after: None,
             backfill_id: None,
             resumed_from: None,
             rerun_of: None,
@@ -375,6 +381,12 @@ impl Run {
     #[must_use]
     pub fn qualified_pipeline(&self) -> Qualified<PipelineId> {
         Qualified::new(self.pipeline_id.clone(), self.tenant.clone())
+    }
+
+    /// Returns the rank of the run in the queue while it is pending.
+    #[must_use]
+    pub const fn rank(&self) -> Rank {
+        Rank::new(self.trigger.lane_class(), self.priority)
     }
 
     /// Returns whether this pipeline created the run.

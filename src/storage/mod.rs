@@ -67,9 +67,9 @@ pub use variables::{PutVariable, VariableFilter, Variables};
 pub use versions::{VersionFilter, Versions};
 
 pub use crate::model::{
-    ConnectionFields, InheritedOutput, NodeIndex, OwnerId, Priority, Qualified, Sealed, SearchText,
-    StoredConnection, StoredPipeline, StoredVariable, UnstoredOutput, VariableFields, VariableKey,
-    VariableValue,
+    ConnectionFields, InheritedOutput, LaneClass, NodeIndex, OwnerId, Qualified, Rank, Sealed,
+    SearchText, StoredConnection, StoredPipeline, StoredVariable, UnstoredOutput, VariableFields,
+    VariableKey, VariableValue,
 };
 
 /// A complete backend. Every type that implements the traits of all nouns implements it.

@@ -1,8 +1,7 @@
 //! Who executes which run: claim, renew, release.
 //!
 //! Every limit on runs holds in the claim's transaction, so that no path goes around it. The order
-//! of the queue is that of [`Priority`](super::Priority); [`Trigger`](crate::Trigger)
-//! defines which trigger has which priority.
+//! of the queue is that of [`Rank`](super::Rank).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,6 +141,9 @@ pub struct ClaimOutcome {
     pub suspects_left: bool,
     /// When the earliest lease of another owner ends. Claim again then.
     pub lease_until: Option<DateTime<Utc>>,
+    /// When the next delayed run is due ([`Run::run_after`](crate::Run::run_after)). Claim again
+    /// then. `None` also if no pending run could be claimed, or if none is delayed.
+    pub due_at: Option<DateTime<Utc>>,
     /// The number of the newest event.
     pub seq: u64,
 }
@@ -194,15 +196,16 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// Order:
     /// - Orphans go by claim count, the fewest first, then by age (id).
-    /// - Pending runs go by [`Priority`](super::Priority), then by age. The runs of a backfill are
+    /// - Pending runs go by [`Rank`](super::Rank), then by age (id). The runs of a backfill are
     ///   claimed in its order; beside other runs a backfill counts with the one that is next.
     ///
     /// Limits, for pending runs alone (an orphan counts as running already):
     /// - At most `runs_max` runs MUST be `running` in total.
     /// - A run of a paused pipeline MUST NOT be claimed.
+    /// - A run MUST NOT be claimed before its `run_after`. Until then it holds up no other run.
     /// - At most `max_concurrent_runs` of a pipeline MUST be `running`, by its newest definition.
     /// - At most `max_parallel` runs of a backfill MUST be `running`.
-    /// - Of a pipeline's runs with [`Priority::Schedule`](super::Priority::Schedule) one executes
+    /// - Of a pipeline's runs in [`LaneClass::Schedule`](super::LaneClass::Schedule) one executes
     ///   at a time. The next MUST NOT be claimed before that one has finished.
     ///
     /// Poison and suspicion, by the claims since the last progress. Progress is a finished node

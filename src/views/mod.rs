@@ -21,6 +21,7 @@ mod pages;
 mod pipelines;
 mod preview;
 mod profile;
+mod run_fields;
 mod run_size;
 mod runs;
 mod schedules;

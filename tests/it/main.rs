@@ -109,6 +109,7 @@ mod param_defs;
 mod pauses;
 mod programs;
 mod prose;
+mod queue_places;
 mod recovery;
 mod repeated_sinks;
 mod resume_choices;

@@ -547,8 +547,14 @@ fn cases_listed(macros: &str, subject: &str) -> BTreeSet<String> {
 #[test]
 fn the_contract_macros_list_every_case() {
     let folder = root().join("src/testing/contract");
-    let macros = ["mod", "definitions", "execution", "durable", "handles"]
-        .map(|file| read(&format!("src/testing/contract/{file}.rs")));
+    let macros = [
+        "mod",
+        "definitions",
+        "execution",
+        "durable_backend",
+        "handles",
+    ]
+    .map(|file| read(&format!("src/testing/contract/{file}.rs")));
     let macros = code_of(&macros.join("\n")).join("\n");
     let mut count = 0;
     for path in rust_files(&folder) {

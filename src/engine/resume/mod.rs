@@ -125,6 +125,7 @@ impl Shared {
         set_params(&mut run, old.params.clone());
         run.tenant.clone_from(&old.tenant);
         run.labels.clone_from(&old.labels);
+        run.priority = old.priority;
         run.resumed_from = Some(old.id);
         run.first_run = old.first_run;
         run

@@ -39,6 +39,8 @@ pub(super) enum Command {
         count: u8,
         key: Option<(u8, u8)>,
         tick: Option<u8>,
+        /// Its priority, and for how many seconds it stays pending.
+        place: (u8, Option<u8>),
         scope: u8,
     },
     Tick {
@@ -256,9 +258,10 @@ fn definitions() -> impl Strategy<Value = Command> {
 fn creations() -> impl Strategy<Value = Command> {
     let key = || proptest::option::weighted(0.3, (0..2u8, 0..2u8));
     let tick = proptest::option::weighted(0.2, 0..3u8);
+    let place = (0..3u8, proptest::option::weighted(0.3, 0..4u8));
     prop_oneof![
-        4 => (any_pipeline(), 0..7u8, 1..4u8, key(), tick, any_scope()).prop_map(
-            |(pipeline, trigger, count, key, tick, scope)| Command::Trigger { pipeline, trigger, count, key, tick, scope }
+        4 => (any_pipeline(), 0..7u8, 1..4u8, key(), tick, place, any_scope()).prop_map(
+            |(pipeline, trigger, count, key, tick, place, scope)| Command::Trigger { pipeline, trigger, count, key, tick, place, scope }
         ),
         3 => (any_pipeline(), 0..4i64, prop::bool::weighted(0.8), prop::bool::weighted(0.1), 0..3u8).prop_map(
             |(pipeline, seconds, has_run, is_stale, owner)| Command::Tick { pipeline, seconds, has_run, is_stale, owner }

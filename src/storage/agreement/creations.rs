@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
-    BackfillOrder, InheritedOutput, Overlap, PageRequest, Pause, Pipeline, PipelineId, Qualified,
-    RunStatus, Scope, Trigger,
+    BackfillOrder, InheritedOutput, Overlap, PageRequest, Pause, Pipeline, PipelineId, Priority,
+    Qualified, RunStatus, Scope, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
@@ -97,6 +99,7 @@ impl World<'_> {
             count,
             key,
             tick,
+            place: (priority, delay),
             scope,
         } = *command
         else {
@@ -110,6 +113,8 @@ impl World<'_> {
             run.pipeline_version = version;
             run.trigger = TRIGGERS[usize::from(trigger)];
             run.created_at = self.now();
+            run.priority = Priority::ALL[usize::from(priority)];
+            run.run_after = delay.map(|delay| self.now() + TimeDelta::seconds(delay.into()));
             create.runs.push(NewRun::new(run));
         }
         create.runs[0].fire_at = tick.map(|tick| at(i64::from(tick)));

@@ -165,6 +165,7 @@ fn three_finished_runs() -> Vec<Command> {
             count: 1,
             key: None,
             tick: None,
+            place: (1, None),
             scope: 0,
         });
         commands.push(Command::Cancel {

@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 
 use super::figures::Days;
 use super::qualified::with_id;
-use crate::model::{BackfillId, PipelineId, Priority, Qualified, Run, RunId, RunStatus, Scope};
+use crate::model::{BackfillId, PipelineId, Qualified, Rank, Run, RunId, RunStatus, Scope};
 
-/// A queue lane: priority, pipeline and backfill.
-pub(super) type Lane = (Priority, Qualified<PipelineId>, Option<BackfillId>);
+/// A queue lane: rank, pipeline and backfill.
+pub(super) type Lane = (Rank, Qualified<PipelineId>, Option<BackfillId>);
 
 /// Runs by status.
 type ByStatus = BTreeMap<RunStatus, BTreeSet<RunId>>;
@@ -25,6 +25,8 @@ pub(super) struct RunIndex {
     /// Pending runs by queue lane. No lane is empty, so a claim costs no more than the number of
     /// lanes in use.
     pub(super) lanes: BTreeMap<Lane, BTreeSet<RunId>>,
+    /// Pending runs that no claim has found due, the earliest due first. They are in no lane.
+    delayed: BTreeSet<(DateTime<Utc>, RunId)>,
     /// Runs by the first run of their chain of resumes.
     chains: BTreeMap<RunId, BTreeSet<RunId>>,
     /// Finished runs, the earliest finished first.
@@ -45,8 +47,10 @@ impl RunIndex {
         }
         self.all.entry(run.status).or_default().insert(run.id);
         self.chains.entry(run.first_run).or_default().insert(run.id);
-        if run.status == RunStatus::Pending {
-            self.lanes.entry(lane_of(run)).or_default().insert(run.id);
+        match run.run_after {
+            _ if run.status != RunStatus::Pending => {}
+            Some(due) => drop(self.delayed.insert((due, run.id))),
+            None => self.add_to_lane(run),
         }
         if let Some(at) = run.finished_at {
             self.finished.insert((at, run.id));
@@ -73,10 +77,31 @@ impl RunIndex {
         remove_from(&mut self.all, &run.status, &run.id);
         remove_from(&mut self.chains, &run.first_run, &run.id);
         remove_from(&mut self.lanes, &lane_of(run), &run.id);
+        if let Some(due) = run.run_after {
+            self.delayed.remove(&(due, run.id));
+        }
         if let Some(at) = run.finished_at {
             self.finished.remove(&(at, run.id));
         }
         self.days.subtract(run);
+    }
+
+    pub(super) fn add_to_lane(&mut self, run: &Run) {
+        self.lanes.entry(lane_of(run)).or_default().insert(run.id);
+    }
+
+    /// Takes a delayed run that is due at this time. The caller adds it to its lane.
+    pub(super) fn take_due(&mut self, now: DateTime<Utc>) -> Option<RunId> {
+        let (due, run) = *self.delayed.first()?;
+        (due <= now).then(|| {
+            self.delayed.pop_first();
+            run
+        })
+    }
+
+    /// Returns when the next delayed run is due.
+    pub(super) fn next_due(&self) -> Option<DateTime<Utc>> {
+        self.delayed.first().map(|(due, _)| *due)
     }
 
     pub(super) fn with_status(
@@ -143,8 +168,7 @@ impl RunIndex {
 }
 
 fn lane_of(run: &Run) -> Lane {
-    let priority = run.trigger.priority();
-    (priority, run.qualified_pipeline(), run.backfill_id)
+    (run.rank(), run.qualified_pipeline(), run.backfill_id)
 }
 
 fn remove_from<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {

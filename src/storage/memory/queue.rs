@@ -18,12 +18,12 @@ use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::Result;
 use crate::model::{
-    BackfillOrder, EventKind, OwnerId, PipelineId, Priority, Qualified, RunId, RunStatus,
+    BackfillOrder, EventKind, OwnerId, PipelineId, Qualified, Rank, RunId, RunStatus,
 };
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 
 /// The next pending run of a lane. The smallest head of all lanes is claimed first.
-type Head = Reverse<(Priority, RunId, Lane)>;
+type Head = Reverse<(Rank, RunId, Lane)>;
 
 impl State {
     fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome> {
@@ -111,13 +111,14 @@ impl State {
         Ok(())
     }
 
-    /// Claims the next pending runs by priority, then by age.
+    /// Claims the next pending runs by rank, then by age.
     ///
     /// The cost depends on the number of lanes, not of pending runs.
     fn claim_pending(&mut self, claim: &Claim, outcome: &mut ClaimOutcome) -> Result<()> {
         if !self.may_start(claim, outcome) {
             return Ok(());
         }
+        outcome.due_at = self.end_delays(claim.now);
         let lanes = self.index.lanes.keys();
         let mut heads: BinaryHeap<Head> = lanes
             .filter(|lane| self.limits(lane).has_room())
@@ -137,6 +138,16 @@ impl State {
         Ok(())
     }
 
+    /// Adds the runs whose delay has ended to their lanes. Returns when the next delay ends.
+    fn end_delays(&mut self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        while let Some(id) = self.index.take_due(now) {
+            if let Some(row) = self.runs.get(&id) {
+                self.index.add_to_lane(&row.run);
+            }
+        }
+        self.index.next_due()
+    }
+
     fn may_start(&self, claim: &Claim, outcome: &ClaimOutcome) -> bool {
         let running = self.index.count(None, RunStatus::Running);
         rules::may_start(claim, outcome.claimed.len(), running)
@@ -144,17 +155,17 @@ impl State {
 
     /// Returns the next pending run of a lane.
     fn head(&self, lane: Lane) -> Option<Head> {
-        let (priority, _, backfill) = lane;
+        let (rank, _, backfill) = lane;
         let pending = self.index.lanes.get(&lane)?;
         let row = backfill.and_then(|id| self.backfills.get(&id));
         let run = match row.map_or(BackfillOrder::Ascending, |row| row.backfill.order) {
             BackfillOrder::Ascending => pending.first(),
             BackfillOrder::Descending => pending.last(),
         };
-        run.map(|run| Reverse((priority, *run, lane)))
+        run.map(|run| Reverse((rank, *run, lane)))
     }
 
-    fn limits(&self, (priority, pipeline, backfill): &Lane) -> rules::LaneLimits {
+    fn limits(&self, (rank, pipeline, backfill): &Lane) -> rules::LaneLimits {
         let stored = self.pipelines.live(pipeline);
         let max = stored.and_then(|stored| {
             let max = stored.definition.max_concurrent_runs.map(u64::from);
@@ -162,7 +173,7 @@ impl State {
         });
         let backfill = backfill.and_then(|id| self.backfills.get(&id));
         rules::LaneLimits {
-            priority: *priority,
+            class: rank.class,
             pipeline: rules::Usage {
                 running: self.index.count(Some(pipeline), RunStatus::Running),
                 max,
@@ -175,7 +186,7 @@ impl State {
             }),
             // Read only if the overlap rule applies, since it reads every running run of the
             // pipeline.
-            is_schedule_executing: rules::runs_one_at_a_time(*priority)
+            is_schedule_executing: rules::runs_one_at_a_time(rank.class)
                 && self.is_schedule_executing(pipeline),
         }
     }
@@ -187,7 +198,7 @@ impl State {
             .into_iter()
             .flatten()
             .filter_map(|id| self.runs.get(id));
-        rows.any(|row| rules::runs_one_at_a_time(row.run.trigger.priority()))
+        rows.any(|row| rules::runs_one_at_a_time(row.run.trigger.lane_class()))
     }
 
     fn start_run(&mut self, id: RunId, now: DateTime<Utc>) -> Result<()> {

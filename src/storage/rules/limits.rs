@@ -3,7 +3,7 @@
 //! Orphans are running already, and `orphans` chooses among them. Counting is left to the backends.
 
 use super::runs_one_at_a_time;
-use crate::model::Priority;
+use crate::model::LaneClass;
 use crate::storage::Claim;
 
 /// How many runs execute under one limit.
@@ -23,7 +23,7 @@ impl Usage {
 /// The limits on the runs of a queue lane. Orphans count as running.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::storage) struct LaneLimits {
-    pub(in crate::storage) priority: Priority,
+    pub(in crate::storage) class: LaneClass,
     /// Limited by `max_concurrent_runs` of the pipeline's newest definition.
     pub(in crate::storage) pipeline: Usage,
     /// Limited by `max_parallel`. `None` if the lane belongs to no backfill.
@@ -36,7 +36,7 @@ pub(in crate::storage) struct LaneLimits {
 impl LaneLimits {
     /// Returns whether one more run of the lane may start.
     pub(in crate::storage) fn has_room(self) -> bool {
-        let overlaps = runs_one_at_a_time(self.priority) && self.is_schedule_executing;
+        let overlaps = runs_one_at_a_time(self.class) && self.is_schedule_executing;
         self.pipeline.has_room() && self.backfill.is_none_or(Usage::has_room) && !overlaps
     }
 }
@@ -58,25 +58,28 @@ mod tests {
     #[test]
     fn a_lane_has_room_within_all_of_its_limits() {
         const NONE: Option<u64> = None;
-        let lane = |priority, pipeline, backfill, is_schedule_executing| LaneLimits {
-            priority,
+        let lane = |class, pipeline, backfill, is_schedule_executing| LaneLimits {
+            class,
             pipeline: usage(pipeline),
             backfill,
             is_schedule_executing,
         };
         let two = |running| Some(usage((running, Some(2))));
         for (limits, expected) in [
-            (lane(Priority::Manual, (100, NONE), None, false), true),
-            (lane(Priority::Manual, (1, Some(2)), None, false), true),
-            (lane(Priority::Manual, (2, Some(2)), None, false), false),
-            (lane(Priority::Manual, (3, Some(2)), None, false), false),
-            (lane(Priority::Manual, (1, NONE), None, true), true),
-            (lane(Priority::Schedule, (0, NONE), None, false), true),
-            (lane(Priority::Schedule, (1, NONE), None, true), false),
-            (lane(Priority::Schedule, (2, Some(2)), None, false), false),
-            (lane(Priority::Backfill, (1, NONE), two(1), true), true),
-            (lane(Priority::Backfill, (2, NONE), two(2), false), false),
-            (lane(Priority::Backfill, (2, Some(2)), two(1), false), false),
+            (lane(LaneClass::Manual, (100, NONE), None, false), true),
+            (lane(LaneClass::Manual, (1, Some(2)), None, false), true),
+            (lane(LaneClass::Manual, (2, Some(2)), None, false), false),
+            (lane(LaneClass::Manual, (3, Some(2)), None, false), false),
+            (lane(LaneClass::Manual, (1, NONE), None, true), true),
+            (lane(LaneClass::Schedule, (0, NONE), None, false), true),
+            (lane(LaneClass::Schedule, (1, NONE), None, true), false),
+            (lane(LaneClass::Schedule, (2, Some(2)), None, false), false),
+            (lane(LaneClass::Backfill, (1, NONE), two(1), true), true),
+            (lane(LaneClass::Backfill, (2, NONE), two(2), false), false),
+            (
+                lane(LaneClass::Backfill, (2, Some(2)), two(1), false),
+                false,
+            ),
         ] {
             assert_eq!(limits.has_room(), expected, "{limits:?}");
         }

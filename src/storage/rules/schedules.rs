@@ -2,7 +2,7 @@
 //!
 //! Storing the cursor is left to the backends.
 
-use crate::model::{Pipeline, Priority, Trigger};
+use crate::model::{LaneClass, Pipeline, Trigger};
 
 /// How a save changes the row of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +34,13 @@ pub(in crate::storage) fn schedule_change(
     }
 }
 
-/// Returns whether the overlap rule applies to this priority.
+/// Returns whether the overlap rule applies to this class.
 ///
-/// Only one run of a pipeline with such a priority executes at a time.
-pub(in crate::storage) const fn runs_one_at_a_time(priority: Priority) -> bool {
-    match priority {
-        Priority::Schedule => true,
-        Priority::Manual | Priority::Backfill => false,
+/// Only one run of a pipeline in such a class executes at a time.
+pub(in crate::storage) const fn runs_one_at_a_time(class: LaneClass) -> bool {
+    match class {
+        LaneClass::Schedule => true,
+        LaneClass::Manual | LaneClass::Backfill => false,
     }
 }
 

@@ -10,7 +10,7 @@ use super::finish::RunCompletion;
 use super::lanes::LaneKey;
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{self, id, millis, run_id, tenant, to_cancel, to_priority, to_run_status};
+use super::values::{self, id, millis, run_id, tenant, to_cancel, to_run_status};
 use crate::error::{Error, Result};
 use crate::model::{CallerName, Cancel, EventKind, RunCancel, RunId, RunStatus, TenantId};
 use crate::storage::{CancelOutcome, CancelRequest, rules};
@@ -45,11 +45,7 @@ pub(super) fn read_cancel_target(row: &Row<'_>) -> Result<CancelTarget, StoreErr
         requested: row.get::<_, Option<i64>>(3)?.map(to_cancel).transpose()?,
         tenant: tenant(row.get(4)?)?,
         created_at: row.get(5)?,
-        lane: LaneKey {
-            priority: to_priority(row.get(6)?)?,
-            pipeline: row.get(7)?,
-            backfill: row.get(8)?,
-        },
+        lane: LaneKey::read(row.get(6)?, row.get(7)?, row.get(8)?)?,
     })
 }
 

@@ -19,12 +19,12 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use super::upcoming::{Head, Upcoming};
 use super::values::{self, millis, run_id, time, to_i64};
-use crate::model::{BackfillOrder, EventKind, NodeRun, Priority, RunId, RunStatus};
+use crate::model::{BackfillOrder, EventKind, NodeRun, Rank, RunId, RunStatus};
 use crate::storage::rules::{self, LaneLimits, OrphanChoice, RunningRun, Usage};
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun};
 
 /// A pending run that can be claimed. The smallest is claimed first.
-type NextRun = Reverse<(Priority, RunId, i64, LaneKey)>;
+type NextRun = Reverse<(Rank, RunId, i64, LaneKey)>;
 
 impl Tx {
     pub(super) fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
@@ -108,11 +108,12 @@ impl Tx {
         if !self.can_start(claim, claims) {
             return Ok(());
         }
+        claims.due_at = self.end_delays(claim.now)?;
         let mut heap = BinaryHeap::new();
-        for &priority in Priority::ALL {
-            for pipeline in self.state.lanes.pipelines_with_pending(priority) {
+        for rank in Rank::all() {
+            for pipeline in self.state.lanes.pipelines_with_pending(rank) {
                 if self.pipeline_usage(pipeline)?.has_room() {
-                    for lane in self.state.lanes.lanes_of(priority, pipeline) {
+                    for lane in self.state.lanes.lanes_of(rank, pipeline) {
                         heap.extend(self.next_in_lane(claim, lane)?);
                     }
                 }
@@ -153,7 +154,7 @@ impl Tx {
             Some(head) => Some(head),
             None => self.read_upcoming(claim, lane)?,
         };
-        Ok(head.map(|Head { run, key }| Reverse((lane.priority, run, key, lane))))
+        Ok(head.map(|Head { run, key }| Reverse((lane.rank, run, key, lane))))
     }
 
     /// Reads the next runs of a lane, and returns the first. Finishes a run before it whose id
@@ -182,30 +183,20 @@ impl Tx {
 
     /// Returns the ids and keys of the next runs of a lane.
     fn oldest_in_lane(&self, lane: LaneKey) -> Result<Vec<(Vec<u8>, i64)>, StoreError> {
-        let LaneKey {
-            priority,
-            pipeline,
-            backfill,
-        } = lane;
         let sql = match self.state.lanes.order(lane) {
             BackfillOrder::Ascending => OLDEST_IN_LANE,
             BackfillOrder::Descending => NEWEST_IN_LANE,
         };
         self.rows(
             sql,
-            params![
-                values::priority(priority),
-                pipeline,
-                backfill,
-                Upcoming::MAX
-            ],
+            params![lane.number(), lane.pipeline, lane.backfill, Upcoming::MAX],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
     }
 
     fn lane_limits(&mut self, lane: LaneKey) -> Result<LaneLimits, StoreError> {
         Ok(LaneLimits {
-            priority: lane.priority,
+            class: lane.rank.class,
             pipeline: self.pipeline_usage(lane.pipeline)?,
             backfill: lane.backfill.map(|backfill| Usage {
                 running: self.state.running_in_backfill(backfill),

@@ -246,13 +246,12 @@ impl Tx {
         };
         self.count(&counted, None, Some(RunStatus::Pending))?;
         let head = Head { run: run.id, key };
-        let lane = LaneKey {
-            priority: run.trigger.priority(),
-            pipeline: pipeline.key,
-            backfill,
-        };
+        let lane = LaneKey::of(&run, pipeline.key, backfill);
         let order = self.state.backfills.order(backfill);
         self.state.lanes.add(lane, order, head);
+        if let Some(due) = run.run_after {
+            self.state.lanes.add_due(millis(due));
+        }
         let body = JournalBody::of_run(EventKind::RunCreated, run.status, None, run.created_at)?;
         self.write_events(key, &body, None)?;
         self.inherit_outputs(key, &run)

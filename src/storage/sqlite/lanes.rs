@@ -1,4 +1,4 @@
-//! The queue lanes: pending runs, counted by priority, pipeline and backfill.
+//! The queue lanes: pending runs, counted by rank, pipeline and backfill.
 //!
 //! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
 //! remembers its next runs (`upcoming`), and `claim` chooses a lane. The changes of a transaction
@@ -6,15 +6,67 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::store_error::StoreError;
 use super::upcoming::{Head, Upcoming};
-use crate::model::{BackfillOrder, Priority, RunId};
+use super::values;
+use crate::model::{BackfillOrder, Rank, Run, RunId};
 
-/// The key of a lane. Each backfill has a lane of its own.
+/// The key of a lane. Each backfill has a lane of its own, and so have delayed runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneKey {
-    pub(super) priority: Priority,
+    /// Whether no claim has found its runs due. No claim reads such a lane.
+    pub(super) is_delayed: bool,
+    pub(super) rank: Rank,
     pub(super) pipeline: i64,
     pub(super) backfill: Option<i64>,
+}
+
+/// What the stored number of a lane has more while its runs are delayed.
+const DELAYED: i64 = 64;
+
+impl LaneKey {
+    /// Returns the lane of a new run.
+    pub(super) const fn of(run: &Run, pipeline: i64, backfill: Option<i64>) -> Self {
+        Self {
+            is_delayed: run.run_after.is_some(),
+            rank: run.rank(),
+            pipeline,
+            backfill,
+        }
+    }
+
+    /// Reads a lane from the stored number of its rank and delay.
+    pub(super) fn read(
+        number: i64,
+        pipeline: i64,
+        backfill: Option<i64>,
+    ) -> Result<Self, StoreError> {
+        let is_delayed = number >= DELAYED;
+        let rank = if is_delayed { number - DELAYED } else { number };
+        Ok(Self {
+            is_delayed,
+            rank: values::to_rank(rank)?,
+            pipeline,
+            backfill,
+        })
+    }
+
+    /// Returns the stored number of its rank and delay.
+    pub(super) const fn number(self) -> i64 {
+        let delay = if self.is_delayed { DELAYED } else { 0 };
+        values::rank(self.rank) + delay
+    }
+}
+
+/// When the next delayed run is due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum NextDue {
+    /// The rows know it.
+    #[default]
+    Unknown,
+    Never,
+    /// Not before this time, in milliseconds.
+    At(i64),
 }
 
 /// One lane, which has at least one run.
@@ -42,6 +94,7 @@ pub(super) struct Lanes {
     by_key: BTreeMap<LaneKey, Lane>,
     pipeline_counts: HashMap<i64, u64>,
     pending_total: u64,
+    next_due: NextDue,
     /// What the current transaction has changed, in order.
     changes: Vec<(LaneKey, BackfillOrder, Change)>,
 }
@@ -73,6 +126,7 @@ impl Lanes {
     /// Undoes the changes of the current transaction. The next runs of changed lanes are read
     /// again.
     pub(super) fn roll_back(&mut self) {
+        self.next_due = NextDue::Unknown;
         for (key, order, change) in std::mem::take(&mut self.changes).into_iter().rev() {
             match change {
                 Change::Added => self.decrement(key),
@@ -96,6 +150,33 @@ impl Lanes {
             lane.upcoming.remove(run);
         }
         self.discard(key);
+    }
+
+    /// Moves a run that neither lane knows by its id from one lane to another.
+    pub(super) fn move_one(&mut self, from: LaneKey, to: LaneKey) {
+        let order = self.order(from);
+        self.discard(from);
+        self.changes.push((to, order, Change::Added));
+        let lane = self.increment(to, order);
+        lane.count += 1;
+        lane.upcoming = Upcoming::default();
+    }
+
+    pub(super) const fn next_due(&self) -> NextDue {
+        self.next_due
+    }
+
+    pub(super) const fn set_next_due(&mut self, next: NextDue) {
+        self.next_due = next;
+    }
+
+    /// Notes that a new run is due at this time.
+    pub(super) fn add_due(&mut self, due: i64) {
+        self.next_due = match self.next_due {
+            NextDue::Unknown => NextDue::Unknown,
+            NextDue::Never => NextDue::At(due),
+            NextDue::At(earliest) => NextDue::At(earliest.min(due)),
+        };
     }
 
     /// Removes a run that the lane does not know by its id.
@@ -149,25 +230,26 @@ impl Lanes {
             .map_or_else(BackfillOrder::default, |lane| lane.order)
     }
 
-    /// Returns the pipelines that have pending runs of a priority. Skips from pipeline to pipeline.
-    pub(super) fn pipelines_with_pending(&self, priority: Priority) -> Vec<i64> {
+    /// Returns the pipelines that have pending runs of a rank that are not delayed. Skips from
+    /// pipeline to pipeline.
+    pub(super) fn pipelines_with_pending(&self, rank: Rank) -> Vec<i64> {
         let mut pipelines = Vec::new();
         let mut from = Some(i64::MIN);
         while let Some(pipeline) = from {
-            let next = self.by_key.range(first_key(priority, pipeline)..).next();
-            let found = next.filter(|(key, _)| key.priority == priority);
+            let next = self.by_key.range(first_key(rank, pipeline)..).next();
+            let found = next.filter(|(key, _)| (key.is_delayed, key.rank) == (false, rank));
             pipelines.extend(found.map(|(key, _)| key.pipeline));
             from = found.and_then(|(key, _)| key.pipeline.checked_add(1));
         }
         pipelines
     }
 
-    /// Returns the lanes of a pipeline that have pending runs of a priority.
-    pub(super) fn lanes_of(&self, priority: Priority, pipeline: i64) -> Vec<LaneKey> {
+    /// Returns the lanes of a pipeline that have pending runs of a rank that are not delayed.
+    pub(super) fn lanes_of(&self, rank: Rank, pipeline: i64) -> Vec<LaneKey> {
         self.by_key
-            .range(first_key(priority, pipeline)..)
+            .range(first_key(rank, pipeline)..)
             .map(|(key, _)| *key)
-            .take_while(|key| (key.priority, key.pipeline) == (priority, pipeline))
+            .take_while(|key| (key.is_delayed, key.rank, key.pipeline) == (false, rank, pipeline))
             .collect()
     }
 
@@ -182,9 +264,10 @@ impl Lanes {
     }
 }
 
-const fn first_key(priority: Priority, pipeline: i64) -> LaneKey {
+const fn first_key(rank: Rank, pipeline: i64) -> LaneKey {
     LaneKey {
-        priority,
+        is_delayed: false,
+        rank,
         pipeline,
         backfill: None,
     }
@@ -192,8 +275,10 @@ const fn first_key(priority: Priority, pipeline: i64) -> LaneKey {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use uuid::Uuid;
+
+    use super::*;
+    use crate::model::{LaneClass, Priority};
 
     fn head(number: u64) -> Head {
         Head {
@@ -202,9 +287,14 @@ mod tests {
         }
     }
 
-    const fn lane(priority: Priority, backfill: Option<i64>) -> LaneKey {
+    const fn rank(class: LaneClass) -> Rank {
+        Rank::new(class, Priority::Normal)
+    }
+
+    const fn lane(class: LaneClass, backfill: Option<i64>) -> LaneKey {
         LaneKey {
-            priority,
+            is_delayed: false,
+            rank: rank(class),
             pipeline: 7,
             backfill,
         }
@@ -222,8 +312,8 @@ mod tests {
     fn a_rollback_undoes_what_was_added_and_removed_since_the_transaction_began() {
         let mut lanes = Lanes::default();
         let (manual, dated) = (
-            lane(Priority::Manual, None),
-            lane(Priority::Backfill, Some(1)),
+            lane(LaneClass::Manual, None),
+            lane(LaneClass::Backfill, Some(1)),
         );
         let (asc, desc) = (BackfillOrder::Ascending, BackfillOrder::Descending);
         lanes.add(manual, asc, head(5));
@@ -235,7 +325,7 @@ mod tests {
         lanes.add(dated, asc, head(7));
         lanes.add(manual, asc, head(3));
         lanes.discard(manual);
-        lanes.add(lane(Priority::Schedule, None), asc, head(8));
+        lanes.add(lane(LaneClass::Schedule, None), asc, head(8));
         lanes.roll_back();
         assert_eq!(counts(&lanes), before);
         assert_eq!((lanes.head(manual), lanes.head(dated)), (None, None));
@@ -246,7 +336,10 @@ mod tests {
     #[test]
     fn a_lane_remembers_its_next_run_until_it_leaves() {
         let mut lanes = Lanes::default();
-        let (first, last) = (lane(Priority::Manual, None), lane(Priority::Backfill, None));
+        let (first, last) = (
+            lane(LaneClass::Manual, None),
+            lane(LaneClass::Backfill, None),
+        );
         let order = BackfillOrder::Ascending;
         lanes.add(first, order, head(5));
         lanes.add(first, order, head(3));
@@ -266,10 +359,10 @@ mod tests {
         assert_eq!(lanes.head(first), Some(head(4)));
         lanes.remove(first, head(4).run);
         assert_eq!(
-            lanes.pipelines_with_pending(Priority::Manual),
+            lanes.pipelines_with_pending(rank(LaneClass::Manual)),
             Vec::<i64>::new()
         );
-        assert_eq!(lanes.pipelines_with_pending(Priority::Backfill), [7]);
+        assert_eq!(lanes.pipelines_with_pending(rank(LaneClass::Backfill)), [7]);
         assert_eq!(
             (lanes.pending_in_pipeline(7), lanes.pending_total()),
             (1, 1)
@@ -280,26 +373,26 @@ mod tests {
     fn the_lane_of_a_backfill_has_its_order() {
         let mut lanes = Lanes::default();
         let (asc, desc) = (
-            lane(Priority::Backfill, Some(1)),
-            lane(Priority::Backfill, Some(2)),
+            lane(LaneClass::Backfill, Some(1)),
+            lane(LaneClass::Backfill, Some(2)),
         );
         for number in [1, 2, 3] {
             lanes.add(asc, BackfillOrder::Ascending, head(number));
             lanes.add(desc, BackfillOrder::Descending, head(number + 10));
         }
         lanes.add(
-            lane(Priority::Backfill, None),
+            lane(LaneClass::Backfill, None),
             BackfillOrder::Ascending,
             head(20),
         );
         assert_eq!(lanes.head(asc), Some(head(1)));
         assert_eq!(lanes.head(desc), Some(head(13)));
         assert_eq!(lanes.order(desc), BackfillOrder::Descending);
-        assert_eq!(lanes.pipelines_with_pending(Priority::Backfill), [7]);
+        assert_eq!(lanes.pipelines_with_pending(rank(LaneClass::Backfill)), [7]);
         assert_eq!(
-            lanes.lanes_of(Priority::Backfill, 7),
-            [lane(Priority::Backfill, None), asc, desc]
+            lanes.lanes_of(rank(LaneClass::Backfill), 7),
+            [lane(LaneClass::Backfill, None), asc, desc]
         );
-        assert_eq!(lanes.lanes_of(Priority::Backfill, 8), []);
+        assert_eq!(lanes.lanes_of(rank(LaneClass::Backfill), 8), []);
     }
 }

@@ -19,6 +19,7 @@ mod create;
 #[cfg(feature = "testing")]
 mod decode;
 mod definitions;
+mod delays;
 mod deliveries;
 mod dropped_outputs;
 mod encoded_append;

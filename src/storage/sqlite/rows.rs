@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::backfill_params::{SharedParams, own_params, read_params};
 use super::definitions::Definition;
+use super::lanes::LaneKey;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
@@ -19,15 +20,15 @@ use super::values::{
     to_u32, to_u64, to_unstored,
 };
 use crate::model::{
-    CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Run, RunCancel, Slug, StoredPipeline,
-    TenantId,
+    CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Priority, Run, RunCancel, Slug,
+    StoredPipeline, TenantId,
 };
 
 /// The columns that [`read_run`] reads, in this order.
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill), \
-     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of";
+     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of, r.priority, r.run_after";
 
 /// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -76,6 +77,10 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     }
     run.note = row.get(23)?;
     run.rerun_of = optional_run(row.get(27)?)?;
+    // A damaged priority must not hide the run.
+    run.priority =
+        LaneKey::read(row.get(28)?, 0, None).map_or(Priority::Normal, |lane| lane.rank.priority);
+    run.run_after = optional_time(row.get(29)?)?;
     Ok(RunRow {
         key: row.get(0)?,
         definition: row.get(1)?,
@@ -135,6 +140,8 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         created_by,
         labels,
         note,
+        priority: _,
+        run_after,
         backfill_id: _,
         resumed_from,
         rerun_of,
@@ -142,49 +149,41 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         inherited,
         generations,
     } = run;
-    let RunKeys {
-        key,
-        pipeline,
-        definition,
-        fire_at,
-        idempotency,
-        backfill,
-        shared_params,
-    } = keys;
-    let params = own_params(run, *shared_params)?;
+    let params = own_params(run, keys.shared_params)?;
     let inherited = text_unless(inherited.is_empty(), inherited)?;
     let generations = text_unless(generations.is_empty(), generations)?;
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
-            key,
+            keys.key,
             values::id(id),
-            pipeline,
-            definition,
+            keys.pipeline,
+            keys.definition,
             tenant.as_ref().map(TenantId::as_str),
             values::run_status(*status),
-            values::priority(trigger.priority()),
+            LaneKey::of(run, keys.pipeline, keys.backfill).number(),
             values::trigger(*trigger),
             cancel.as_ref().map(|cancel| values::cancel(cancel.kind)),
             day(*date),
-            fire_at.map(millis),
+            keys.fire_at.map(millis),
             millis(*created_at),
             started_at.map(millis),
             finished_at.map(millis),
-            idempotency,
+            keys.idempotency,
             resumed_from.as_ref().map(values::id),
             resumed_from.as_ref().map(|_| values::id(first_run)),
             error,
             params,
             inherited,
             generations,
-            backfill,
+            keys.backfill,
             created_by.as_ref().map(CallerName::as_str),
             labels_text(labels)?,
             note,
             rerun_of.as_ref().map(values::id),
+            run_after.map(millis),
         ],
     )?;
     Ok(())

@@ -33,6 +33,9 @@ impl Schedules for SqliteStorage {
     }
 }
 
+/// The lanes of runs that a tick may have created, by their stored numbers.
+const OF_TICKS: &str = "priority IN (1, 17, 33, 65, 81, 97)";
+
 /// The row of a schedule with the row of its pipeline.
 struct ScheduleRow {
     pipeline: PipelineRow,
@@ -209,12 +212,11 @@ impl Tx {
         newest: &Run,
     ) -> Result<Vec<ReplacedRun>, StoreError> {
         let sql = format!(
-            "SELECT {CANCEL_TARGET} FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND trigger IN (?, ?) AND id <> ?"
+            "SELECT {CANCEL_TARGET} FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND {OF_TICKS} AND pipeline = ? AND trigger IN (?, ?) AND id <> ?"
         );
         let mut targets = self.rows(
             &sql,
             params![
-                values::priority(Trigger::Schedule.priority()),
                 pipeline,
                 values::trigger(Trigger::Schedule),
                 values::trigger(Trigger::Catchup),
@@ -233,10 +235,12 @@ impl Tx {
     }
 
     fn has_unfinished_tick(&self, pipeline: i64) -> Result<bool, StoreError> {
+        let sql = format!(
+            "SELECT 1 FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND {OF_TICKS} AND pipeline = ? AND trigger IN (?, ?) LIMIT 1"
+        );
         let found = self.row(
-            "SELECT 1 FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND trigger IN (?, ?) LIMIT 1",
+            &sql,
             params![
-                values::priority(Trigger::Schedule.priority()),
                 pipeline,
                 values::trigger(Trigger::Schedule),
                 values::trigger(Trigger::Catchup)
@@ -261,5 +265,32 @@ fn to_skip_reason(value: i64) -> Result<SkipReason, StoreError> {
         1 => Ok(SkipReason::Blocked),
         2 => Ok(SkipReason::Paused),
         _ => Err(StoreError::unreadable("a skip reason", value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Rank;
+    use crate::storage::sqlite::lanes::LaneKey;
+
+    #[test]
+    fn the_lanes_of_ticks_are_those_of_their_class() {
+        let ranks = Rank::all().filter(|rank| rank.class == Trigger::Schedule.lane_class());
+        let lane = |rank, is_delayed| LaneKey {
+            is_delayed,
+            rank,
+            pipeline: 1,
+            backfill: None,
+        };
+        let lanes = ranks.flat_map(|rank| [false, true].map(|delayed| lane(rank, delayed)));
+        let mut numbers: Vec<_> = lanes.map(LaneKey::number).collect();
+        numbers.sort_unstable();
+        let numbers = numbers
+            .iter()
+            .map(i64::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
+        assert_eq!(OF_TICKS, format!("priority IN ({numbers})"));
     }
 }

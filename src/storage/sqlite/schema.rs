@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 13] = [
+pub(super) const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/11.sql"),
     include_str!("migrations/12.sql"),
     include_str!("migrations/13.sql"),
+    include_str!("migrations/14.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -160,6 +161,7 @@ mod tests {
             "41b32b3c9113715a3be4b2fd0f2c264b0a07c6c0e9c626f283698733a7f826f4",
             "d29b70e16e7d083bf7a0b16a4fe30b07e57cc4bbf224422a528974a7dad1ec8f",
             "b077c5c901db435ef814ffa282caff029d364376b9069f47e94019e84daab6eb",
+            "5b05ebc1216f02dee8f2d61d2b1ca7e10a98bd4b0c1f29afcb7447c20a46e80c",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

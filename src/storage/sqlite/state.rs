@@ -19,10 +19,9 @@ use super::query::readable_rows;
 use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
 use super::values::{
-    self, NUMBERS_END, RUN_KEYS_END, millis, owner_id, run_id, to_cancel, to_priority, to_u32,
-    to_u64,
+    self, NUMBERS_END, RUN_KEYS_END, millis, owner_id, run_id, to_cancel, to_rank, to_u32, to_u64,
 };
-use crate::model::{Cancel, NodeIndex, NodeStatus, OwnerId, Priority, Run, RunId, TenantId};
+use crate::model::{Cancel, LaneClass, NodeIndex, NodeStatus, OwnerId, Run, RunId, TenantId};
 use crate::storage::rules;
 
 /// The writer's memory.
@@ -54,7 +53,7 @@ pub(super) struct State {
 pub(super) struct ActiveRun {
     pub(super) key: i64,
     pub(super) pipeline: i64,
-    pub(super) priority: Priority,
+    pub(super) class: LaneClass,
     pub(super) tenant: Option<TenantId>,
     /// The figures count the run by the day of this time.
     pub(super) created_at: i64,
@@ -88,7 +87,7 @@ impl ActiveRun {
             key,
             pipeline: lane.pipeline,
             backfill: lane.backfill,
-            priority: lane.priority,
+            class: lane.rank.class,
             tenant: run.tenant.clone(),
             created_at: millis(run.created_at),
             cancel: None,
@@ -163,11 +162,7 @@ impl State {
         let sql = "SELECT priority, pipeline, backfill, status, count(*) FROM runs \
              WHERE finished_at IS NULL AND status <> 1 GROUP BY priority, pipeline, backfill, status";
         let lanes = readable_rows(conn, (unreadable, "a pending run"), sql, [], |row| {
-            let lane = LaneKey {
-                priority: to_priority(row.get(0)?)?,
-                pipeline: row.get(1)?,
-                backfill: row.get(2)?,
-            };
+            let lane = LaneKey::read(row.get(0)?, row.get(1)?, row.get(2)?)?;
             match row.get(3)? {
                 0 => Ok((lane, to_u64(row.get(4)?))),
                 status => Err(StoreError::unreadable("a run's status", status)),
@@ -186,7 +181,7 @@ impl State {
         if let Some(backfill) = active.backfill {
             *self.running_in_backfill.entry(backfill).or_default() += 1;
         }
-        if rules::runs_one_at_a_time(active.priority) {
+        if rules::runs_one_at_a_time(active.class) {
             *self.schedules_executing.entry(active.pipeline).or_default() += 1;
         }
         self.running.insert(run, active);
@@ -195,7 +190,7 @@ impl State {
     /// Subtracts a run that no longer executes from the counts.
     pub(super) fn subtract_running(&mut self, active: &ActiveRun) {
         decrement(&mut self.running_in_pipeline, active.pipeline);
-        if rules::runs_one_at_a_time(active.priority) {
+        if rules::runs_one_at_a_time(active.class) {
             decrement(&mut self.schedules_executing, active.pipeline);
         }
         if let Some(backfill) = active.backfill {
@@ -262,7 +257,7 @@ pub(super) fn read_active_run(row: &Row<'_>) -> Result<ActiveRun, StoreError> {
         lease_until: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
         epoch: to_u64(row.get(8)?),
         claims: to_u32(row.get(9)?),
-        priority: to_priority(row.get(10)?).unwrap_or(Priority::Backfill),
+        class: to_rank(row.get(10)?).map_or(LaneClass::Backfill, |rank| rank.class),
         backfill: row.get(11)?,
         cached: None,
     })

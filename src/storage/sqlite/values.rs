@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::store_error::StoreError;
 use crate::model::{
-    BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority,
-    RunId, RunStatus, TenantId, Trigger, UnstoredOutput,
+    BackfillId, BackfillStatus, Cancel, LaneClass, NodeIndex, NodeStatus, OwnerId, PipelineId,
+    Priority, Rank, RunId, RunStatus, TenantId, Trigger, UnstoredOutput,
 };
 
 /// Converts a count for a column. A larger count becomes the greatest value.
@@ -188,17 +188,23 @@ pub(super) fn to_trigger(value: i64) -> Result<Trigger, StoreError> {
     }
 }
 
-pub(super) const fn priority(priority: Priority) -> i64 {
-    match priority {
-        Priority::Manual => 0,
-        Priority::Schedule => 1,
-        Priority::Backfill => 2,
-    }
+pub(super) const fn rank(rank: Rank) -> i64 {
+    let class = match rank.class {
+        LaneClass::Manual => 0,
+        LaneClass::Schedule => 1,
+        LaneClass::Backfill => 2,
+    };
+    let priority = match rank.priority {
+        Priority::Normal => 0,
+        Priority::High => 1,
+        Priority::Low => 2,
+    };
+    class + 16 * priority
 }
 
-pub(super) fn to_priority(value: i64) -> Result<Priority, StoreError> {
-    let mut all = Priority::ALL.iter().copied();
-    all.find(|found| priority(*found) == value)
+pub(super) fn to_rank(value: i64) -> Result<Rank, StoreError> {
+    let mut all = Rank::all();
+    all.find(|found| rank(*found) == value)
         .ok_or_else(|| StoreError::unreadable("a priority", value))
 }
 
@@ -304,12 +310,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_priority_survives_its_codec() {
-        let numbers: Vec<_> = Priority::ALL.iter().copied().map(priority).collect();
-        assert_eq!(numbers, [0, 1, 2], "stored numbers never change");
-        for expected in Priority::ALL {
-            assert_eq!(to_priority(priority(*expected)).ok(), Some(*expected));
+    fn every_rank_survives_its_codec() {
+        let numbers: Vec<_> = Rank::all().map(rank).collect();
+        let stored = [16, 0, 32, 17, 1, 33, 18, 2, 34];
+        assert_eq!(numbers, stored, "stored numbers never change");
+        for expected in Rank::all() {
+            assert_eq!(to_rank(rank(expected)).ok(), Some(expected));
         }
-        assert!(to_priority(3).is_err());
+        assert!(to_rank(3).is_err());
+        assert!(to_rank(48).is_err());
     }
 }

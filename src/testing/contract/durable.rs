@@ -1,8 +1,9 @@
 //! The contract of a durable backend: what survives a reopen, damage and a failed commit.
 //!
-//! `durable_backend` is the trait of a durable backend under test. The promises of every backend
-//! are in the other files of this folder.
+//! `durable_backend` has the trait of a durable backend under test, and the macro that runs the
+//! cases. The promises of every backend are in the other files of this folder.
 
+use super::delays::delayed;
 pub use super::durable_backend::{CommitFailure, Durable, Shutdown};
 use super::fixtures::{
     Driver, all_events, assert_problem, at, backfill_id, claim, claim_one, claimed_ids, create,
@@ -11,7 +12,7 @@ use super::fixtures::{
     snapshot, started_run, with_key,
 };
 use crate::error::Problem;
-use crate::model::{BackfillOrder, Cancel, InheritedOutput, RunStatus, Scope};
+use crate::model::{BackfillOrder, Cancel, InheritedOutput, Priority, RunStatus, Scope};
 use crate::storage::{
     CancelRequest, CreateRuns, Events, Journal, NewRun, Outputs, Queue, Runs, Storage, System,
 };
@@ -132,6 +133,26 @@ pub async fn the_queue_survives_a_reopen<D: Durable>(durable: &D, shutdown: Shut
     assert_problem(storage.create_runs(full).await, Problem::QueueFull);
     let order = claimed_ids(&storage, claim(1, 10)).await;
     assert_eq!(order, [1, 2, 3].map(run_id));
+}
+
+/// After a reopen, pending runs MUST keep their priorities and delays.
+pub async fn priorities_and_delays_survive_a_reopen<D: Durable>(durable: &D, shutdown: Shutdown) {
+    let storage = durable.open().await;
+    save(&storage, "daily").await;
+    let mut low = new_run(3, "daily");
+    low.priority = Priority::Low;
+    for run in [low, new_run(4, "daily"), delayed(1, 20), delayed(2, 30)] {
+        create(&storage, run).await.unwrap();
+    }
+    let storage = durable.reopen(storage, shutdown).await;
+    let claims = storage.claim(claim(1, 20)).await.unwrap();
+    let order: Vec<_> = claims
+        .claimed
+        .iter()
+        .map(|claimed| claimed.run.id)
+        .collect();
+    assert_eq!(order, [1, 4, 3].map(run_id));
+    assert_eq!(claims.due_at, Some(at(30)));
 }
 
 /// After a reopen, a sequence number MUST NOT be used again, even if the newest event was purged.
@@ -262,103 +283,4 @@ pub async fn an_append_can_be_repeated_after_a_failed_commit<D: Durable>(
         assert_eq!(read_run(&storage, driver.run).await.nodes.len(), 1);
         storage.close().await.unwrap();
     }
-}
-
-/// Creates a test for every promise of a durable backend, each in a fresh directory.
-///
-/// A promise about a reopen becomes two tests, one for each
-/// [`Shutdown`](crate::testing::contract::durable::Shutdown).
-///
-/// The argument is a closure that receives the directory and returns a
-/// [`Durable`](crate::testing::contract::durable::Durable).
-///
-/// ```
-/// # mod tests {
-/// use std::path::{Path, PathBuf};
-/// use floret::RunId;
-/// use floret::storage::{CommitFault, NodeIndex, SqliteStorage};
-/// use floret::testing::contract::durable::{CommitFailure, Durable};
-///
-/// struct InFolder(PathBuf);
-///
-/// #[async_trait::async_trait]
-/// impl Durable for InFolder {
-///     type Storage = SqliteStorage;
-///     async fn open(&self) -> SqliteStorage {
-///         SqliteStorage::open(self.0.join("runs.db")).await.unwrap()
-///     }
-///     async fn damage_run(&self, storage: &SqliteStorage, run: RunId) {
-///         storage.damage_run(run).await.unwrap();
-///     }
-///     async fn damage_output(&self, storage: &SqliteStorage, run: RunId, node: NodeIndex) {
-///         storage.damage_output(run, node).await.unwrap();
-///     }
-///     fn fail_next_commit(&self, storage: &SqliteStorage, failure: CommitFailure) {
-///         storage.fail_next_commit(match failure {
-///             CommitFailure::BeforeEffect => CommitFault::BeforeEffect,
-///             CommitFailure::AfterEffect => CommitFault::AfterEffect,
-///             unknown => panic!("unknown failure: {unknown:?}"),
-///         });
-///     }
-/// }
-/// floret::durable_contract!(|folder: &Path| InFolder(folder.to_owned()));
-/// # }
-/// ```
-#[macro_export]
-macro_rules! durable_contract {
-    ($durable:expr) => {
-        $crate::durable_contract! { @open $durable,
-            durable: [
-                a_damaged_output_does_not_match_its_hash,
-                an_unreadable_run_does_not_fail_a_claim,
-                the_result_of_a_failed_commit_matches_its_effect,
-            ],
-        }
-        $crate::durable_contract! { @reopened $durable, closed, Closed }
-        $crate::durable_contract! { @reopened $durable, dropped, Dropped }
-    };
-    (@reopened $durable:expr, $module:ident, $shutdown:ident) => {
-        $crate::durable_contract! { @reopen $durable, $module, $shutdown,
-            durable: [
-                everything_survives_a_reopen,
-                orphans_are_claimed_at_once_after_a_reopen,
-                a_claim_of_an_earlier_process_is_stale,
-                the_queue_survives_a_reopen,
-                a_backfill_continues_within_its_limits,
-                sequence_numbers_continue_after_a_reopen,
-                an_unreadable_orphan_does_not_fail_a_claim,
-                an_append_can_be_repeated_after_a_failed_commit,
-            ],
-        }
-    };
-    (@open $durable:expr, $suite:ident: [$($case:ident),* $(,)?],) => {
-        mod $suite {
-            use super::*;
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    let dir = $crate::testing::scratch();
-                    let durable = $durable;
-                    $crate::testing::contract::$suite::$case(&durable(dir.path())).await;
-                }
-            )*
-        }
-    };
-    (
-        @reopen $durable:expr, $module:ident, $shutdown:ident,
-        $suite:ident: [$($case:ident),* $(,)?],
-    ) => {
-        mod $module {
-            use super::*;
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    let dir = $crate::testing::scratch();
-                    let durable = $durable;
-                    let shutdown = $crate::testing::contract::$suite::Shutdown::$shutdown;
-                    $crate::testing::contract::$suite::$case(&durable(dir.path()), shutdown).await;
-                }
-            )*
-        }
-    };
 }

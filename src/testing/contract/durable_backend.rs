@@ -1,7 +1,7 @@
 //! The trait of a durable backend under test, with the shutdowns and failures that it has to
-//! produce.
+//! produce, and the macro that turns the cases into tests.
 //!
-//! The cases that use it are in `durable`.
+//! The cases are in `durable`.
 
 use async_trait::async_trait;
 
@@ -55,4 +55,104 @@ pub trait Durable: Send + Sync {
 
     /// Makes the next commit fail.
     fn fail_next_commit(&self, storage: &Self::Storage, fault: CommitFailure);
+}
+
+/// Creates a test for every promise of a durable backend, each in a fresh directory.
+///
+/// A promise about a reopen becomes two tests, one for each
+/// [`Shutdown`](crate::testing::contract::durable::Shutdown).
+///
+/// The argument is a closure that receives the directory and returns a
+/// [`Durable`](crate::testing::contract::durable::Durable).
+///
+/// ```
+/// # mod tests {
+/// use std::path::{Path, PathBuf};
+/// use floret::RunId;
+/// use floret::storage::{CommitFault, NodeIndex, SqliteStorage};
+/// use floret::testing::contract::durable::{CommitFailure, Durable};
+///
+/// struct InFolder(PathBuf);
+///
+/// #[async_trait::async_trait]
+/// impl Durable for InFolder {
+///     type Storage = SqliteStorage;
+///     async fn open(&self) -> SqliteStorage {
+///         SqliteStorage::open(self.0.join("runs.db")).await.unwrap()
+///     }
+///     async fn damage_run(&self, storage: &SqliteStorage, run: RunId) {
+///         storage.damage_run(run).await.unwrap();
+///     }
+///     async fn damage_output(&self, storage: &SqliteStorage, run: RunId, node: NodeIndex) {
+///         storage.damage_output(run, node).await.unwrap();
+///     }
+///     fn fail_next_commit(&self, storage: &SqliteStorage, failure: CommitFailure) {
+///         storage.fail_next_commit(match failure {
+///             CommitFailure::BeforeEffect => CommitFault::BeforeEffect,
+///             CommitFailure::AfterEffect => CommitFault::AfterEffect,
+///             unknown => panic!("unknown failure: {unknown:?}"),
+///         });
+///     }
+/// }
+/// floret::durable_contract!(|folder: &Path| InFolder(folder.to_owned()));
+/// # }
+/// ```
+#[macro_export]
+macro_rules! durable_contract {
+    ($durable:expr) => {
+        $crate::durable_contract! { @open $durable,
+            durable: [
+                a_damaged_output_does_not_match_its_hash,
+                an_unreadable_run_does_not_fail_a_claim,
+                the_result_of_a_failed_commit_matches_its_effect,
+            ],
+        }
+        $crate::durable_contract! { @reopened $durable, closed, Closed }
+        $crate::durable_contract! { @reopened $durable, dropped, Dropped }
+    };
+    (@reopened $durable:expr, $module:ident, $shutdown:ident) => {
+        $crate::durable_contract! { @reopen $durable, $module, $shutdown,
+            durable: [
+                everything_survives_a_reopen,
+                orphans_are_claimed_at_once_after_a_reopen,
+                a_claim_of_an_earlier_process_is_stale,
+                the_queue_survives_a_reopen,
+                a_backfill_continues_within_its_limits,
+                priorities_and_delays_survive_a_reopen,
+                sequence_numbers_continue_after_a_reopen,
+                an_unreadable_orphan_does_not_fail_a_claim,
+                an_append_can_be_repeated_after_a_failed_commit,
+            ],
+        }
+    };
+    (@open $durable:expr, $suite:ident: [$($case:ident),* $(,)?],) => {
+        mod $suite {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let dir = $crate::testing::scratch();
+                    let durable = $durable;
+                    $crate::testing::contract::$suite::$case(&durable(dir.path())).await;
+                }
+            )*
+        }
+    };
+    (
+        @reopen $durable:expr, $module:ident, $shutdown:ident,
+        $suite:ident: [$($case:ident),* $(,)?],
+    ) => {
+        mod $module {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let dir = $crate::testing::scratch();
+                    let durable = $durable;
+                    let shutdown = $crate::testing::contract::$suite::Shutdown::$shutdown;
+                    $crate::testing::contract::$suite::$case(&durable(dir.path()), shutdown).await;
+                }
+            )*
+        }
+    };
 }

@@ -42,6 +42,13 @@ macro_rules! execution_contract {
                 a_released_run_can_be_claimed_without_charge,
                 an_empty_claim_returns_the_newest_sequence_number,
             ],
+            delays: [
+                runs_of_a_class_are_claimed_by_priority,
+                a_delayed_run_is_claimed_once_it_is_due,
+                due_runs_keep_the_order_of_the_queue,
+                a_delayed_run_is_a_pending_run,
+                an_edit_keeps_the_place_in_the_queue,
+            ],
             backfill_resumes: [
                 a_successful_resume_changes_a_finished_backfill,
                 a_backfill_stays_failed_while_a_failure_is_left,

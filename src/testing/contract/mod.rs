@@ -26,6 +26,7 @@ pub mod closed;
 pub mod code_saves;
 pub mod connections;
 mod definitions;
+pub mod delays;
 pub mod deletions;
 pub mod deliveries;
 pub mod durable;

@@ -10,7 +10,7 @@ use super::schedules::{advance, hourly, only_schedule, save_at, tick};
 use crate::error::ErrorKind;
 use crate::model::PageRequest;
 use crate::model::{
-    CallerName, Overlap, Pause, Priority, RunStatus, Scope, SkipReason, StoredPipeline, Trigger,
+    CallerName, LaneClass, Overlap, Pause, RunStatus, Scope, SkipReason, StoredPipeline, Trigger,
 };
 use crate::storage::{
     Claim, CreateRuns, DeletePipeline, Expect, HeldRun, NewRun, PipelineFilter, SavedBy, SetPause,
@@ -168,7 +168,7 @@ pub async fn the_runs_of_a_paused_pipeline_wait(storage: &dyn Storage) {
     let held = claimed(storage, again).await;
     assert_eq!(held[0].run, run_id(2));
     // One run of a schedule executes at a time. All others start.
-    let is_manual = |trigger: &Trigger| trigger.priority() != Priority::Schedule;
+    let is_manual = |trigger: &Trigger| trigger.lane_class() != LaneClass::Schedule;
     let others = Trigger::ALL.iter().copied().filter(is_manual).count();
     assert_eq!(held.len(), 1 + others + 1);
 }

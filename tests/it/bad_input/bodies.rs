@@ -201,7 +201,10 @@ fn invalid_fields() -> Vec<Row> {
     all(
         422,
         "invalid-field",
-        bad.chain(fields).chain(annotations()).chain(choices()),
+        bad.chain(fields)
+            .chain(annotations())
+            .chain(queue_places())
+            .chain(choices()),
     )
 }
 
@@ -256,6 +259,23 @@ fn choices() -> impl Iterator<Item = TestRequest> {
     bodies.into_iter().flat_map(|(body, at)| {
         [CANCEL_MANY, RERUN_MANY].map(|path| post(path, body.to_string()).at(at))
     })
+}
+
+/// Priorities and times that a run cannot have.
+fn queue_places() -> impl Iterator<Item = TestRequest> {
+    let bodies = [
+        (json!({"priority": "urgent"}), "/priority"),
+        (json!({"priority": 1}), "/priority"),
+        (json!({"priority": null}), "/priority"),
+        (json!({"run_after": "tomorrow"}), "/run_after"),
+        (json!({"run_after": 1_705_298_400}), "/run_after"),
+        (json!({"run_after": "2024-01-15T06:00:00"}), "/run_after"),
+        (json!({"run_after": "2999-01-01T00:00:00Z"}), "/run_after"),
+        (json!({"run_after": "9999-12-31T23:59:60Z"}), "/run_after"),
+    ];
+    bodies
+        .into_iter()
+        .map(|(body, at)| post(RUN, body.to_string()).at(at))
 }
 
 /// Labels, notes and reasons that are out of bounds.

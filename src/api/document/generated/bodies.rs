@@ -39,13 +39,25 @@ pub(super) fn run() -> Value {
     let mut definition = number(1, u64::from(u32::MAX));
     definition["description"] =
         "The version of the pipeline that the run executes. The newest one if absent.".into();
+    let mut priority = with_default(words(&["high", "normal", "low"]), "normal");
+    priority["description"] = "Which of the runs that callers trigger start first.".into();
     let fields = json!({
         "params": params("The parameters of the run, over those of the pipeline."),
         "labels": labels("The labels of the run.", &json!("string")),
         "note": note(&json!("string")),
         "definition": definition,
+        "priority": priority,
+        "run_after": run_after(),
     });
     closed("What a run starts with.", &[], fields)
+}
+
+fn run_after() -> Value {
+    json!({
+        "type": "string",
+        "format": "date-time",
+        "description": "The run stays pending until then, at most a year.",
+    })
 }
 
 pub(super) fn dry_run() -> Value {

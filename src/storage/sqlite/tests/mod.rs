@@ -12,6 +12,7 @@ mod damaged_rows;
 #[cfg(all(unix, feature = "nodes"))]
 mod disk;
 mod dropped_callers;
+mod due_runs;
 mod durable;
 #[cfg(unix)]
 mod files;
@@ -66,6 +67,8 @@ ALTER TABLE node_runs DROP COLUMN branch;
 ALTER TABLE pipelines DROP COLUMN paused_at;
 ALTER TABLE pipelines DROP COLUMN paused_by;
 ALTER TABLE pipelines DROP COLUMN pause_reason;
+DROP INDEX runs_delayed;
+ALTER TABLE runs DROP COLUMN run_after;
 ALTER TABLE runs DROP COLUMN rerun_of;
 ALTER TABLE runs DROP COLUMN labels;
 ALTER TABLE runs DROP COLUMN note;

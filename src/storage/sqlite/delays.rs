@@ -1,0 +1,100 @@
+//! Delayed runs: pending runs with a `run_after` that no claim has found due.
+//!
+//! They wait in lanes of their own, which no claim reads. A claim first adds those that are due to
+//! the lanes that it reads, each once.
+
+use chrono::{DateTime, Utc};
+
+use super::lanes::{LaneKey, NextDue};
+use super::store_error::StoreError;
+use super::tx::Tx;
+use super::values::{self, millis};
+
+/// The most runs that one claim adds to their lanes, so that it keeps no other step waiting long.
+const DUE_MAX: i64 = 1_000;
+
+/// A delayed run that is due.
+struct DueRun {
+    key: i64,
+    lane: Result<LaneKey, StoreError>,
+}
+
+impl Tx {
+    /// Adds the runs that are due to their lanes. Returns when the next delayed run is due, which
+    /// has passed if more are due than one claim adds.
+    pub(super) fn end_delays(
+        &mut self,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let now = millis(now);
+        let is_none_due = match self.state.lanes.next_due() {
+            NextDue::Never => true,
+            NextDue::At(due) => due > now,
+            NextDue::Unknown => false,
+        };
+        if !is_none_due {
+            for due in self.due_runs(now)? {
+                match self.unreadable.skip("a delayed run", due.key, due.lane)? {
+                    Some(lane) => self.end_delay(due.key, lane)?,
+                    None => self.forget_delay(due.key)?,
+                }
+            }
+            let next = self.next_due()?;
+            self.state.lanes.set_next_due(next);
+        }
+        Ok(self.state.lanes.next_due().at())
+    }
+
+    fn end_delay(&mut self, key: i64, lane: LaneKey) -> Result<(), StoreError> {
+        let due = LaneKey {
+            is_delayed: false,
+            ..lane
+        };
+        self.write(
+            "UPDATE runs SET priority = ? WHERE key = ?",
+            [due.number(), key],
+        )?;
+        self.state.lanes.move_one(lane, due);
+        Ok(())
+    }
+
+    /// Removes the delay of a run whose lane cannot be read, so that it is not found again.
+    fn forget_delay(&mut self, key: i64) -> Result<(), StoreError> {
+        self.write("UPDATE runs SET run_after = NULL WHERE key = ?", [key])?;
+        Ok(())
+    }
+
+    fn due_runs(&self, now: i64) -> Result<Vec<DueRun>, StoreError> {
+        self.rows(
+            "SELECT key, priority, pipeline, backfill FROM runs INDEXED BY runs_delayed \
+             WHERE finished_at IS NULL AND priority >= 64 AND run_after <= ? ORDER BY run_after LIMIT ?",
+            [now, DUE_MAX],
+            |row| {
+                let (pipeline, backfill) = (row.get(2)?, row.get(3)?);
+                Ok(DueRun {
+                    key: row.get(0)?,
+                    lane: LaneKey::read(row.get(1)?, pipeline, backfill),
+                })
+            },
+        )
+    }
+
+    fn next_due(&self) -> Result<NextDue, StoreError> {
+        let found = self.row(
+            "SELECT run_after FROM runs INDEXED BY runs_delayed \
+             WHERE finished_at IS NULL AND priority >= 64 AND run_after IS NOT NULL ORDER BY run_after LIMIT 1",
+            [],
+            |row| Ok(row.get(0)?),
+        )?;
+        Ok(found.map_or(NextDue::Never, NextDue::At))
+    }
+}
+
+impl NextDue {
+    fn at(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(due) => Some(values::nearest_time(due)),
+            Self::Never | Self::Unknown => None,
+        }
+    }
+}
