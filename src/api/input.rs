@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::query::{INSTANT, parse_instant};
+use super::query::INSTANT;
 use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
 use crate::graph::fields::{mismatch, unknown_field, whole_number};
 use crate::graph::issues::Issues;
 use crate::graph::params::parse_date;
-use crate::model::{LabelChanges, Labels};
+use crate::model::{LabelChanges, Labels, rfc3339};
 
 /// Returns the body as an object that has no unknown fields.
 ///
@@ -246,7 +246,7 @@ impl<'a> BodyFields<'a> {
 
     /// Reads an instant in the format of RFC 3339.
     pub(super) fn instant(&mut self, name: &str) -> Option<DateTime<Utc>> {
-        let read = |given: &Value| parse_instant(given.as_str()?);
+        let read = |given: &Value| rfc3339::parse(given.as_str()?);
         self.read(name, || INSTANT.to_owned(), read)
     }
 

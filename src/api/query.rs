@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::path;
 use crate::error::{Error, Issue, Result, quote};
+use crate::model::rfc3339;
 use crate::suggestion::{did_you_mean, nearest};
 
 /// A query parameter that a route takes.
@@ -37,12 +38,6 @@ pub(super) const TENANT: &str = "tenant";
 
 /// The parameters that every route takes.
 const EVERYWHERE: [Parameter; 1] = [Parameter::Single(TENANT)];
-
-/// Parses an instant (RFC 3339).
-pub(super) fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
-    let instant = DateTime::parse_from_rfc3339(text).ok()?;
-    Some(instant.to_utc())
-}
 
 /// The decoded parameters of a request, all known to its route.
 #[derive(Debug, Clone, Default)]
@@ -148,7 +143,7 @@ impl Query {
     /// `Malformed` (`invalid-parameter`).
     pub(super) fn instant(&self, name: &'static str) -> Result<Option<DateTime<Utc>>> {
         let read = |text: &str| {
-            parse_instant(text).ok_or_else(|| {
+            rfc3339::parse(text).ok_or_else(|| {
                 let detail = format!("must be {INSTANT}, received {}", quote(text));
                 invalid(name, detail)
             })

@@ -2,7 +2,7 @@
 //!
 //! Storage claims the runs in this order (`storage/queue`).
 
-use chrono::{DateTime, Months, SubsecRound as _, Utc};
+use chrono::{DateTime, Months, SubsecRound as _, TimeDelta, Utc};
 
 use crate::error::{Error, Issue, Problem, Result};
 use crate::model::{Priority, Run, rfc3339};
@@ -25,14 +25,24 @@ impl QueuePlace {
     /// `Invalid` (`invalid-field`) if it would wait for more than a year.
     pub(super) fn give_to(self, mut run: Run) -> Result<Run> {
         run.priority = self.priority;
-        // Storage keeps milliseconds.
-        run.run_after = self.run_after.map(|after| after.trunc_subsecs(3));
+        run.run_after = self.run_after.map(in_millis);
         let latest = run.created_at.checked_add_months(AHEAD_MAX);
         match (run.run_after, latest) {
             (Some(after), Some(latest)) if after > latest => Err(too_late(after, latest)),
             _ => Ok(run),
         }
     }
+}
+
+/// Rounds a time up to milliseconds, which storage keeps. A run never starts earlier.
+fn in_millis(time: DateTime<Utc>) -> DateTime<Utc> {
+    let millis = time.trunc_subsecs(3);
+    if millis == time {
+        return time;
+    }
+    millis
+        .checked_add_signed(TimeDelta::milliseconds(1))
+        .unwrap_or(millis)
 }
 
 fn too_late(after: DateTime<Utc>, latest: DateTime<Utc>) -> Error {
@@ -67,15 +77,15 @@ mod tests {
     #[test]
     fn a_run_may_wait_for_a_year() {
         for (given, expected) in [
-            ("2025-01-15T06:00:00.0009Z", "2025-01-15T06:00:00Z"),
-            ("2024-01-15T06:00:00.1239Z", "2024-01-15T06:00:00.123Z"),
+            ("2025-01-15T06:00:00Z", "2025-01-15T06:00:00Z"),
+            ("2024-01-15T06:00:00.123001Z", "2024-01-15T06:00:00.124Z"),
             ("1999-01-01T00:00:00Z", "1999-01-01T00:00:00Z"),
         ] {
             let run = placed(given).unwrap();
             assert_eq!(run.run_after, Some(expected.parse().unwrap()), "{given}");
             assert_eq!(run.priority, Priority::Low);
         }
-        let refused = placed("2025-01-15T06:00:00.001Z").unwrap_err().to_string();
+        let refused = placed("2025-01-15T06:00:00.0001Z").unwrap_err().to_string();
         assert_eq!(
             refused,
             "run_after must be at most a year ahead, until 2025-01-15T06:00:00Z, \

@@ -3,7 +3,7 @@
 //! The texts are those of the `Serialize` of `chrono`, which hands each character to the serializer
 //! by itself. Most of the time of a small answer went there.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
 /// A time as its text.
@@ -19,6 +19,23 @@ impl Serialize for Text {
 /// Returns a time as its text.
 pub(crate) fn text(time: &DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// Reads a time. A leap second is the first second of the next minute.
+///
+/// RFC 3339 has four digits for the year, also of the time in UTC.
+pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
+    // The parser takes more: a space for the `T`, and other minus signs.
+    let has_separator = matches!(text.as_bytes().get(10), Some(b'T' | b't'));
+    if !text.is_ascii() || !has_separator {
+        return None;
+    }
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    let nanos = time.timestamp_subsec_nanos();
+    let leap = nanos / 1_000_000_000;
+    let seconds = time.timestamp().checked_add(leap.into())?;
+    let time = DateTime::from_timestamp(seconds, nanos % 1_000_000_000)?;
+    (0..=9_999).contains(&time.year()).then_some(time)
 }
 
 /// Serializes a time.
@@ -91,6 +108,39 @@ mod tests {
         };
         let text = serde_json::to_string(&times).unwrap();
         assert_eq!(text, r#"{"one":"1970-01-01T00:00:00Z","other":null}"#);
+    }
+
+    #[test]
+    fn only_times_of_rfc_3339_are_read() {
+        for (given, expected) in [
+            ("2024-01-15T06:00:00Z", "2024-01-15T06:00:00Z"),
+            ("2024-01-15t06:00:00.25z", "2024-01-15T06:00:00.250Z"),
+            ("2024-01-15T06:00:00-00:00", "2024-01-15T06:00:00Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+            ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.500Z"),
+        ] {
+            assert_eq!(
+                parse(given).map(|time| super::text(&time)).as_deref(),
+                Some(expected)
+            );
+        }
+        for bad in [
+            "",
+            "2024-01-15",
+            "2024-01-15 06:00:00Z",
+            "2024-01-15_06:00:00Z",
+            "2024-01-15T06:00:00",
+            "2024-01-15T06:00:00+0100",
+            "2024-01-15T06:00:00\u{2212}01:00",
+            "0000-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-23:59",
+            "9999-12-31T23:59:60Z",
+            "-0001-01-01T00:00:00Z",
+            "+10000-01-01T00:00:00Z",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
     }
 
     proptest! {

@@ -4,12 +4,12 @@
 
 use std::fmt::Write;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use crate::error::truncate;
 use crate::graph::params::parse_date;
-use crate::model::{ParamDef, ParamKind, scalar_text};
+use crate::model::{ParamDef, ParamKind, rfc3339, scalar_text};
 
 /// The number of bytes of a bound or a pattern that a message shows.
 const SHOWN_BYTES_MAX: usize = 80;
@@ -38,7 +38,7 @@ pub(super) fn read(kind: ParamKind, text: &str) -> Option<Magnitude> {
         ParamKind::Number => number(text).map(Magnitude::Number),
         ParamKind::Boolean => matches!(text, "true" | "false").then_some(Magnitude::Unordered),
         ParamKind::Date => parse_date(text).map(Magnitude::Date),
-        ParamKind::DateTime => time(text).map(Magnitude::Time),
+        ParamKind::DateTime => rfc3339::parse(text).map(Magnitude::Time),
         ParamKind::Enum => Some(Magnitude::Unordered),
     }
 }
@@ -89,16 +89,6 @@ fn number(text: &str) -> Option<f64> {
     let is_bare = text.bytes().all(|byte| !byte.is_ascii_whitespace());
     let number = serde_json::from_str::<f64>(text).ok();
     number.filter(|number| is_bare && number.is_finite())
-}
-
-/// Reads a time as RFC 3339 writes it, with four digits for the year.
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    // The parser takes more: a space for the `T`, and other minus signs.
-    if !text.is_ascii() || text.as_bytes().get(10) != Some(&b'T') {
-        return None;
-    }
-    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
-    (0..=9_999).contains(&time.year()).then_some(time)
 }
 
 /// Returns what a value of a definition must be.

@@ -272,6 +272,11 @@ fn queue_places() -> impl Iterator<Item = TestRequest> {
         (json!({"run_after": "2024-01-15T06:00:00"}), "/run_after"),
         (json!({"run_after": "2999-01-01T00:00:00Z"}), "/run_after"),
         (json!({"run_after": "9999-12-31T23:59:60Z"}), "/run_after"),
+        (
+            json!({"run_after": "0000-01-01T00:00:00+23:59"}),
+            "/run_after",
+        ),
+        (json!({"run_after": "2024-01-15 06:00:00Z"}), "/run_after"),
     ];
     bodies
         .into_iter()
