@@ -3,24 +3,24 @@
 //! The ticks of schedules are decided in `schedules`.
 
 use chrono::NaiveDate;
-use floret::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewBackfill, NewRun, Qualified};
+use floret::storage::{
+    CreateRuns, CreatedRuns, FirstCreation, IdempotentOperation, NewBackfill, NewRun, Qualified,
+};
 use floret::{Error, EventKind, PipelineId, Problem, Result, Run, RunId, RunStatus, Trigger};
 
 use crate::rows::{BackfillRow, KeyRow, Rows, RunRow};
 
 /// Returns what the first request with a key created.
-pub(crate) fn find_key(rows: &Rows, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-    let Some(row) = rows.keys.get(&(key.operation.clone(), key.key.clone())) else {
-        return Ok(None);
-    };
-    if row.body_hash != key.body_hash {
-        let message = "the idempotency key was used with another body before";
-        return Err(Error::new(Problem::IdempotencyKeyReused, message));
-    }
+pub(crate) fn find_key(
+    rows: &Rows,
+    operation: &IdempotentOperation,
+    key: &str,
+) -> Option<FirstCreation> {
+    let row = rows.keys.get(&(operation.clone(), key.to_owned()))?;
     let mut created = CreatedRuns::new(row.run_ids.clone(), rows.seq);
     created.is_replayed = true;
     created.backfill = row.backfill;
-    Ok(Some(created))
+    Some(FirstCreation::new(row.body_hash, created))
 }
 
 /// Creates runs, with their backfill and key if the request has them.
@@ -42,11 +42,10 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         return Ok(created);
     }
     let key = create.idempotency.as_ref();
-    let repeated = key
-        .filter(|_| !create.is_preview)
-        .map(|key| find_key(rows, key));
-    if let Some(created) = repeated.transpose()?.flatten() {
-        return Ok(created);
+    if let Some(key) = key.filter(|_| !create.is_preview)
+        && let Some(first) = find_key(rows, &key.operation, &key.key)
+    {
+        return first.for_repeat(&key.body_hash);
     }
     let skipped = skip_existing(rows, &mut create, &own);
     let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();

@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use floret::storage::{
-    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
-    RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FirstCreation, FoundProfile,
+    IdempotentOperation, RunDetail, RunFilter, Runs,
 };
 use floret::{Error, NodeId, NodeStatus, PageRequest, Preview, Profile, Result, Run, RunId, Scope};
 
@@ -25,8 +25,12 @@ impl Runs for AuditedStorage {
         self.write("create_runs", |rows| create_runs(rows, create))
     }
 
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        self.read(|rows| find_key(rows, key))?
+    async fn find_idempotent(
+        &self,
+        operation: &IdempotentOperation,
+        key: &str,
+    ) -> Result<Option<FirstCreation>> {
+        self.read(|rows| find_key(rows, operation, key))
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use serde_json::Value;
 
 use super::body::Body;
+use super::query::Query;
 use crate::engine::{RequestKey, hash_body};
 use crate::error::{Error, Problem, Result, quote};
 
@@ -14,6 +15,9 @@ const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The response header that marks a repeated response.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The parameter of a list that names a key.
+const PARAMETER: &str = "idempotency_key";
 
 /// The maximum number of characters in a key.
 const KEY_MAX: usize = 255;
@@ -32,11 +36,7 @@ pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<RequestKey
         return Err(malformed(&format!("received {count} values")));
     }
     let text = first.as_bytes();
-    let is_visible = text.iter().all(u8::is_ascii_graphic);
-    let key = std::str::from_utf8(text)
-        .ok()
-        .filter(|text| is_visible && (1..=KEY_MAX).contains(&text.len()));
-    match key {
+    match std::str::from_utf8(text).ok().filter(|key| is_key(key)) {
         Some(key) => Ok(Some(RequestKey {
             key: key.to_owned(),
             body_hash: hash_body(body),
@@ -47,6 +47,28 @@ pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<RequestKey
             text.len()
         ))),
     }
+}
+
+/// Reads the key whose run a list contains, if the query has one.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`).
+pub(super) fn wanted_key(query: &Query) -> Result<Option<&str>> {
+    let Some(key) = query.get(PARAMETER) else {
+        return Ok(None);
+    };
+    if !is_key(key) {
+        let detail = format!(
+            "must have 1 to {KEY_MAX} visible ASCII characters, received {}",
+            quote(key)
+        );
+        return Err(Error::invalid_parameter(PARAMETER, detail));
+    }
+    Ok(Some(key))
+}
+
+fn is_key(text: &str) -> bool {
+    (1..=KEY_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Marks a response that repeats an earlier one.

@@ -84,11 +84,11 @@ routes! {
     Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", rust "Client::run", body Optional, query [Single("wait")];
     Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_by_pipeline => "lists the runs of a pipeline", rust "Runs::of", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
-        Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Repeatable("label"),
+        Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Repeatable("label"), Single("idempotency_key"),
     ];
     Get "/runs" - RunsView runs::list => "lists runs", rust "Client::runs", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
-        Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Repeatable("label"),
+        Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Repeatable("label"), Single("idempotency_key"),
         Single("pipeline_id"),
     ];
     Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", rust "Client::calendar", query [Single("days"), Single("pipeline_id")];

@@ -282,9 +282,12 @@ pub(super) fn label(text: &str) -> Option<(String, String)> {
 async fn list_response(
     call: &Call,
     query: Query,
-    filter: RunFilter,
+    mut filter: RunFilter,
     page: PageRequest,
 ) -> Result<Response<Body>> {
+    if let Some(key) = idempotency::wanted_key(&query)? {
+        call.views().narrow_to_key(&mut filter, key).await?;
+    }
     let query = match filter.pipeline {
         Some(_) => call.pages_in(&filter.scope, query),
         None => query,

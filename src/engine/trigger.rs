@@ -183,10 +183,13 @@ impl Shared {
         &self,
         key: Option<&IdempotencyKey>,
     ) -> Result<Option<CreatedRuns>> {
-        match key {
-            Some(key) => self.storage.find_idempotent(key).await,
-            None => Ok(None),
-        }
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        let first = self.storage.find_idempotent(&key.operation, &key.key);
+        let first = first.await?;
+        let replayed = first.map(|first| first.for_repeat(&key.body_hash));
+        replayed.transpose()
     }
 
     /// Creates a run and wakes the queue.

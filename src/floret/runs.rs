@@ -42,6 +42,7 @@ pub struct Runs {
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
     labels: Vec<(String, String)>,
+    key: Option<String>,
     page: PageChoice,
 }
 
@@ -56,6 +57,7 @@ impl Client {
             from: None,
             to: None,
             labels: Vec::new(),
+            key: None,
             page: PageChoice::default(),
         }
     }
@@ -99,6 +101,28 @@ impl Runs {
         self
     }
 
+    /// Lists only the run that a trigger with this idempotency key has created
+    /// ([`RunBuilder::key`](crate::RunBuilder::key)). A key is one of a pipeline, so that
+    /// [`of`](Self::of) names the pipeline.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let run = floret.run("daily").key("order-17").await?;
+    /// let found = floret.runs().of("daily").key("order-17").await?.items;
+    /// assert_eq!(found[0].id, run.id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
     page_methods!();
 
     pub(super) const fn client(&self) -> &Client {
@@ -108,7 +132,7 @@ impl Runs {
     /// Returns the filter of the list, and the cursor of its page.
     pub(super) async fn into_filter(self) -> Result<(RunFilter, Option<String>)> {
         let (scope, pipeline) = self.client.named_pipeline(self.pipeline).await?;
-        let filter = RunFilter {
+        let mut filter = RunFilter {
             scope,
             run: None,
             pipeline,
@@ -119,6 +143,10 @@ impl Runs {
             labels: self.labels,
         };
         check_filter(&filter)?;
+        if let Some(key) = &self.key {
+            let views = self.client.views();
+            views.narrow_to_key(&mut filter, key).await?;
+        }
         Ok((filter, self.page.after))
     }
 }
@@ -129,8 +157,8 @@ impl IntoFuture for Runs {
     /// # Errors
     /// - `NotFound` if there is no such pipeline.
     /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
-    /// - `Malformed` if the cursor is invalid, the page is out of range, or `from` is later than
-    ///   `to`.
+    /// - `Malformed` if the cursor is invalid, the page is out of range, `from` is later than `to`,
+    ///   or a key is given without a pipeline.
     /// - `Unavailable`.
     type Output = Result<Page<Run>>;
     type IntoFuture = BoxFuture<'static, Self::Output>;

@@ -50,8 +50,8 @@ pub use pipelines::{
 pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 pub(crate) use rules::{blocks_resume, not_resumable};
 pub use runs::{
-    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
-    IdempotentOperation, NewRun, RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FirstCreation, FoundProfile,
+    IdempotencyKey, IdempotentOperation, NewRun, RunDetail, RunFilter, Runs,
 };
 pub use schedules::{Advance, AdvanceOutcome, ReplacedRun, Schedules, StoredSchedule, TickOutcome};
 #[cfg(all(feature = "sqlite", any(test, feature = "testing")))]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::NewBackfill;
 use super::finished_changes::Unchanged;
+use super::{NewBackfill, rules};
 use crate::error::Result;
 use crate::model::{
     BackfillId, CallerName, Cancel, LabelChanges, NodeId, NodeRun, Page, PageRequest, Pipeline,
@@ -56,6 +56,36 @@ impl IdempotencyKey {
             operation,
             key: key.into(),
             body_hash,
+        }
+    }
+}
+
+/// What the first operation with an idempotency key created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FirstCreation {
+    /// The SHA-256 hash of its parsed body.
+    pub body_hash: [u8; 32],
+    /// Its result, as a repeat returns it.
+    pub created: CreatedRuns,
+}
+
+impl FirstCreation {
+    /// Creates the result of an operation with this body.
+    #[must_use]
+    pub const fn new(body_hash: [u8; 32], created: CreatedRuns) -> Self {
+        Self { body_hash, created }
+    }
+
+    /// Returns the result for a repeat with this body.
+    ///
+    /// # Errors
+    /// `Invalid` (`idempotency-key-reused`) if the first operation had another body.
+    pub fn for_repeat(self, body_hash: &[u8; 32]) -> Result<CreatedRuns> {
+        if self.body_hash == *body_hash {
+            Ok(self.created)
+        } else {
+            Err(rules::key_reused())
         }
     }
 }
@@ -364,11 +394,16 @@ pub trait Runs: Send + Sync + 'static {
 
     /// Returns the result of the first operation with this key, or `None` if the key is unused.
     ///
-    /// It lets the engine answer a repeat before it checks anything else.
+    /// It lets the engine answer a repeat before it checks anything else, and a caller find the run
+    /// of a key whose body it no longer has.
     ///
     /// # Errors
-    /// `Invalid` (`idempotency-key-reused`): the key was used with another body.
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>>;
+    /// `Unavailable` if storage cannot answer.
+    async fn find_idempotent(
+        &self,
+        operation: &IdempotentOperation,
+        key: &str,
+    ) -> Result<Option<FirstCreation>>;
 
     /// Returns a run with its nodes, or `None` if it is not found.
     ///

@@ -22,9 +22,9 @@ use crate::model::{
 use crate::storage::{
     Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimOutcome, CreateRuns,
     CreatedRuns, DeletePipeline, EditRun, EventFilter, EventPage, Events, Figures, FiguresFilter,
-    FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter,
-    Pipelines, Purge, PurgeOutcome, PutPipeline, Queue, RunDetail, RunFilter, Runs, SetPause,
-    Stats, Storage, StoredOutput, System,
+    FirstCreation, FoundProfile, HeldRun, IdempotentOperation, Journal, OutputChunk, Outputs,
+    PipelineFilter, Pipelines, Purge, PurgeOutcome, PutPipeline, Queue, RunDetail, RunFilter, Runs,
+    SetPause, Stats, Storage, StoredOutput, System,
 };
 
 /// A wrapper around any storage that fails, waits and counts calls as a test asks.
@@ -198,9 +198,13 @@ impl Runs for FaultyStorage {
             .await
     }
 
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        self.intercept(Method::FindIdempotent, self.inner.find_idempotent(key))
-            .await
+    async fn find_idempotent(
+        &self,
+        operation: &IdempotentOperation,
+        key: &str,
+    ) -> Result<Option<FirstCreation>> {
+        let found = self.inner.find_idempotent(operation, key);
+        self.intercept(Method::FindIdempotent, found).await
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {

@@ -4,6 +4,7 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::finished_runs::FinishedRun;
 use super::pages::Listed;
@@ -11,8 +12,11 @@ use super::tagged_json::{INLINE_BYTES_MAX, TaggedJson, bytes_of};
 use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::model::{LABELS_MAX, NodeRun, Page, PageRequest, Run, RunId, Scope};
-use crate::storage::RunDetail;
+use crate::model::{LABELS_MAX, NodeRun, Page, PageRequest, Qualified, Run, RunId, Scope};
+use crate::storage::{IdempotentOperation, RunDetail};
+
+/// The id that no run has.
+const NO_RUN: RunId = RunId::from_uuid(Uuid::nil());
 
 /// A run with every node of its definition, in topological order.
 #[derive(Debug, Serialize)]
@@ -118,6 +122,24 @@ impl Views {
         let page = PageRequest::Newest { limit: 1 };
         let found = self.storage.list_runs(filter, page).await?.items.pop();
         found.ok_or_else(|| Error::run_not_found(run))
+    }
+
+    /// Narrows a filter of runs of one pipeline to the run that a trigger with this key has
+    /// created. Without such a run, the filter admits none.
+    ///
+    /// # Errors
+    /// `Malformed` (`invalid-parameter`) if the filter names no pipeline; `Unavailable`.
+    pub(crate) async fn narrow_to_key(&self, filter: &mut RunFilter, key: &str) -> Result<()> {
+        let Some(pipeline) = filter.pipeline.clone() else {
+            let detail = "needs the pipeline of the key";
+            return Err(Error::invalid_parameter("idempotency_key", detail));
+        };
+        let own = Qualified::new(pipeline, filter.scope.tenant().cloned());
+        let operation = IdempotentOperation::Run(own);
+        let first = self.storage.find_idempotent(&operation, key).await?;
+        let run = first.and_then(|first| first.created.run_ids.first().copied());
+        filter.run = Some(run.unwrap_or(NO_RUN));
+        Ok(())
     }
 
     /// Returns a page of runs, newest first.

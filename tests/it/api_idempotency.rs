@@ -94,3 +94,63 @@ async fn a_thousand_simultaneous_requests_with_twenty_keys_create_twenty_runs() 
     })
     .await;
 }
+
+/// A caller that no longer has the body finds the run of its key.
+#[tokio::test]
+async fn a_list_contains_the_run_of_a_key() {
+    on_each_backend(async |host: &Host| {
+        let body = json!({"params": {"a": "1"}});
+        let first = host.send(with_key(RUN, "k/1+2", Some(&body))).await.json();
+        let id = first["id"].as_str().unwrap();
+        host.finished_run_of(&json!({})).await;
+        host.wait_finished(id).await;
+        let ids = async |query: &str| {
+            let listed = host.get(&format!("/api/{query}")).await;
+            assert_eq!(listed.status, 200, "{listed:?}");
+            let runs = listed.json();
+            let items = runs.get("items").unwrap_or(&runs).as_array().unwrap();
+            let ids = items.iter().map(|run| run["id"].clone());
+            ids.collect::<Vec<_>>()
+        };
+        for query in [
+            "runs?pipeline_id=daily&idempotency_key=k/1%2B2",
+            "pipelines/daily/runs?idempotency_key=k/1%2B2&page=1",
+            "runs?pipeline_id=daily&idempotency_key=k/1%2B2&limit=1&status=success",
+        ] {
+            assert_eq!(ids(query).await, [json!(id)], "{query}");
+        }
+        for query in [
+            "runs?pipeline_id=daily&idempotency_key=K/1%2B2",
+            "runs?pipeline_id=daily&idempotency_key=k/1%2B2&status=failed",
+            "pipelines/other/runs?idempotency_key=k/1%2B2",
+        ] {
+            let found = host.get(&format!("/api/{query}")).await;
+            if found.status == 200 {
+                assert_eq!(found.json(), json!([]), "{query}");
+            } else {
+                found.assert_problem(404, "pipeline-not-found");
+            }
+        }
+        let runs = host.floret.runs().of("daily").key("k/1+2");
+        assert_eq!(json!(runs.await.unwrap().items[0].id), id);
+    })
+    .await;
+}
+
+/// A list that is acted upon contains no more than the run of the key.
+#[tokio::test]
+async fn only_the_run_of_a_key_is_rerun() {
+    on_each_backend(async |host: &Host| {
+        host.finished_run_of(&json!({})).await;
+        for (key, count) in [("none", 0), ("k", 1)] {
+            let run = host.floret.run("daily").key("k").await.unwrap();
+            run.finished().await.unwrap();
+            let all = host.floret.runs().of("daily").key(key).rerun_all();
+            let outcome = all.preview().await.unwrap();
+            assert_eq!((outcome.matched, outcome.done), (count, count), "{key}");
+        }
+        let unclear = host.floret.runs().key("k").rerun_all().await;
+        assert_eq!(unclear.unwrap_err().slug(), "invalid-parameter");
+    })
+    .await;
+}

@@ -54,7 +54,7 @@ impl World<'_> {
                 for operation in operations {
                     let key = IdempotencyKey::new(operation, key.to_string(), [body; 32]);
                     drop(both!(self, question, |storage, _side| storage
-                        .find_idempotent(&key)));
+                        .find_idempotent(&key.operation, &key.key)));
                 }
             }
             Question::System { scope } => self.ask_system(question, &scope_of(scope)).await,

@@ -7,23 +7,22 @@ use super::rules;
 use super::state::State;
 use crate::error::Result;
 use crate::model::{PipelineId, Qualified};
-use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewRun};
+use crate::storage::{CreateRuns, CreatedRuns, FirstCreation, IdempotentOperation, NewRun};
 
 impl State {
     /// Returns what the first request with this key created.
-    ///
-    /// # Errors
-    /// `Invalid` (`idempotency-key-reused`) if that request had another body.
-    pub(super) fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        let Some(row) = self.keys.get(&(key.operation.clone(), key.key.clone())) else {
-            return Ok(None);
-        };
-        rules::check_same_body(&row.body_hash, &key.body_hash)?;
-        Ok(Some(CreatedRuns {
+    pub(super) fn find_idempotent(
+        &self,
+        operation: &IdempotentOperation,
+        key: &str,
+    ) -> Option<FirstCreation> {
+        let row = self.keys.get(&(operation.clone(), key.to_owned()))?;
+        let created = CreatedRuns {
             is_replayed: true,
             backfill: row.backfill,
             ..CreatedRuns::new(row.run_ids.clone(), self.events.newest())
-        }))
+        };
+        Some(FirstCreation::new(row.body_hash, created))
     }
 
     /// Returns the result of a creation whose runs an earlier call has already stored.

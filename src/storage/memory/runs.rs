@@ -16,8 +16,8 @@ use crate::model::{
     Qualified, Run, RunId, RunStatus, Scope,
 };
 use crate::storage::{
-    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
-    NewRun, RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FirstCreation, FoundProfile,
+    IdempotentOperation, NewRun, RunDetail, RunFilter, Runs,
 };
 
 impl State {
@@ -35,9 +35,9 @@ impl State {
             return Ok(repeated);
         }
         if let Some(key) = create.idempotency.as_ref().filter(|_| !create.is_preview)
-            && let Some(created) = self.find_idempotent(key)?
+            && let Some(first) = self.find_idempotent(&key.operation, &key.key)
         {
-            return Ok(created);
+            return first.for_repeat(&key.body_hash);
         }
         let skipped = self.skip_existing(&mut create, &pipeline);
         let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
@@ -224,8 +224,12 @@ impl Runs for MemoryStorage {
         self.state()?.create_runs(create)
     }
 
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        self.state()?.find_idempotent(key)
+    async fn find_idempotent(
+        &self,
+        operation: &IdempotentOperation,
+        key: &str,
+    ) -> Result<Option<FirstCreation>> {
+        Ok(self.state()?.find_idempotent(operation, key))
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {

@@ -43,9 +43,9 @@ pub(super) use node::{apply_entry, finish_node, reset_node};
 pub(super) use orphans::{OrphanChoice, RunningRun, choose_orphans, poisoned_outcome};
 use refusals::poisoned_message;
 pub(super) use refusals::{
-    already_exists, backfill_finished, bad_cursor, cancel_requested, check_same_body,
-    check_version, illegal_transition, pipeline_active, position_gap, precondition_failed,
-    queue_full, run_finished, shutting_down, stale_epoch, tick_taken,
+    already_exists, backfill_finished, bad_cursor, cancel_requested, check_version,
+    illegal_transition, key_reused, pipeline_active, position_gap, precondition_failed, queue_full,
+    run_finished, shutting_down, stale_epoch, tick_taken,
 };
 pub(crate) use refusals::{blocks_resume, not_resumable};
 pub(super) use schedules::{ScheduleChange, is_scheduled, runs_one_at_a_time, schedule_change};

@@ -39,12 +39,9 @@ pub(in crate::storage) fn position_gap(run: RunId, expected: u64, given: u64) ->
 }
 
 /// Refuses a request whose body differs from that of the first request with its idempotency key.
-pub(in crate::storage) fn check_same_body(stored: &[u8], received: &[u8]) -> Result<()> {
-    if stored == received {
-        return Ok(());
-    }
+pub(in crate::storage) fn key_reused() -> Error {
     let detail = "this Idempotency-Key was used with another body";
-    Err(Error::new(Problem::IdempotencyKeyReused, detail))
+    Error::new(Problem::IdempotencyKeyReused, detail)
 }
 
 /// Refuses a resume. `blocker` is the run that blocks it: the resumed one, or another of its chain.

@@ -20,7 +20,7 @@ use super::upcoming::Head;
 use super::values::{id, millis, run_id, to_run_status};
 use crate::error::{Error, Result};
 use crate::model::{BackfillId, EventKind, Run, RunStatus};
-use crate::storage::{CreateRuns, CreatedRuns, NewRun, rules};
+use crate::storage::{CreateRuns, CreatedRuns, FirstCreation, IdempotencyKey, NewRun, rules};
 
 impl Tx {
     pub(super) fn create_runs(&mut self, create: &CreateRuns) -> Result<CreatedRuns, StoreError> {
@@ -43,9 +43,9 @@ impl Tx {
         }
         let idempotency = idempotency.as_ref().filter(|_| !is_preview);
         if let Some(key) = idempotency
-            && let Some(creation) = find_key(&self.conn, key)?
+            && let Some(first) = self.first_creation(key)?
         {
-            return Ok(creation.into_created(self.newest_seq()));
+            return Ok(first.for_repeat(&key.body_hash)?);
         }
         resumed
             .iter()
@@ -85,6 +85,10 @@ impl Tx {
         }
         created.seq = self.newest_seq();
         Ok(created)
+    }
+
+    fn first_creation(&self, key: &IdempotencyKey) -> Result<Option<FirstCreation>, StoreError> {
+        find_key(&self.conn, &key.operation, &key.key, self.newest_seq())
     }
 
     /// Returns the result of a creation whose runs an earlier call has already stored.

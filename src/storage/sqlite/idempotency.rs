@@ -8,9 +8,9 @@ use super::naming::tenant_text;
 use super::query::row;
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{backfill_id, id, run_id};
-use crate::model::{BackfillId, PipelineId, Qualified, RunId};
-use crate::storage::{CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun, rules};
+use super::values::{backfill_id, hash, id, run_id};
+use crate::model::{PipelineId, Qualified, RunId};
+use crate::storage::{CreatedRuns, FirstCreation, IdempotencyKey, IdempotentOperation, NewRun};
 
 impl Tx {
     pub(super) fn write_key(
@@ -44,34 +44,14 @@ impl Tx {
     }
 }
 
-/// What the first request with a key created.
-pub(super) struct RecordedCreation {
-    run_ids: Vec<RunId>,
-    backfill: Option<BackfillId>,
-}
-
-impl RecordedCreation {
-    pub(super) fn into_created(self, newest: u64) -> CreatedRuns {
-        CreatedRuns {
-            is_replayed: true,
-            backfill: self.backfill,
-            ..CreatedRuns::new(self.run_ids, newest)
-        }
-    }
-}
-
-/// Returns what the first request with this key created.
-///
-/// A request with another body is refused.
+/// Returns what the first request with this key created. `newest` is the number of the newest
+/// event.
 pub(super) fn find_key(
     conn: &Connection,
-    key: &IdempotencyKey,
-) -> Result<Option<RecordedCreation>, StoreError> {
-    let IdempotencyKey {
-        operation,
-        key: name,
-        body_hash,
-    } = key;
+    operation: &IdempotentOperation,
+    name: &str,
+    newest: u64,
+) -> Result<Option<FirstCreation>, StoreError> {
     let read = |row: &Row<'_>| {
         let backfill: Option<Vec<u8>> = row.get(2)?;
         Ok((
@@ -104,20 +84,22 @@ pub(super) fn find_key(
             read,
         ),
     }?;
-    let Some((stored_hash, ids, backfill)) = found else {
+    let Some((body_hash, ids, backfill)) = found else {
         return Ok(None);
     };
-    rules::check_same_body(&stored_hash, body_hash)?;
     if ids.is_empty() {
         return Err(StoreError::unreadable(
             "an idempotency key",
             "it names no run",
         ));
     }
-    Ok(Some(RecordedCreation {
-        run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
+    let run_ids = ids.chunks(16).map(run_id).collect::<Result<_, _>>()?;
+    let created = CreatedRuns {
+        is_replayed: true,
         backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,
-    }))
+        ..CreatedRuns::new(run_ids, newest)
+    };
+    Ok(Some(FirstCreation::new(hash(&body_hash)?, created)))
 }
 
 /// Returns what the column `resumed` has for a resume of a run, or for a rerun of it.

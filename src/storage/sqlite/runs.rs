@@ -15,8 +15,8 @@ use super::values::{id, node_keys, tenant};
 use crate::error::Result;
 use crate::model::{NodeId, Page, PageRequest, Preview, Run, RunId, Scope};
 use crate::storage::{
-    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FoundProfile, IdempotencyKey,
-    RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FirstCreation, FoundProfile,
+    IdempotentOperation, RunDetail, RunFilter, Runs,
 };
 
 #[async_trait]
@@ -25,14 +25,15 @@ impl Runs for SqliteStorage {
         self.step(move |tx| tx.create_runs(&create)).await
     }
 
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        let key = key.clone();
+    async fn find_idempotent(
+        &self,
+        operation: &IdempotentOperation,
+        key: &str,
+    ) -> Result<Option<FirstCreation>> {
+        let (operation, key) = (operation.clone(), key.to_owned());
         let newest = self.0.published.newest_seq();
-        self.read(move |reader| {
-            let creation = find_key(&reader.conn, &key)?;
-            Ok(creation.map(|creation| creation.into_created(newest)))
-        })
-        .await
+        self.read(move |reader| find_key(&reader.conn, &operation, &key, newest))
+            .await
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {

@@ -99,7 +99,7 @@ async fn refuses_runs(storage: &dyn Storage, driver: &Driver) {
     let node = node_id("load");
     assert_closed!(
         storage.create_runs(create),
-        storage.find_idempotent(&key),
+        storage.find_idempotent(&key.operation, &key.key),
         storage.find_run(driver.run, &Scope::All),
         storage.find_chain(run_id(1), &Scope::All),
         storage.list_runs(RunFilter::default(), PageRequest::Newest { limit: 1 }),

@@ -59,6 +59,11 @@ const INVALID_QUERIES: &[&str] = &[
     "/api/pipelines/daily/runs?label=team%3Ddata",
     "/api/runs?label=a:&label=b:&label=c:&label=d:&label=e:&label=f:&label=g:&label=h:&label=i:\
      &label=j:&label=k:&label=l:&label=m:&label=n:&label=o:&label=p:&label=q:",
+    "/api/runs?idempotency_key=k",
+    "/api/runs?pipeline_id=daily&idempotency_key=",
+    "/api/runs?pipeline_id=daily&idempotency_key=a%20b",
+    "/api/pipelines/daily/runs?idempotency_key=%C3%A4",
+    "/api/runs?pipeline_id=daily&idempotency_key=k&idempotency_key=k",
     "/api/runs?from=yesterday",
     "/api/runs?to=2024-13-01T00:00:00Z",
     "/api/runs?pipeline_id=a/b",

@@ -117,10 +117,11 @@ async fn check_parameter(world: &World, route: &Route, parameter: &'static Value
         good = vec![cursor.to_owned()];
     }
     assert!(!good.is_empty(), "{name} of {route:?} has no value to try");
-    let rest = if route.path == "/search" && name != "q" {
-        "&q=acme"
-    } else {
-        ""
+    let rest = match (route.path, name) {
+        ("/search", "q") => "",
+        ("/search", _) => "&q=acme",
+        ("/runs", "idempotency_key") => "&pipeline_id=acme-daily",
+        _ => "",
     };
     for (value, is_good) in good
         .iter()
@@ -188,6 +189,13 @@ fn values(schema: &Value) -> (Vec<String>, Vec<String>) {
         (_, Some("date-time")) => (texts(&["2024-01-15T06:00:00Z"]), texts(&["2024-01-15", ""])),
         (Some("string"), None) if schema["pattern"] == "^[^:]*:" => {
             (texts(&["team:data", ":", "a:b:c"]), texts(&["", "team"]))
+        }
+        (Some("string"), None) if schema["maxLength"] == 255 => {
+            let (longest, longer) = ("a".repeat(255), "a".repeat(256));
+            (
+                texts(&["k/1", &longest]),
+                texts(&["", "a%20b", "%C3%A4", &longer]),
+            )
         }
         (Some("string"), None) if schema["maxLength"] == 200 => {
             let (longest, longer) = ("a".repeat(200), "a".repeat(201));

@@ -159,6 +159,10 @@ fn of_filter(name: &str) -> Option<(&'static str, Value)> {
             "Only runs with this label, its name and its value. A run must have all that are given.",
             json!({"type": "string", "pattern": "^[^:]*:"}),
         ),
+        "idempotency_key" => (
+            "Only the run that a trigger with this key has created. It needs the pipeline.",
+            json!({"type": "string", "pattern": "^[!-~]+$", "maxLength": 255}),
+        ),
         "from" => ("Only runs that were created then or later.", instant()),
         "to" => ("Only runs that were created before.", instant()),
         "pipeline_id" => ("Only what belongs to the pipeline with this id.", id()),

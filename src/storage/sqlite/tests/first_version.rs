@@ -80,7 +80,9 @@ async fn a_store_of_version_1_keeps_its_data_and_stays_usable() {
     }
     assert_eq!(event_count(&storage).await, 3);
     let run = IdempotentOperation::Run(daily());
-    let replay = storage.find_idempotent(&once(run)).await.unwrap().unwrap();
+    let key = once(run);
+    let replay = storage.find_idempotent(&key.operation, &key.key).await;
+    let replay = replay.unwrap().unwrap().created;
     assert_eq!((replay.run_ids, replay.backfill), (vec![run_id(1)], None));
 
     let created = storage.create_runs(two_dates()).await.unwrap();

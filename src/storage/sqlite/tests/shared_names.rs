@@ -17,8 +17,8 @@ use crate::model::{
     TenantId, VariableFields, VariableKey, VariableValue,
 };
 use crate::storage::{
-    Connections, DeletePipeline, Expect, FiguresFilter, IdempotencyKey, IdempotentOperation,
-    PipelineFilter, PutConnection, PutVariable, RunFilter, Variables,
+    Connections, DeletePipeline, Expect, FiguresFilter, IdempotentOperation, PipelineFilter,
+    PutConnection, PutVariable, RunFilter, Variables,
 };
 
 /// The rows of a store of version 2. Ben uses the id `taken` after ann, who has runs of it, and the
@@ -287,8 +287,9 @@ async fn a_read_of_a_name_reads_few_rows_however_many_tenants_have_it() {
     assert!(find(&last).unwrap().is_some());
 
     let own = Qualified::new(pipeline_id("shared"), last.tenant().cloned());
-    let key = IdempotencyKey::new(IdempotentOperation::Run(own), "once", [0; 32]);
-    bounded(&count, "key", || find_key(&reader.conn, &key)).unwrap();
+    let operation = IdempotentOperation::Run(own);
+    let find = || find_key(&reader.conn, &operation, "once", 0);
+    bounded(&count, "key", find).unwrap();
 
     let page = PageRequest::After {
         cursor: Some(format!("t{TENANTS}/shared")),
