@@ -81,8 +81,8 @@ pub use model::{
     DeliveryState, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus, IdError, LabelChanges,
     Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, Overlap, Page, PageRequest,
     ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion, Preview, Priority,
-    Profile, Retention, Run, RunCancel, RunId, RunStatus, Scope, SkipReason, Slug, TenantId,
-    Trigger,
+    Profile, ResumeAction, ResumeNode, ResumePreview, Retention, Run, RunCancel, RunId, RunStatus,
+    Scope, SkipReason, Slug, TenantId, Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

@@ -119,28 +119,32 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
 
 /// `POST /runs/{run_id}/resume`
 pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
-    let (from_node, definition, key, wait) = call
+    let run = call.run_id()?;
+    let (request, is_preview, wait) = call
         .read(|call| {
             let wait = wait::read(&call.query()?)?;
             let (_, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["from_node", "definition"])?;
+            let mut fields = BodyFields::of(&body, &["from_node", "definition", "preview"])?;
             let from_node = fields.text("from_node").map(str::to_owned);
             let definition = fields.choice("definition", DEFINITIONS);
+            let is_preview = fields.flag("preview").unwrap_or(false);
             fields.finish()?;
-            let key = idempotency::key(&call.parts.headers, &body)?;
-            Ok((from_node, definition.unwrap_or_default(), key, wait))
+            let request = ResumeRequest {
+                run,
+                from_node,
+                definition: definition.unwrap_or_default(),
+                key: idempotency::key(&call.parts.headers, &body)?,
+                scope: call.scope.clone(),
+                by: call.by.clone(),
+            };
+            Ok((request, is_preview, wait))
         })
         .await?;
+    if is_preview {
+        let preview = call.engine().preview_resume(request).await?;
+        return Ok(response::json(StatusCode::OK, &preview));
+    }
     let wait = StartWait::new(&call, wait)?;
-    let run = call.run_id()?;
-    let request = ResumeRequest {
-        run,
-        from_node,
-        definition,
-        key,
-        scope: call.scope.clone(),
-        by: call.by.clone(),
-    };
     let started = call.engine().resume(request).await?;
     started_response(&call, &started, Some(run), wait).await
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Client, RunHandle};
 use crate::engine::{RequestKey, ResumeDefinition, ResumeRequest, hash_body};
 use crate::error::Result;
-use crate::model::RunId;
+use crate::model::{ResumePreview, RunId};
 
 /// A resume to carry out, from [`RunHandle::resume`].
 ///
@@ -108,17 +108,30 @@ impl ResumeBuilder {
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {
+        let client = self.client.clone();
+        let started = client.engine().resume(self.into_request()).await?;
+        Ok(client.run_by_id(started.run_id))
+    }
+
+    /// Returns what the resume would do with each node, and creates nothing. A key is disregarded.
+    ///
+    /// # Errors
+    /// Those of [`ResumeBuilder::start`], apart from `QueueFull`.
+    pub async fn preview(self) -> Result<ResumePreview> {
+        let client = self.client.clone();
+        client.engine().preview_resume(self.into_request()).await
+    }
+
+    fn into_request(self) -> ResumeRequest {
         let body_hash = hash_body(&self.body());
-        let resume = ResumeRequest {
+        ResumeRequest {
             run: self.run,
             from_node: self.from_node,
             definition: self.definition,
             key: self.key.map(|key| RequestKey { key, body_hash }),
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
-        };
-        let started = self.client.engine().resume(resume).await?;
-        Ok(self.client.run_by_id(started.run_id))
+        }
     }
 
     /// Returns the body that a client would send for the same resume.

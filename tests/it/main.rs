@@ -113,6 +113,7 @@ mod queue_places;
 mod recovery;
 mod repeated_sinks;
 mod resume_choices;
+mod resume_previews;
 mod resumes;
 mod retention;
 mod retries;

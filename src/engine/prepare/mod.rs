@@ -4,8 +4,11 @@
 //! needs, and hands the run to `driver`.
 
 mod node_history;
+mod planned_run;
 #[cfg(test)]
 mod random_tests;
+
+pub(super) use planned_run::PlannedRun;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -102,13 +102,22 @@ const fn kept_output(has_dataset: bool, is_stored: bool) -> OutputState {
 
 /// Returns the history of every node, by node index.
 pub(super) fn node_histories(graph: &Graph, claimed: &ClaimedRun) -> Vec<NodeHistory> {
+    histories_of(graph, &claimed.nodes, &claimed.run.inherited)
+}
+
+/// Returns the history of every node from its row in the run and what it inherits.
+pub(super) fn histories_of(
+    graph: &Graph,
+    rows: &[NodeRun],
+    inherited: &[InheritedOutput],
+) -> Vec<NodeHistory> {
     let mut histories = vec![NodeHistory::default(); graph.len()];
-    for row in &claimed.nodes {
+    for row in rows {
         if let Some(slot) = histories.get_mut(usize::from(row.node_index)) {
             slot.row = Some(row.clone());
         }
     }
-    for inherited in &claimed.run.inherited {
+    for inherited in inherited {
         if let Some(slot) = histories.get_mut(usize::from(inherited.node_index)) {
             slot.inherited = Some(inherited.clone());
         }

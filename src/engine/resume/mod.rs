@@ -4,6 +4,7 @@
 //! `prepare` checks that the inherited outputs are still readable when the run starts.
 
 mod chain;
+mod preview;
 
 use std::sync::Arc;
 
@@ -12,11 +13,12 @@ use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::is_sink;
+use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, Known, NodeOutcome};
 use crate::graph::reuse::{ChainResult, ResumeChoice, choose};
 use crate::model::{
-    CallerName, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId,
-    Trigger,
+    CallerName, Node, NodeId, NodeIndex, Pipeline, Run, RunId, RunStatus, Scope, StoredPipeline,
+    TenantId, Trigger,
 };
 use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
 use crate::suggestion::{did_you_mean, nearest};
@@ -47,6 +49,19 @@ pub(crate) enum ResumeDefinition {
     Current,
 }
 
+/// A run that resumes another one, before it is stored.
+struct NewResume {
+    run: Run,
+    definition: Arc<Pipeline>,
+    graph: Arc<Graph>,
+    /// The node that the caller has named.
+    from: Option<NodeIndex>,
+    /// What the chain has for each node.
+    results: Vec<ChainResult>,
+    /// What the run does with each node.
+    choices: Vec<ResumeChoice>,
+}
+
 impl Engine {
     /// Creates a run that resumes a failed one.
     ///
@@ -60,56 +75,70 @@ impl Engine {
 }
 
 impl Shared {
-    async fn resume(&self, resume: ResumeRequest) -> Result<StartedRun> {
+    async fn resume(&self, mut resume: ResumeRequest) -> Result<StartedRun> {
         let old = self.storage.find_run(resume.run, &resume.scope).await?;
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
-        let scope = &Scope::of(old.run.tenant.as_ref());
-        let key = resume
-            .key
-            .map(|key| key.for_operation(IdempotentOperation::Resume(resume.run)));
+        let pipeline = old.run.qualified_pipeline();
+        let key = resume.key.take();
+        let key = key.map(|key| key.for_operation(IdempotentOperation::Resume(resume.run)));
         if let Some(replayed) = self.find_replayed(key.as_ref()).await? {
-            return replayed.into_started_run(old.run.qualified_pipeline());
+            return replayed.into_started_run(pipeline);
         }
+        match self.new_resume(&resume, &old).await {
+            Ok(new) => {
+                let scope = Scope::of(old.run.tenant.as_ref());
+                let created = self.create(new.run, key, scope).await?;
+                created.into_started_run(pipeline)
+            }
+            Err(refused) => {
+                // A concurrent request with the same key may have created the run that blocks
+                // this resume.
+                let replayed = self.find_replayed(key.as_ref()).await?;
+                replayed.ok_or(refused)?.into_started_run(pipeline)
+            }
+        }
+    }
+
+    /// Builds the run that resumes another one.
+    ///
+    /// # Errors
+    /// `Conflict` (`run-not-resumable`), `Invalid`, and any error of storage.
+    async fn new_resume(&self, resume: &ResumeRequest, old: &RunDetail) -> Result<NewResume> {
+        let scope = &Scope::of(old.run.tenant.as_ref());
         let pipeline_id = &old.run.pipeline_id;
-        let pipeline = self
-            .storage
-            .find_pipeline(pipeline_id.as_str(), scope)
-            .await?
-            .filter(|found| found.id == *pipeline_id);
+        let pipeline = self.storage.find_pipeline(pipeline_id.as_str(), scope);
+        let pipeline = pipeline.await?.filter(|found| found.id == *pipeline_id);
         let definition = match (&pipeline, resume.definition) {
             (Some(pipeline), ResumeDefinition::Current) => &pipeline.definition,
             (None, ResumeDefinition::Current) | (_, ResumeDefinition::Recorded) => &old.definition,
         };
         let current = DefinitionGraph::new(definition)?;
-        let from = resume
-            .from_node
-            .map(|id| parse_from_node(&current, &id))
-            .transpose()?;
+        let from = resume.from_node.as_deref();
+        let from = from.map(|id| parse_from_node(&current, id)).transpose()?;
         let pipeline = refuse_not_resumable(&old.run, pipeline.as_ref())?;
         self.refuse_unusable_types(definition, old.run.tenant.as_ref())?;
         let mut run = self.new_run(&old.run);
-        run.created_by = resume.by;
+        run.created_by.clone_from(&resume.by);
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
             let params = self.params_on(definition, &old.run.params)?;
             set_params(&mut run, params);
         }
         let chain = self.storage.find_chain(run.first_run, scope).await?;
-        if let Err(refused) = refuse_blocked_chain(&old.run, &chain) {
-            // A concurrent request with the same key may have created the run that blocks this
-            // resume.
-            let replayed = self.find_replayed(key.as_ref()).await?;
-            return replayed
-                .ok_or(refused)?
-                .into_started_run(old.run.qualified_pipeline());
-        }
+        refuse_blocked_chain(&old.run, &chain)?;
         let chain = Chain::new(&chain, old.run.id)?;
-        self.choose_nodes(&mut run, &current, &chain, from);
+        let (results, choices) = self.choose_nodes(&mut run, &current, &chain, from);
         if let Some(from) = from {
             refuse_untaken(&current, &run, from)?;
         }
-        let created = self.create(run, key, scope.clone()).await?;
-        created.into_started_run(old.run.qualified_pipeline())
+        Ok(NewResume {
+            run,
+            graph: current.graph,
+            definition: Arc::clone(definition),
+            from,
+            results,
+            choices,
+        })
     }
 
     fn new_run(&self, old: &Run) -> Run {
@@ -132,13 +161,14 @@ impl Shared {
     }
 
     /// Sets the outputs that the next run of a chain inherits, and the generations of its nodes.
+    /// Returns the results that the chain has for the nodes, and what the run does with each.
     fn choose_nodes(
         &self,
         run: &mut Run,
         current: &DefinitionGraph<'_>,
         chain: &Chain<'_>,
         from: Option<NodeIndex>,
-    ) {
+    ) -> (Vec<ChainResult>, Vec<ResumeChoice>) {
         let tenant = run.tenant.clone();
         let successes: Vec<_> = current
             .graph
@@ -147,12 +177,12 @@ impl Shared {
             .collect();
         let earlier: Vec<_> = successes.iter().map(|(result, _)| *result).collect();
         let choices = choose(&current.graph, &earlier, from);
-        let nodes = current.graph.node_indexes().zip(successes).zip(choices);
+        let nodes = current.graph.node_indexes().zip(successes).zip(&choices);
         for ((node_index, (_, success)), choice) in nodes {
-            if choice == ResumeChoice::Reuse {
+            if *choice == ResumeChoice::Reuse {
                 run.inherited.extend(success.map(|found| found.inherited));
             }
-            let is_repeated = choice == ResumeChoice::Repeat;
+            let is_repeated = *choice == ResumeChoice::Repeat;
             let generation = chain
                 .generation(current, node_index)
                 .saturating_add(u32::from(is_repeated));
@@ -160,6 +190,7 @@ impl Shared {
                 run.generations.insert(node_index, generation);
             }
         }
+        (earlier, choices)
     }
 
     /// Returns the result that the chain has for a node, with the success that counts.

@@ -177,7 +177,15 @@ pub(super) fn resume() -> Value {
     });
     let mut definition = with_default(words(&["recorded", "current"]), "recorded");
     definition["description"] = "The definition of the failed run, or the newest one.".into();
-    let fields = json!({"from_node": from_node, "definition": definition});
+    let fields = json!({
+        "from_node": from_node,
+        "definition": definition,
+        "preview": {
+            "type": "boolean",
+            "default": false,
+            "description": "Shows what the resume would do with each node, and creates nothing.",
+        },
+    });
     closed("How a failed run continues.", &[], fields)
 }
 

@@ -13,7 +13,7 @@ use crate::api::route::{Route, Verb};
 use crate::api::runs::{Accepted, CancelState};
 use crate::engine::BulkOutcome;
 use crate::error::Problem;
-use crate::model::{DryRun, Run};
+use crate::model::{DryRun, ResumePreview, Run};
 use crate::storage::RunDetail;
 use crate::views::{CalendarDay, LogLine, NodeAttempt, NodePreview, NodeProfile};
 
@@ -94,7 +94,7 @@ fn repeated(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
             operation("resumeRun")
                 .header(idempotency_key())
                 .body(body, json!({"definition": "current"}))
-                .answer(finished(schemas))
+                .answer(resumed(schemas))
                 .answer(accepted(schemas, "The new run is stored and waits."))
                 .problems(&IDEMPOTENCY)
                 .problems(&START)
@@ -242,6 +242,18 @@ fn finished(schemas: &mut Schemas) -> Answer {
             "`true` if the run was started by an earlier request.",
         )
         .link("getRun", "run_id", "/id")
+}
+
+fn resumed(schemas: &mut Schemas) -> Answer {
+    let about = "With `wait`: the new run has finished. With `preview`: what it would do.";
+    let schema = json!({"anyOf": [schemas.of::<RunDetail>(), schemas.of::<ResumePreview>()]});
+    Answer::json(200, about, schema)
+        .may_have("Location", "The path of the new run.")
+        .may_have("ETag", "Changes with every byte of the run.")
+        .may_have(
+            "Idempotent-Replayed",
+            "`true` if the run was started by an earlier request.",
+        )
 }
 
 fn found(schemas: &mut Schemas) -> Answer {

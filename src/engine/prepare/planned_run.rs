@@ -1,0 +1,49 @@
+//! What a new run would execute, as far as storage knows the outputs that it inherits.
+
+use std::sync::Arc;
+
+use super::node_history::{NodeHistory, earlier_results, histories_of, known_nodes};
+use crate::graph::Graph;
+use crate::graph::frontier::Frontier;
+use crate::graph::plan::ExecutionPlan;
+use crate::model::{NodeIndex, Run};
+
+/// The plan of a run that has not begun.
+#[derive(Debug)]
+pub(in crate::engine) struct PlannedRun<'a> {
+    plan: ExecutionPlan<'a>,
+    frontier: Frontier,
+}
+
+impl<'a> PlannedRun<'a> {
+    /// Plans a run on a graph. No output is read.
+    pub(in crate::engine) fn new(
+        graph: &'a Arc<Graph>,
+        run: &Run,
+        is_sink: impl Fn(NodeIndex) -> bool,
+    ) -> Self {
+        let histories: Vec<NodeHistory> = histories_of(graph, &[], &run.inherited);
+        let plan = ExecutionPlan::new(graph, earlier_results(graph, &histories, is_sink));
+        let known = known_nodes(&plan, &histories);
+        let (frontier, _) = Frontier::new(Arc::clone(graph), known);
+        Self { plan, frontier }
+    }
+
+    /// Returns whether the run executes a node, unless a node above it fails or takes another
+    /// branch.
+    pub(in crate::engine) fn executes(&self, node_index: NodeIndex) -> bool {
+        self.plan.executes(node_index)
+    }
+
+    /// Returns whether no edge to a node is taken.
+    pub(in crate::engine) fn has_ended(&self, node_index: NodeIndex) -> bool {
+        self.frontier.has_ended(node_index)
+    }
+
+    /// Returns the sink whose lost output a node needs, if there is one.
+    pub(in crate::engine) fn missing_input(&self, node_index: NodeIndex) -> Option<NodeIndex> {
+        let missing = self.plan.missing_inputs().iter();
+        let mut sinks = missing.filter(|(_, consumer)| *consumer == node_index);
+        sinks.next().map(|(sink, _)| *sink)
+    }
+}

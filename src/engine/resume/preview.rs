@@ -1,0 +1,94 @@
+//! Previews a resume: what it would do with each node, and why.
+//!
+//! `prepare` makes the same plan when the run starts, and also checks the bytes of the outputs.
+
+use super::{NewResume, ResumeRequest};
+use crate::engine::prepare::PlannedRun;
+use crate::engine::{Engine, Shared};
+use crate::error::{Error, Result};
+use crate::graph::reuse::{ChainResult, ResumeChoice};
+use crate::model::{NodeIndex, ResumeAction, ResumeNode, ResumePreview};
+
+impl Engine {
+    /// Returns what a resume would do with each node, and creates nothing.
+    ///
+    /// # Errors
+    /// Those of [`Engine::resume`], apart from `QueueFull`.
+    pub(crate) async fn preview_resume(&self, resume: ResumeRequest) -> Result<ResumePreview> {
+        self.command(|shared| async move { shared.preview_resume(&resume).await })
+            .await
+    }
+}
+
+impl Shared {
+    async fn preview_resume(&self, resume: &ResumeRequest) -> Result<ResumePreview> {
+        let old = self.storage.find_run(resume.run, &resume.scope).await?;
+        let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
+        let new = self.new_resume(resume, &old).await?;
+        let is_sink = |node_index| self.is_sink_of(&new, node_index);
+        let planned = PlannedRun::new(&new.graph, &new.run, is_sink);
+        let node = |node_index| {
+            let (action, reason) = decide(&new, &planned, node_index, is_sink(node_index));
+            let id = new.graph.id(node_index)?.clone();
+            Some(ResumeNode::new(id, action, reason))
+        };
+        let nodes = new.graph.node_indexes().filter_map(node);
+        Ok(ResumePreview::new(nodes.collect()))
+    }
+
+    fn is_sink_of(&self, new: &NewResume, node_index: NodeIndex) -> bool {
+        let declared = new.graph.declared_index(node_index);
+        let node = declared.and_then(|index| new.definition.nodes.get(index));
+        node.is_some_and(|node| self.is_sink(node, new.run.tenant.as_ref()))
+    }
+}
+
+/// Returns what a resume does with a node, and why.
+fn decide(
+    new: &NewResume,
+    planned: &PlannedRun<'_>,
+    node_index: NodeIndex,
+    is_sink: bool,
+) -> (ResumeAction, String) {
+    if planned.has_ended(node_index) {
+        return (ResumeAction::Skip, "no edge to it is taken".to_owned());
+    }
+    if planned.executes(node_index) {
+        return (
+            ResumeAction::Execute,
+            execute_reason(new, planned, node_index),
+        );
+    }
+    let mut inherited = new.run.inherited.iter();
+    let source = inherited.find(|inherited| inherited.node_index == node_index);
+    let source = source.map_or_else(String::new, |found| format!(" in run {}", found.from_run));
+    if is_sink {
+        let reason = format!("it is a sink that has succeeded{source}");
+        (ResumeAction::Never, reason)
+    } else {
+        (ResumeAction::Reuse, format!("it has succeeded{source}"))
+    }
+}
+
+fn execute_reason(new: &NewResume, planned: &PlannedRun<'_>, node_index: NodeIndex) -> String {
+    if let Some(sink) = planned.missing_input(node_index) {
+        let sink = new.graph.id(sink).map_or("", |id| id.as_str());
+        return format!("it will fail: the output of the sink {sink} that it needs was not kept");
+    }
+    let index = usize::from(node_index);
+    let is_changed = match new.results.get(index) {
+        Some(
+            ChainResult::NotSucceeded { is_unchanged }
+            | ChainResult::Succeeded { is_unchanged, .. },
+        ) => !is_unchanged,
+        None => false,
+    };
+    let reason = match new.choices.get(index) {
+        Some(ResumeChoice::Repeat) if new.from == Some(node_index) => "from_node names it",
+        Some(ResumeChoice::Repeat) if is_changed => "its definition has changed",
+        Some(ResumeChoice::Repeat) => "a node above it executes again on purpose",
+        Some(ResumeChoice::Reuse) => "its output was not kept, and a node below it needs it",
+        Some(ResumeChoice::Finish) | None => "it has not succeeded",
+    };
+    reason.to_owned()
+}
