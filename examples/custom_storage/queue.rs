@@ -22,7 +22,9 @@ impl Queue for AuditedStorage {
             claims.lost = settle_holdings(rows, &claim);
             poison_orphans(rows, &claim, &mut claims)?;
             claim_orphans(rows, &claim, &mut claims)?;
-            claims.due_at = next_due(rows, &claim);
+            if claims.claimed.len() < count_max(&claim) {
+                claims.due_at = next_due(rows, &claim);
+            }
             while claims.claimed.len() < count_max(&claim) {
                 let Some(next) = next_pending(rows, &claim) else {
                     break;
@@ -197,8 +199,9 @@ fn next_pending(rows: &Rows, claim: &Claim) -> Option<RunId> {
         .runs
         .values()
         .filter(|row| row.run.status == RunStatus::Pending);
-    let due = pending.filter(|row| row.run.run_after <= Some(claim.now));
-    let ready = due.filter(|row| is_next_of_backfill(rows, &row.run) && has_slot(rows, &row.run));
+    let due = pending.filter(|row| is_due(&row.run, claim));
+    let ready =
+        due.filter(|row| is_next_of_backfill(rows, &row.run, claim) && has_slot(rows, &row.run));
     let first = ready.min_by_key(|row| (row.run.rank(), row.run.id))?;
     Some(first.run.id)
 }
@@ -214,13 +217,21 @@ fn next_due(rows: &Rows, claim: &Claim) -> Option<DateTime<Utc>> {
     delays.filter(|after| *after > claim.now).min()
 }
 
-/// Returns whether a run is the next one of its backfill. A run without a backfill always is.
-fn is_next_of_backfill(rows: &Rows, run: &Run) -> bool {
+/// Returns whether a run is not delayed at the time of a claim.
+fn is_due(run: &Run, claim: &Claim) -> bool {
+    run.run_after.is_none_or(|after| after <= claim.now)
+}
+
+/// Returns whether a run is the next one of its backfill, among those of its rank that are due. A
+/// run without a backfill always is.
+fn is_next_of_backfill(rows: &Rows, run: &Run, claim: &Claim) -> bool {
     let Some(row) = run.backfill_id.and_then(|id| rows.backfills.get(&id)) else {
         return true;
     };
     let siblings = rows.runs_in(row.backfill.id).map(|row| &row.run);
-    let mut pending = siblings.filter(|other| other.status == RunStatus::Pending);
+    let mut pending = siblings.filter(|other| {
+        other.status == RunStatus::Pending && other.rank() == run.rank() && is_due(other, claim)
+    });
     let is_descending = row.backfill.order == BackfillOrder::Descending;
     pending.all(|other| match is_descending {
         true => (other.date, other.id) <= (run.date, run.id),

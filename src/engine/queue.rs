@@ -15,8 +15,7 @@ use crate::metrics;
 use crate::storage::{Claim, ClaimOutcome};
 
 const RETRY: Duration = Duration::from_millis(200);
-/// The shortest pause before a delayed run. A storage that returns a past time must not keep the
-/// queue busy.
+/// The shortest pause before a delayed run.
 const DUE_PAUSE_MIN: Duration = Duration::from_millis(1);
 /// The longest pause before a delayed run. Its time is one of the wall clock, which may be set.
 const DUE_PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -36,7 +35,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
             match next.unwrap_or(NextClaim::After(RETRY)) {
                 NextClaim::WhenWoken => std::future::pending().await,
                 NextClaim::After(pause) => shared.clock.sleep(pause).await,
-                NextClaim::WhenSuspectsMayStart => shared.clock.sleep_until(suspects_at).await,
+                NextClaim::WhenSuspectsMayStart(at_latest) => {
+                    let rest = suspects_at.saturating_sub(shared.clock.elapsed());
+                    shared.clock.sleep(rest.min(at_latest)).await;
+                }
             }
         };
         tokio::select! {
@@ -52,7 +54,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
 enum NextClaim {
     WhenWoken,
     After(Duration),
-    WhenSuspectsMayStart,
+    /// When suspects may start, or after this pause if that is earlier.
+    WhenSuspectsMayStart(Duration),
 }
 
 /// Whether a claim may have finished runs without an answer.
@@ -135,6 +138,15 @@ fn execute_claimed(
     for lost in claims.lost {
         shared.active.stop_after_lease_loss(lost);
     }
+    let now = shared.clock.now();
+    // A storage that finds a run due and does not claim it must not keep the queue busy.
+    let due_pause_min = match claims.claimed.is_empty() && claims.due_at <= Some(now) {
+        true => RETRY,
+        false => DUE_PAUSE_MIN,
+    };
+    let due_pause = claims
+        .due_at
+        .map(|due| pause_until(due, now).clamp(due_pause_min, DUE_PAUSE_MAX));
     for claimed in claims.claimed {
         execution::start(shared, claimed);
     }
@@ -142,15 +154,11 @@ fn execute_claimed(
         return NextClaim::After(RETRY);
     }
     if claims.suspects_left && !may_claim_suspects {
-        return NextClaim::WhenSuspectsMayStart;
+        return NextClaim::WhenSuspectsMayStart(due_pause.unwrap_or(Duration::MAX));
     }
-    let now = shared.clock.now();
     let lease_pause = claims
         .lease_until
         .map(|until| pause_until(until, now).max(RETRY));
-    let due_pause = claims
-        .due_at
-        .map(|due| pause_until(due, now).clamp(DUE_PAUSE_MIN, DUE_PAUSE_MAX));
     match lease_pause.into_iter().chain(due_pause).min() {
         Some(pause) => NextClaim::After(pause),
         None => NextClaim::WhenWoken,

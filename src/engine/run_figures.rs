@@ -32,8 +32,9 @@ impl RunFigures {
             Some(interruption) => metrics::run_recovered(interruption),
             None => {
                 let started_at = run.started_at.unwrap_or(run.created_at);
-                let due_at = Some(run.created_at).max(run.run_after);
-                let due_at = due_at.unwrap_or(run.created_at);
+                let due_at = run
+                    .run_after
+                    .map_or(run.created_at, |after| after.max(run.created_at));
                 metrics::run_started(run.trigger, between(due_at, started_at));
             }
         }

@@ -74,7 +74,7 @@ macro_rules! metrics {
 // One list generates the constants and `ALL`, so that no metric is missing there.
 metrics! {
     RUNS_CREATED = Counter("floret_runs_created_total", Count, ["trigger"]), "Runs that were created.";
-    RUN_QUEUE = Histogram("floret_run_queue_seconds", Seconds, ["trigger"]), "How long runs waited from their creation until they started.";
+    RUN_QUEUE = Histogram("floret_run_queue_seconds", Seconds, ["trigger"]), "How long runs waited until they started: from their creation, or from the end of their delay.";
     RUNS_EXECUTING = Gauge("floret_runs_executing", Count, []), "Runs that this process executes.";
     RUNS_FINISHED = Counter("floret_runs_finished_total", Count, ["trigger", "status"]), "Runs that this process has executed to their end.";
     RUN_DURATION = Histogram("floret_run_duration_seconds", Seconds, ["trigger", "status"]), "How long runs took from their start to their end.";

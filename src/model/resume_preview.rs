@@ -82,7 +82,7 @@ pub enum ResumeAction {
     Reuse,
     /// It executes the node, unless a node above fails or takes another branch.
     Execute,
-    /// It skips the node, because no edge to the node is taken.
+    /// It skips the node: no edge to the node is taken, or a node above it cannot execute.
     Skip,
     /// It leaves the sink as it is: a sink that has succeeded is not repeated.
     Never,

@@ -321,7 +321,8 @@ pub struct Run {
     pub note: Option<String>,
     /// The priority among the pending runs of its class.
     pub priority: Priority,
-    /// The run stays pending until then.
+    /// The run stays pending until then. A time that has passed delays nothing. It stays set after
+    /// the run has started.
     pub run_after: Option<DateTime<Utc>>,
     /// The backfill that created the run. A resume belongs to no backfill.
     pub backfill_id: Option<BackfillId>,

@@ -202,7 +202,9 @@ pub trait Queue: Send + Sync + 'static {
     /// Limits, for pending runs alone (an orphan counts as running already):
     /// - At most `runs_max` runs MUST be `running` in total.
     /// - A run of a paused pipeline MUST NOT be claimed.
-    /// - A run MUST NOT be claimed before its `run_after`. Until then it holds up no other run.
+    /// - A run MUST NOT be claimed before its `run_after`, and MUST NOT hold up another one until
+    ///   then. What a claim has found due may stay so if the wall clock is set back. A claim may
+    ///   look at the first 1,000 due runs alone.
     /// - At most `max_concurrent_runs` of a pipeline MUST be `running`, by its newest definition.
     /// - At most `max_parallel` runs of a backfill MUST be `running`.
     /// - Of a pipeline's runs in [`LaneClass::Schedule`](super::LaneClass::Schedule) one executes

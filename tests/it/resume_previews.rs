@@ -126,7 +126,7 @@ async fn a_preview_says_what_the_resume_then_does(store: Store) {
     assert_eq!(actions(&preview), all([Reuse, Never, Execute, Execute]));
     assert_eq!(
         reasons(&preview)[2..],
-        ["its definition has changed", above]
+        ["its definition or an edge from it has changed", above]
     );
     let resumed = resume.await.unwrap();
     assert_as_previewed(&preview, &resumed.finished().await.unwrap());
@@ -146,9 +146,10 @@ async fn a_preview_names_what_is_lost(store: Store) {
     let preview = resume.clone().preview().await.unwrap();
     assert_eq!(preview.nodes[0].action, Never);
     let fails = "it will fail: the output of the sink load that it needs was not kept";
-    assert_eq!(reasons(&preview)[2], fails);
+    assert_eq!(reasons(&preview)[2..], [fails, "a node above it will fail"]);
     let run = resume.await.unwrap().finished().await.unwrap();
     assert_eq!(node(&run, "clean").status, NodeStatus::Failed);
+    assert_as_previewed(&preview, &run);
 }
 
 async fn a_preview_shows_an_edge_that_is_not_taken(store: Store) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::node_history::{NodeHistory, earlier_results, histories_of, known_nodes};
 use crate::graph::Graph;
-use crate::graph::frontier::Frontier;
+use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::ExecutionPlan;
 use crate::model::{NodeIndex, Run};
 
@@ -13,6 +13,8 @@ use crate::model::{NodeIndex, Run};
 pub(in crate::engine) struct PlannedRun<'a> {
     plan: ExecutionPlan<'a>,
     frontier: Frontier,
+    /// The frontier after the nodes have failed whose inputs are lost.
+    after_failures: Frontier,
 }
 
 impl<'a> PlannedRun<'a> {
@@ -24,9 +26,19 @@ impl<'a> PlannedRun<'a> {
     ) -> Self {
         let histories: Vec<NodeHistory> = histories_of(graph, &[], &run.inherited);
         let plan = ExecutionPlan::new(graph, earlier_results(graph, &histories, is_sink));
-        let known = known_nodes(&plan, &histories);
-        let (frontier, _) = Frontier::new(Arc::clone(graph), known);
-        Self { plan, frontier }
+        let mut known = known_nodes(&plan, &histories);
+        let (frontier, _) = Frontier::new(Arc::clone(graph), known.clone());
+        for (_, consumer) in plan.missing_inputs() {
+            if let Some(node) = known.get_mut(usize::from(*consumer)) {
+                node.outcome = Some(NodeOutcome::Failed);
+            }
+        }
+        let (after_failures, _) = Frontier::new(Arc::clone(graph), known);
+        Self {
+            plan,
+            frontier,
+            after_failures,
+        }
     }
 
     /// Returns whether the run executes a node, unless a node above it fails or takes another
@@ -38,6 +50,13 @@ impl<'a> PlannedRun<'a> {
     /// Returns whether no edge to a node is taken.
     pub(in crate::engine) fn has_ended(&self, node_index: NodeIndex) -> bool {
         self.frontier.has_ended(node_index)
+    }
+
+    /// Returns whether a node above this one fails, because its input is lost.
+    pub(in crate::engine) fn is_below_failure(&self, node_index: NodeIndex) -> bool {
+        self.plan.executes(node_index)
+            && self.after_failures.has_ended(node_index)
+            && self.missing_input(node_index).is_none()
     }
 
     /// Returns the sink whose lost output a node needs, if there is one.

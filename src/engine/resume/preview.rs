@@ -53,6 +53,9 @@ fn decide(
     if planned.has_ended(node_index) {
         return (ResumeAction::Skip, "no edge to it is taken".to_owned());
     }
+    if planned.is_below_failure(node_index) {
+        return (ResumeAction::Skip, "a node above it will fail".to_owned());
+    }
     if planned.executes(node_index) {
         return (
             ResumeAction::Execute,
@@ -85,7 +88,7 @@ fn execute_reason(new: &NewResume, planned: &PlannedRun<'_>, node_index: NodeInd
     };
     let reason = match new.choices.get(index) {
         Some(ResumeChoice::Repeat) if new.from == Some(node_index) => "from_node names it",
-        Some(ResumeChoice::Repeat) if is_changed => "its definition has changed",
+        Some(ResumeChoice::Repeat) if is_changed => "its definition or an edge from it has changed",
         Some(ResumeChoice::Repeat) => "a node above it executes again on purpose",
         Some(ResumeChoice::Reuse) => "its output was not kept, and a node below it needs it",
         Some(ResumeChoice::Finish) | None => "it has not succeeded",

@@ -14,7 +14,7 @@ struct History {
     graph: Arc<Graph>,
     frontier: Frontier,
     outcomes: Vec<Option<NodeOutcome>>,
-    /// The branch that each node decides on when it succeeds.
+    /// The branch that each node takes when it succeeds.
     branches: Vec<Option<bool>>,
     /// The branch that each node had decided on before.
     known: Vec<Option<bool>>,

@@ -47,10 +47,11 @@ impl RunIndex {
         }
         self.all.entry(run.status).or_default().insert(run.id);
         self.chains.entry(run.first_run).or_default().insert(run.id);
-        match run.run_after {
-            _ if run.status != RunStatus::Pending => {}
-            Some(due) => drop(self.delayed.insert((due, run.id))),
-            None => self.add_to_lane(run),
+        if run.status == RunStatus::Pending {
+            match run.run_after {
+                Some(due) => _ = self.delayed.insert((due, run.id)),
+                None => self.add_to_lane(run),
+            }
         }
         if let Some(at) = run.finished_at {
             self.finished.insert((at, run.id));

@@ -38,7 +38,7 @@ pub(in crate::storage) fn position_gap(run: RunId, expected: u64, given: u64) ->
     ))
 }
 
-/// Refuses a request whose body differs from that of the first request with its idempotency key.
+/// Creates the error for a body other than that of the first request with its idempotency key.
 pub(in crate::storage) fn key_reused() -> Error {
     let detail = "this Idempotency-Key was used with another body";
     Error::new(Problem::IdempotencyKeyReused, detail)

@@ -58,7 +58,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes the delay of a run whose lane cannot be read, so that it is not found again.
+    /// Removes the delay of a damaged run, so that it is not found again. The run stays pending.
     fn forget_delay(&mut self, key: i64) -> Result<(), StoreError> {
         self.write("UPDATE runs SET run_after = NULL WHERE key = ?", [key])?;
         Ok(())
@@ -66,15 +66,16 @@ impl Tx {
 
     fn due_runs(&self, now: i64) -> Result<Vec<DueRun>, StoreError> {
         self.rows(
-            "SELECT key, priority, pipeline, backfill FROM runs INDEXED BY runs_delayed \
+            "SELECT key, priority, pipeline, backfill, status FROM runs INDEXED BY runs_delayed \
              WHERE finished_at IS NULL AND priority >= 64 AND run_after <= ? ORDER BY run_after LIMIT ?",
             [now, DUE_MAX],
             |row| {
-                let (pipeline, backfill) = (row.get(2)?, row.get(3)?);
-                Ok(DueRun {
-                    key: row.get(0)?,
-                    lane: LaneKey::read(row.get(1)?, pipeline, backfill),
-                })
+                let lane = match row.get::<_, i64>(4)? {
+                    0 => LaneKey::read(row.get(1)?, row.get(2)?, row.get(3)?),
+                    status => Err(StoreError::unreadable("a run's status", status)),
+                };
+                let key = row.get(0)?;
+                Ok(DueRun { key, lane })
             },
         )
     }

@@ -1,4 +1,4 @@
-//! The queue lanes: pending runs, counted by rank, pipeline and backfill.
+//! The queue lanes: pending runs, counted by delay, rank, pipeline and backfill.
 //!
 //! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
 //! remembers its next runs (`upcoming`), and `claim` chooses a lane. The changes of a transaction
@@ -146,15 +146,23 @@ impl Lanes {
     }
 
     pub(super) fn remove(&mut self, key: LaneKey, run: RunId) {
+        if key.is_delayed {
+            // It may be the one that is due next.
+            self.next_due = NextDue::Unknown;
+        }
         if let Some(lane) = self.by_key.get_mut(&key) {
             lane.upcoming.remove(run);
         }
         self.discard(key);
     }
 
-    /// Moves a run that neither lane knows by its id from one lane to another.
+    /// Moves a run from one lane to another. The next runs of both are read from the rows.
     pub(super) fn move_one(&mut self, from: LaneKey, to: LaneKey) {
-        let order = self.order(from);
+        let Some(lane) = self.by_key.get_mut(&from) else {
+            return;
+        };
+        lane.upcoming = Upcoming::default();
+        let order = lane.order;
         self.discard(from);
         self.changes.push((to, order, Change::Added));
         let lane = self.increment(to, order);
@@ -326,6 +334,14 @@ mod tests {
         lanes.add(manual, asc, head(3));
         lanes.discard(manual);
         lanes.add(lane(LaneClass::Schedule, None), asc, head(8));
+        let delayed = LaneKey {
+            is_delayed: true,
+            ..manual
+        };
+        lanes.add(delayed, asc, head(9));
+        lanes.move_one(delayed, manual);
+        lanes.move_one(delayed, dated);
+        assert_eq!(lanes.pending_total(), 4, "an absent run is not moved");
         lanes.roll_back();
         assert_eq!(counts(&lanes), before);
         assert_eq!((lanes.head(manual), lanes.head(dated)), (None, None));
@@ -367,6 +383,28 @@ mod tests {
             (lanes.pending_in_pipeline(7), lanes.pending_total()),
             (1, 1)
         );
+    }
+
+    #[test]
+    fn the_rows_are_asked_again_when_the_next_delay_is_unclear() {
+        let mut lanes = Lanes::default();
+        assert_eq!(lanes.next_due(), NextDue::Unknown);
+        lanes.add_due(5);
+        assert_eq!(lanes.next_due(), NextDue::Unknown, "others may be due");
+        lanes.set_next_due(NextDue::Never);
+        lanes.add_due(7);
+        lanes.add_due(9);
+        assert_eq!(lanes.next_due(), NextDue::At(7));
+        let delayed = LaneKey {
+            is_delayed: true,
+            ..lane(LaneClass::Manual, None)
+        };
+        lanes.add(delayed, BackfillOrder::Ascending, head(1));
+        lanes.remove(delayed, head(1).run);
+        assert_eq!(lanes.next_due(), NextDue::Unknown);
+        lanes.set_next_due(NextDue::At(9));
+        lanes.roll_back();
+        assert_eq!(lanes.next_due(), NextDue::Unknown);
     }
 
     #[test]

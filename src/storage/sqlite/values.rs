@@ -205,7 +205,7 @@ pub(super) const fn rank(rank: Rank) -> i64 {
 pub(super) fn to_rank(value: i64) -> Result<Rank, StoreError> {
     let mut all = Rank::all();
     all.find(|found| rank(*found) == value)
-        .ok_or_else(|| StoreError::unreadable("a priority", value))
+        .ok_or_else(|| StoreError::unreadable("a rank", value))
 }
 
 pub(super) const fn cancel(cancel: Cancel) -> i64 {

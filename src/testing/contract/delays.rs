@@ -5,8 +5,8 @@
 use chrono::{DateTime, Utc};
 
 use super::fixtures::{
-    assert_problem, at, claim, claimed_ids, create, events_of, new_run, pending_run, read_run,
-    run_id, save,
+    assert_problem, at, claim, claimed_ids, create, events_of, new_backfill, new_run, pending_run,
+    read_run, run_id, save,
 };
 use crate::error::Problem;
 use crate::model::{Cancel, Labels, Priority, Run, RunId, RunStatus, Trigger};
@@ -115,9 +115,35 @@ pub async fn a_delayed_run_is_a_pending_run(storage: &dyn Storage) {
     let cancelled = storage.request_cancel(cancel).await.unwrap();
     assert_eq!(cancelled.status, RunStatus::Cancelled);
     storage.create_runs(full).await.unwrap();
+    let mut none = claim(8, 10);
+    none.count_max = 0;
+    assert_eq!(storage.claim(none).await.unwrap().due_at, None);
     let (claimed, _) = claimed_at(storage, 6, 30).await;
     assert_eq!(claimed, [run_id(2)]);
     assert_eq!(claimed_at(storage, 7, 30).await, (vec![], None));
+}
+
+/// After the cancel of a delayed run, a claim MUST return when the next one is due.
+pub async fn a_cancelled_run_is_not_due(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    create(storage, delayed(1, 20)).await.unwrap();
+    create(storage, delayed(2, 30)).await.unwrap();
+    assert_eq!(claimed_at(storage, 1, 10).await, (vec![], Some(at(20))));
+    for (run, due_at) in [(1, Some(at(30))), (2, None)] {
+        let cancel = CancelRequest::new(run_id(run), Cancel::Plain, at(10));
+        storage.request_cancel(cancel).await.unwrap();
+        assert_eq!(claimed_at(storage, 2, 11).await, (vec![], due_at));
+    }
+}
+
+/// A delayed run of a backfill MUST NOT hold up the others, whatever their order.
+pub async fn a_delayed_run_of_a_backfill_holds_up_no_other(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    let mut create = new_backfill(1, "daily", 1, 3);
+    create.runs[0].run.run_after = Some(at(20));
+    storage.create_runs(create).await.unwrap();
+    let (claimed, due_at) = claimed_at(storage, 1, 10).await;
+    assert_eq!((claimed[0], due_at), (run_id(2), Some(at(20))));
 }
 
 /// An edit MUST NOT change the place of a run in the queue, before it is due and after.

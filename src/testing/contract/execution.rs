@@ -47,6 +47,8 @@ macro_rules! execution_contract {
                 a_delayed_run_is_claimed_once_it_is_due,
                 due_runs_keep_the_order_of_the_queue,
                 a_delayed_run_is_a_pending_run,
+                a_cancelled_run_is_not_due,
+                a_delayed_run_of_a_backfill_holds_up_no_other,
                 an_edit_keeps_the_place_in_the_queue,
             ],
             backfill_resumes: [

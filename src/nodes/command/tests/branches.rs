@@ -1,4 +1,4 @@
-//! Programs whose exit code decides on a branch.
+//! Programs whose exit code takes a branch.
 
 use serde_json::{Value, json};
 

@@ -24,15 +24,21 @@ async fn a_claim_adds_a_bounded_number_of_due_runs_to_the_queue() {
 }
 
 #[tokio::test]
-async fn a_due_run_whose_priority_is_damaged_holds_up_no_other_one() {
+async fn a_due_run_that_is_damaged_holds_up_no_other_one() {
+    for damage in ["priority = 79", "status = 9"] {
+        hold_up_no_other_run(damage).await;
+    }
+}
+
+async fn hold_up_no_other_run(damage: &str) {
     let (dir, storage) = store().await;
     let all = CreateRuns::new((1..=3).map(delayed).collect());
     storage.create_runs(all).await.unwrap();
     drop(storage);
     let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
-    let damage = "UPDATE runs SET priority = 79 WHERE id = ?";
+    let sql = format!("UPDATE runs SET {damage} WHERE id = ?");
     let id = run_id(1).as_uuid().into_bytes();
-    assert_eq!(shell.execute(damage, [id]).unwrap(), 1);
+    assert_eq!(shell.execute(&sql, [id]).unwrap(), 1);
     drop(shell);
     let storage = open(dir.path()).await;
     let claims = claim(&storage, 1, 9).await;
@@ -42,8 +48,11 @@ async fn a_due_run_whose_priority_is_damaged_holds_up_no_other_one() {
         .map(|claimed| claimed.run.id)
         .collect();
     assert_eq!((ids, claims.due_at), (vec![run_id(2), run_id(3)], None));
-    let damaged = storage.find_run(run_id(1), &Scope::All).await.unwrap();
-    assert_eq!(damaged.unwrap().run.status, RunStatus::Pending);
+    let mut next = create(4);
+    next.queued_max = 1;
+    storage.create_runs(next).await.unwrap();
+    let claims = claim(&storage, 2, 9).await;
+    assert_eq!(claims.claimed[0].run.id, run_id(4), "{damage}");
 }
 
 #[tokio::test]
