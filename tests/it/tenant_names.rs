@@ -147,8 +147,29 @@ async fn each_tenant_has_its_own_runs_under_one_id_and_one_idempotency_key() {
         assert_ne!(ids[0], ids[1]);
         let all = host.get("/api/runs").await.json();
         assert_eq!(tenants_of(&all), ["ben", "ben", "ann", "ann"]);
+        look_up_the_key(host, &ids).await;
     })
     .await;
+}
+
+/// Finds the run of each tenant by the key that both have used.
+async fn look_up_the_key(host: &Host, ids: &[Value]) {
+    let query = "pipeline_id=shared&idempotency_key=morning";
+    let unclear = host.get(&format!("/api/runs?{query}")).await;
+    unclear.assert_problem(409, "tenant-required");
+    for (tenant, id) in TENANTS.iter().zip(ids) {
+        let listed = host
+            .get(&format!("/api/runs?{query}&tenant={tenant}"))
+            .await;
+        let listed = listed.json();
+        assert_eq!((&listed[0]["id"], listed.get(1)), (id, None), "{tenant}");
+        let scope = Scope::of(Some(&TenantId::new(*tenant).unwrap()));
+        let own = host.floret.scoped(scope);
+        let found = own.runs().of("shared").key("morning").await.unwrap();
+        assert_eq!(json!(found.items[0].id), *id, "{tenant}");
+    }
+    let none = host.get(&format!("/api/runs?{query}&tenant=cy")).await;
+    none.assert_problem(404, "pipeline-not-found");
 }
 
 #[tokio::test]
