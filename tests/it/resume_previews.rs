@@ -15,6 +15,7 @@ use crate::wire::{request, send};
 on_every_backend! {
     a_preview_says_what_the_resume_then_does,
     a_preview_names_what_is_lost,
+    a_preview_of_the_current_definition_knows_its_new_nodes,
     a_preview_shows_an_edge_that_is_not_taken,
     a_preview_creates_nothing,
 }
@@ -149,6 +150,31 @@ async fn a_preview_names_what_is_lost(store: Store) {
     assert_eq!(reasons(&preview)[2..], [fails, "a node above it will fail"]);
     let run = resume.await.unwrap().finished().await.unwrap();
     assert_eq!(node(&run, "clean").status, NodeStatus::Failed);
+    assert_as_previewed(&preview, &run);
+}
+
+async fn a_preview_of_the_current_definition_knows_its_new_nodes(store: Store) {
+    let world = world(store);
+    let host = world
+        .start_with(floret::Builder::allow_pipeline_edits)
+        .await;
+    let failed = failed_run(&host).await;
+    let mut changed = pipeline().node("extra", STEP).after("clean");
+    changed.nodes[3] = step("sum").config("changed", true);
+    host.floret.pipelines().put(changed).await.unwrap();
+    let resume = failed.resume().current();
+    let preview = resume.clone().preview().await.unwrap();
+    let nodes = preview.nodes.iter();
+    let executed: Vec<_> = nodes
+        .filter(|node| node.action == Execute)
+        .map(|node| (node.node_id.as_str(), node.reason.as_str()))
+        .collect();
+    let changed = "its definition or an edge from it has changed";
+    assert_eq!(
+        executed,
+        [("sum", changed), ("extra", "it has not succeeded")]
+    );
+    let run = resume.await.unwrap().finished().await.unwrap();
     assert_as_previewed(&preview, &run);
 }
 
