@@ -8,12 +8,11 @@ use serde_json::Value;
 use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
-use super::query::INSTANT;
 use super::runs::{DEFINITIONS, label, statuses, triggers};
 use super::{idempotency, response};
 use crate::engine::{BULK_MAX, BulkAction, BulkRerun, BulkRuns, CancelCommand};
 use crate::error::{Error, Issue, IssueLocation, Problem, Result, quote};
-use crate::model::{Cancel, PipelineId, RunId, rfc3339};
+use crate::model::{Cancel, PipelineId, RunId};
 use crate::views::{RunFilter, check_filter};
 
 /// The fields that choose runs.
@@ -162,8 +161,8 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
     let pipeline = fields.parsed("pipeline_id", "the id of a pipeline", |text| {
         PipelineId::new(text).ok()
     });
-    let from = fields.parsed("from", INSTANT, rfc3339::parse);
-    let to = fields.parsed("to", INSTANT, rfc3339::parse);
+    let from = fields.instant("from");
+    let to = fields.instant("to");
     let labels = fields.all_parsed("label", "an array of labels like team:data", label);
     for (name, is_empty) in [
         ("status", chosen.as_ref().is_some_and(Vec::is_empty)),

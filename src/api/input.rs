@@ -246,8 +246,7 @@ impl<'a> BodyFields<'a> {
 
     /// Reads an instant in the format of RFC 3339.
     pub(super) fn instant(&mut self, name: &str) -> Option<DateTime<Utc>> {
-        let read = |given: &Value| rfc3339::parse(given.as_str()?);
-        self.read(name, || INSTANT.to_owned(), read)
+        self.parsed(name, INSTANT, rfc3339::parse)
     }
 
     /// Reads the parameters of a run: strings, and numbers and booleans exactly as the body spells

@@ -8,13 +8,14 @@ use serde::Serialize;
 use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
+use super::permission::Permission;
 use super::query::Query;
 use super::wait::StartWait;
 use super::{idempotency, paging, precondition, response, wait};
 use crate::engine::{
     Annotations, EditRun, QueuePlace, ResumeDefinition, ResumeRequest, RunRequest, StartedRun,
 };
-use crate::error::{Error, Result, quote};
+use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
     LABEL_SEPARATOR, PageRequest, PipelineId, Priority, RunId, RunStatus, Scope, TenantId, Trigger,
 };
@@ -141,12 +142,21 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
         })
         .await?;
     if is_preview {
-        let preview = call.engine().preview_resume(request).await?;
-        return Ok(response::json(StatusCode::OK, &preview));
+        return preview_resume(&call, request).await;
     }
     let wait = StartWait::new(&call, wait)?;
     let started = call.engine().resume(request).await?;
     started_response(&call, &started, Some(run), wait).await
+}
+
+async fn preview_resume(call: &Call, request: ResumeRequest) -> Result<Response<Body>> {
+    let scope = call.scope_for(Permission::RunsView).ok_or_else(|| {
+        let detail = "the preview shows the run, which needs the permission runs.view";
+        Error::new(Problem::Forbidden, detail)
+    })?;
+    let request = ResumeRequest { scope, ..request };
+    let preview = call.engine().preview_resume(request).await?;
+    Ok(response::json(StatusCode::OK, &preview))
 }
 
 /// Returns the started run as it was created, or, after a wait, as it has finished.

@@ -5,7 +5,10 @@
 use floret::executor::Effect;
 use floret::storage::RunDetail;
 use floret::testing::{Gate, Step};
-use floret::{Access, NodeStatus, Pipeline, ResumeAction, ResumePreview, RunHandle, RunStatus};
+use floret::{
+    Access, Decision, NodeStatus, Permission, Pipeline, ResumeAction, ResumePreview, RunHandle,
+    RunStatus, Scope, TenantId,
+};
 use http::Method;
 use serde_json::json;
 
@@ -17,7 +20,10 @@ on_every_backend! {
     a_preview_names_what_is_lost,
     a_preview_of_the_current_definition_knows_its_new_nodes,
     a_preview_shows_an_edge_that_is_not_taken,
+    a_branch_that_executes_again_stands_in_a_preview,
     a_preview_creates_nothing,
+    a_preview_shows_a_run_to_those_who_see_it,
+    a_preview_is_shown_during_a_shutdown,
 }
 
 use ResumeAction::{Execute, Never, Reuse, Skip};
@@ -200,6 +206,37 @@ async fn a_preview_shows_an_edge_that_is_not_taken(store: Store) {
     assert_as_previewed(&preview, &run);
 }
 
+/// A node whose output is lost executes again, and its first branch stands: nothing that the other
+/// one leads to executes.
+async fn a_branch_that_executes_again_stands_in_a_preview(store: Store) {
+    let pipeline = Pipeline::new("p").node("ask", STEP);
+    let pipeline = pipeline.node("yes", STEP).after_if("ask", true);
+    let pipeline = pipeline.node("below", STEP).after("yes");
+    let pipeline = pipeline.node("no", STEP).after_if("ask", false);
+    let mut world = World::quiet(store).pipeline(pipeline);
+    world.limits.output_bytes_max = 16;
+    let no = || Step::rows([json!({"id": 1}), json!({"id": 2})]).branch(false);
+    world.script.script("ask", [no(), no()]);
+    let script = [Step::permanent("broken"), Step::nothing()];
+    world.script.script("no", script);
+    let host = world.start().await;
+    let failed = failed_run(&host).await;
+    let preview = failed.resume().preview().await.unwrap();
+    let expected = [
+        ("ask", Execute),
+        ("yes", Skip),
+        ("below", Skip),
+        ("no", Execute),
+    ];
+    let mut shown = actions(&preview);
+    shown.sort_unstable_by_key(|(id, _)| {
+        ["ask", "yes", "below", "no"].iter().position(|it| it == id)
+    });
+    assert_eq!(shown, expected);
+    let run = failed.resume().await.unwrap().finished().await.unwrap();
+    assert_as_previewed(&preview, &run);
+}
+
 async fn a_preview_creates_nothing(store: Store) {
     let world = world(store);
     let gate = Gate::new();
@@ -224,6 +261,8 @@ async fn a_preview_creates_nothing(store: Store) {
         nodes[3],
         json!({"node_id": "sum", "action": "execute", "reason": "it has not succeeded"})
     );
+    let in_rust = failed.resume().preview().await.unwrap();
+    assert_eq!(shown.json(), json!(in_rust));
     let unknown = preview(json!({"preview": true, "from_node": "other"})).await;
     unknown.assert_problem(422, "invalid-field");
     assert_eq!(
@@ -236,4 +275,52 @@ async fn a_preview_creates_nothing(store: Store) {
     let blocked = preview(json!({"preview": true})).await;
     blocked.assert_problem(409, "run-not-resumable");
     gate.open();
+}
+
+/// A caller may resume runs and not see them, or see those of another tenant.
+async fn a_preview_shows_a_run_to_those_who_see_it(store: Store) {
+    let world = world(store);
+    let host = world.start().await;
+    let failed = failed_run(&host).await;
+    let preview = async |view: Decision| {
+        let access = Access::custom(move |_, permission| match permission {
+            Permission::RunsView => view.clone(),
+            _ => Decision::allow(Scope::All),
+        });
+        let path = format!("/api/runs/{}/resume", failed.id());
+        let post = request(Method::POST, &path, Some(&json!({"preview": true})));
+        send(&host.floret.service(access), post).await
+    };
+    preview(Decision::Forbidden)
+        .await
+        .assert_problem(403, "forbidden");
+    let ann = Scope::Tenant(TenantId::new("ann").unwrap());
+    let absent = preview(Decision::allow(ann)).await;
+    absent.assert_problem(404, "run-not-found");
+    assert_eq!(preview(Decision::allow(Scope::NoTenant)).await.status, 200);
+}
+
+async fn a_preview_is_shown_during_a_shutdown(store: Store) {
+    let world = world(store);
+    let gate = Gate::new();
+    let held = Step::permanent("broken").at(&gate);
+    world
+        .script
+        .script("sum", [Step::permanent("broken"), held]);
+    let host = world.start().await;
+    let failed = failed_run(&host).await;
+    let other = host.trigger("p").await;
+    world.script.started_times("sum", 2).await;
+    let stop = host.floret.shutdown(std::time::Duration::from_secs(60));
+    let ask = async {
+        while other.resume().await.unwrap_err().slug() != "shutting-down" {
+            tokio::task::yield_now().await;
+        }
+        let preview = failed.resume().preview().await.unwrap();
+        gate.open();
+        preview
+    };
+    let (stopped, preview) = tokio::join!(stop, ask);
+    stopped.unwrap();
+    assert_eq!(preview.nodes.len(), 4);
 }

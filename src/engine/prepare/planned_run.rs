@@ -5,14 +5,15 @@ use std::sync::Arc;
 use super::node_history::{NodeHistory, earlier_results, histories_of, known_nodes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
-use crate::graph::plan::ExecutionPlan;
+use crate::graph::plan::{EarlierResult, ExecutionPlan};
 use crate::model::{NodeIndex, Run};
 
 /// The plan of a run that has not begun.
 #[derive(Debug)]
 pub(in crate::engine) struct PlannedRun<'a> {
     plan: ExecutionPlan<'a>,
-    frontier: Frontier,
+    /// Whether no edge to a node is taken, by node index.
+    is_untaken: Vec<bool>,
     /// The frontier after the nodes have failed whose inputs are lost.
     after_failures: Frontier,
 }
@@ -25,9 +26,12 @@ impl<'a> PlannedRun<'a> {
         is_sink: impl Fn(NodeIndex) -> bool,
     ) -> Self {
         let histories: Vec<NodeHistory> = histories_of(graph, &[], &run.inherited);
-        let plan = ExecutionPlan::new(graph, earlier_results(graph, &histories, is_sink));
+        let earlier = earlier_results(graph, &histories, is_sink);
+        // Nothing has failed so far, and a branch stands although its node executes again.
+        let ended = earlier.iter().map(|it| *it == EarlierResult::Ended);
+        let is_untaken = ended.collect();
+        let plan = ExecutionPlan::new(graph, earlier);
         let mut known = known_nodes(&plan, &histories);
-        let (frontier, _) = Frontier::new(Arc::clone(graph), known.clone());
         for (_, consumer) in plan.missing_inputs() {
             if let Some(node) = known.get_mut(usize::from(*consumer)) {
                 node.outcome = Some(NodeOutcome::Failed);
@@ -36,7 +40,7 @@ impl<'a> PlannedRun<'a> {
         let (after_failures, _) = Frontier::new(Arc::clone(graph), known);
         Self {
             plan,
-            frontier,
+            is_untaken,
             after_failures,
         }
     }
@@ -48,8 +52,9 @@ impl<'a> PlannedRun<'a> {
     }
 
     /// Returns whether no edge to a node is taken.
-    pub(in crate::engine) fn has_ended(&self, node_index: NodeIndex) -> bool {
-        self.frontier.has_ended(node_index)
+    pub(in crate::engine) fn is_untaken(&self, node_index: NodeIndex) -> bool {
+        let is_untaken = self.is_untaken.get(usize::from(node_index));
+        is_untaken.copied().unwrap_or_default()
     }
 
     /// Returns whether a node above this one fails, because its input is lost.

@@ -9,16 +9,16 @@ mod preview;
 use std::sync::Arc;
 
 use self::chain::{Chain, DefinitionGraph, PastSuccess};
+use super::prepare::PlannedRun;
 use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::is_sink;
 use crate::graph::Graph;
-use crate::graph::frontier::{Frontier, Known, NodeOutcome};
 use crate::graph::reuse::{ChainResult, ResumeChoice, choose};
 use crate::model::{
-    CallerName, Node, NodeId, NodeIndex, Pipeline, Run, RunId, RunStatus, Scope, StoredPipeline,
-    TenantId, Trigger,
+    CallerName, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId,
+    Trigger,
 };
 use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
 use crate::suggestion::{did_you_mean, nearest};
@@ -52,7 +52,6 @@ pub(crate) enum ResumeDefinition {
 /// A run that resumes another one, before it is stored.
 struct NewResume {
     run: Run,
-    definition: Arc<Pipeline>,
     graph: Arc<Graph>,
     /// The node that the caller has named.
     from: Option<NodeIndex>,
@@ -60,6 +59,35 @@ struct NewResume {
     results: Vec<ChainResult>,
     /// What the run does with each node.
     choices: Vec<ResumeChoice>,
+}
+
+impl NewResume {
+    /// Returns what the run would execute.
+    fn planned(&self) -> PlannedRun<'_> {
+        PlannedRun::new(&self.graph, &self.run, |node_index| {
+            self.is_sink(node_index)
+        })
+    }
+
+    /// Returns whether a node is a sink that has succeeded.
+    fn is_sink(&self, node_index: NodeIndex) -> bool {
+        let result = self.results.get(usize::from(node_index));
+        matches!(result, Some(ChainResult::Succeeded { is_sink: true, .. }))
+    }
+
+    /// Refuses a resume from a node that it would not execute, since no edge to the node is taken.
+    fn refuse_untaken(&self) -> Result<()> {
+        let Some(from) = self.from.filter(|from| self.planned().is_untaken(*from)) else {
+            return Ok(());
+        };
+        let id = self.graph.id(from).map_or("", NodeId::as_str);
+        let detail = format!(
+            "from_node must name a node that the resume executes, and no edge to {} is taken; name the node whose branch decides it",
+            quote(id)
+        );
+        let issues = vec![Issue::pointer("/from_node", detail)];
+        Err(Error::invalid(Problem::InvalidField, issues))
+    }
 }
 
 impl Engine {
@@ -128,17 +156,15 @@ impl Shared {
         refuse_blocked_chain(&old.run, &chain)?;
         let chain = Chain::new(&chain, old.run.id)?;
         let (results, choices) = self.choose_nodes(&mut run, &current, &chain, from);
-        if let Some(from) = from {
-            refuse_untaken(&current, &run, from)?;
-        }
-        Ok(NewResume {
+        let new = NewResume {
             run,
             graph: current.graph,
-            definition: Arc::clone(definition),
             from,
             results,
             choices,
-        })
+        };
+        new.refuse_untaken()?;
+        Ok(new)
     }
 
     fn new_run(&self, old: &Run) -> Run {
@@ -247,28 +273,6 @@ fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex>
             vec![Issue::pointer("/from_node", detail)],
         )
     })
-}
-
-/// Refuses a resume from a node that it would not execute, since no edge to the node is taken.
-fn refuse_untaken(current: &DefinitionGraph<'_>, run: &Run, from: NodeIndex) -> Result<()> {
-    let mut known = vec![Known::default(); current.graph.len()];
-    for inherited in &run.inherited {
-        if let Some(node) = known.get_mut(usize::from(inherited.node_index)) {
-            node.outcome = Some(NodeOutcome::Success);
-            node.branch = inherited.branch;
-        }
-    }
-    let (frontier, _) = Frontier::new(Arc::clone(&current.graph), known);
-    if !frontier.has_ended(from) {
-        return Ok(());
-    }
-    let id = current.graph.id(from).map_or("", NodeId::as_str);
-    let detail = format!(
-        "from_node must name a node that the resume executes, and no edge to {} is taken; name the node whose branch decides it",
-        quote(id)
-    );
-    let issues = vec![Issue::pointer("/from_node", detail)];
-    Err(Error::invalid(Problem::InvalidField, issues))
 }
 
 /// Refuses a run that is not failed, or whose pipeline was deleted.

@@ -3,8 +3,8 @@
 //! `prepare` makes the same plan when the run starts, and also checks the bytes of the outputs.
 
 use super::{NewResume, ResumeRequest};
+use crate::engine::Engine;
 use crate::engine::prepare::PlannedRun;
-use crate::engine::{Engine, Shared};
 use crate::error::{Error, Result};
 use crate::graph::reuse::{ChainResult, ResumeChoice};
 use crate::model::{NodeIndex, ResumeAction, ResumeNode, ResumePreview};
@@ -15,31 +15,18 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::resume`], apart from `QueueFull`.
     pub(crate) async fn preview_resume(&self, resume: ResumeRequest) -> Result<ResumePreview> {
-        self.command(|shared| async move { shared.preview_resume(&resume).await })
-            .await
-    }
-}
-
-impl Shared {
-    async fn preview_resume(&self, resume: &ResumeRequest) -> Result<ResumePreview> {
-        let old = self.storage.find_run(resume.run, &resume.scope).await?;
+        let shared = &self.0;
+        let old = shared.storage.find_run(resume.run, &resume.scope).await?;
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
-        let new = self.new_resume(resume, &old).await?;
-        let is_sink = |node_index| self.is_sink_of(&new, node_index);
-        let planned = PlannedRun::new(&new.graph, &new.run, is_sink);
+        let new = shared.new_resume(&resume, &old).await?;
+        let planned = new.planned();
         let node = |node_index| {
-            let (action, reason) = decide(&new, &planned, node_index, is_sink(node_index));
+            let (action, reason) = decide(&new, &planned, node_index);
             let id = new.graph.id(node_index)?.clone();
             Some(ResumeNode::new(id, action, reason))
         };
         let nodes = new.graph.node_indexes().filter_map(node);
         Ok(ResumePreview::new(nodes.collect()))
-    }
-
-    fn is_sink_of(&self, new: &NewResume, node_index: NodeIndex) -> bool {
-        let declared = new.graph.declared_index(node_index);
-        let node = declared.and_then(|index| new.definition.nodes.get(index));
-        node.is_some_and(|node| self.is_sink(node, new.run.tenant.as_ref()))
     }
 }
 
@@ -48,9 +35,8 @@ fn decide(
     new: &NewResume,
     planned: &PlannedRun<'_>,
     node_index: NodeIndex,
-    is_sink: bool,
 ) -> (ResumeAction, String) {
-    if planned.has_ended(node_index) {
+    if planned.is_untaken(node_index) {
         return (ResumeAction::Skip, "no edge to it is taken".to_owned());
     }
     if planned.is_below_failure(node_index) {
@@ -65,7 +51,7 @@ fn decide(
     let mut inherited = new.run.inherited.iter();
     let source = inherited.find(|inherited| inherited.node_index == node_index);
     let source = source.map_or_else(String::new, |found| format!(" in run {}", found.from_run));
-    if is_sink {
+    if new.is_sink(node_index) {
         let reason = format!("it is a sink that has succeeded{source}");
         (ResumeAction::Never, reason)
     } else {
