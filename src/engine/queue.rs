@@ -139,14 +139,12 @@ fn execute_claimed(
         shared.active.stop_after_lease_loss(lost);
     }
     let now = shared.clock.now();
-    // A storage that finds a run due and does not claim it must not keep the queue busy.
-    let due_pause_min = match claims.claimed.is_empty() && claims.due_at <= Some(now) {
-        true => RETRY,
-        false => DUE_PAUSE_MIN,
-    };
-    let due_pause = claims
-        .due_at
-        .map(|due| pause_until(due, now).clamp(due_pause_min, DUE_PAUSE_MAX));
+    let due_pause = claims.due_at.map(|due| {
+        // A storage that finds a run due and does not claim it must not keep the queue busy.
+        let is_left = due <= now && claims.claimed.is_empty();
+        let min = if is_left { RETRY } else { DUE_PAUSE_MIN };
+        pause_until(due, now).clamp(min, DUE_PAUSE_MAX)
+    });
     for claimed in claims.claimed {
         execution::start(shared, claimed);
     }

@@ -41,11 +41,10 @@ impl LaneKey {
         pipeline: i64,
         backfill: Option<i64>,
     ) -> Result<Self, StoreError> {
-        let is_delayed = number >= DELAYED;
-        let rank = if is_delayed { number - DELAYED } else { number };
+        let (rank, is_delayed) = read_number(number)?;
         Ok(Self {
             is_delayed,
-            rank: values::to_rank(rank)?,
+            rank,
             pipeline,
             backfill,
         })
@@ -56,6 +55,13 @@ impl LaneKey {
         let delay = if self.is_delayed { DELAYED } else { 0 };
         values::rank(self.rank) + delay
     }
+}
+
+/// Reads the stored number of a rank and a delay.
+pub(super) fn read_number(number: i64) -> Result<(Rank, bool), StoreError> {
+    let is_delayed = number >= DELAYED;
+    let rank = if is_delayed { number - DELAYED } else { number };
+    Ok((values::to_rank(rank)?, is_delayed))
 }
 
 /// When the next delayed run is due.

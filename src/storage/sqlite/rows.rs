@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::backfill_params::{SharedParams, own_params, read_params};
 use super::definitions::Definition;
-use super::lanes::LaneKey;
+use super::lanes::{self, LaneKey};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
@@ -78,8 +78,8 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     run.note = row.get(23)?;
     run.rerun_of = optional_run(row.get(27)?)?;
     // A damaged priority must not hide the run.
-    run.priority =
-        LaneKey::read(row.get(28)?, 0, None).map_or(Priority::Normal, |lane| lane.rank.priority);
+    let rank = lanes::read_number(row.get(28)?);
+    run.priority = rank.map_or(Priority::Normal, |(rank, _)| rank.priority);
     run.run_after = optional_time(row.get(29)?)?;
     Ok(RunRow {
         key: row.get(0)?,
