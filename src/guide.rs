@@ -2,6 +2,9 @@
 //!
 //! The documentation of each item states its exact promises.
 
+#[doc = include_str!("../docs/guides/dependencies.md")]
+pub mod dependencies {}
+
 #[doc = include_str!("../docs/guides/embedding.md")]
 pub mod embedding {}
 

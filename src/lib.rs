@@ -78,11 +78,12 @@ pub use limits::{DatasetLimits, Limits};
 pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
     BackfillStatus, CallerName, Cancel, ColumnProfile, ConnectionId, Dataset, Delivery, DeliveryId,
-    DeliveryState, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus, IdError, LabelChanges,
-    Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, Overlap, Page, PageRequest,
-    ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion, Preview, Priority,
-    Profile, ResumeAction, ResumeNode, ResumePreview, Retention, Run, RunCancel, RunId, RunStatus,
-    Scope, SkipReason, Slug, TenantId, Trigger,
+    DeliveryState, DependencyMode, DependencyRule, DependencyState, DryRun, DryRunNode, Edge,
+    Event, EventKind, EventStatus, IdError, LabelChanges, Labels, Level, Managed, Node, NodeId,
+    NodeRun, NodeStatus, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pause, Pipeline,
+    PipelineId, PipelineVersion, Preview, Priority, Profile, ResumeAction, ResumeNode,
+    ResumePreview, Retention, Run, RunCancel, RunId, RunStatus, Scope, SkipReason, Slug, TenantId,
+    Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

@@ -17,6 +17,7 @@ use floret::{
 };
 
 use crate::audited::AuditedStorage;
+use crate::dependencies::{remove_dependencies, save_dependencies};
 use crate::pages::Page;
 use crate::rows::{Rows, VersionRow};
 use crate::schedules::reschedule;
@@ -76,6 +77,7 @@ impl Pipelines for AuditedStorage {
             }
             rows.pipelines.remove(id, &own.scope())?;
             rows.schedules.remove(&own);
+            remove_dependencies(rows, &own);
             rows.by_code.remove(&own);
             let Rows { keys, runs, .. } = rows;
             let is_own = |run: &RunId| {
@@ -132,6 +134,8 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
         return Err(already_exists(&put.id));
     }
     let slug = slug.ok_or_else(|| Error::internal("no slug is chosen"))?;
+    rows.dependencies
+        .check_cycle(&own, &decided.definition.dependencies())?;
     let mut new = StoredPipeline::new(put.id.clone(), slug, decided.definition, put.now);
     new.managed = decided.managed;
     new.paused = old.as_ref().and_then(|old| old.paused.clone());
@@ -146,6 +150,7 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
         created_at: saved.created_at,
     });
     reschedule(rows, old.as_ref(), &saved, put.now);
+    save_dependencies(rows, &saved);
     Ok(saved)
 }
 

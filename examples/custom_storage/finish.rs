@@ -11,6 +11,7 @@ use floret::{
     RunStatus,
 };
 
+use crate::dependencies::note_end;
 use crate::rows::{BackfillRow, Rows};
 
 /// The outcome of a run.
@@ -66,6 +67,7 @@ pub(crate) fn finish(rows: &mut Rows, id: RunId, outcome: Outcome) -> Result<()>
         .map(|started_at| outcome.at.signed_duration_since(started_at));
     event.duration_ms =
         duration.and_then(|duration| u64::try_from(duration.num_milliseconds()).ok());
+    note_end(rows, &run);
     drop_outputs(rows, &run, outcome.result_bytes_max)?;
     if run.status == RunStatus::Success && run.resumed_from.is_some() {
         count_recovery(rows, run.first_run);

@@ -13,6 +13,7 @@ use floret::{
 };
 
 use crate::audited::AuditedStorage;
+use crate::dependencies::may_start_others;
 use crate::finish::{Outcome, finish};
 use crate::rows::{NodeRow, OutputRow, Rows, RunRow};
 
@@ -31,6 +32,7 @@ impl Journal for AuditedStorage {
             let cancelled = row.run.backfill_id.filter(|_| row.has_cancelled_backfill);
             let mut outcome = AppendOutcome::new(rows.seq);
             outcome.cancelled_backfill = cancelled;
+            outcome.may_start_others = may_start_others(rows, append.run);
             Ok(outcome)
         })
     }

@@ -14,6 +14,7 @@ mod audited;
 mod backfills;
 mod creation;
 mod definitions;
+mod dependencies;
 mod events;
 mod finish;
 mod journal;

@@ -11,6 +11,7 @@ use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, LaneClass, Owner
 use floret::{BackfillOrder, EventKind, NodeStatus, Result, Run, RunId, RunStatus};
 
 use crate::audited::AuditedStorage;
+use crate::dependencies::may_start_others;
 use crate::finish::{Outcome, finish};
 use crate::rows::{Rows, RunRow};
 
@@ -161,6 +162,7 @@ fn poison_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> 
         let cancelled = row.run.backfill_id.filter(|_| row.has_cancelled_backfill);
         claims.cancelled_backfills.extend(cancelled);
         claims.poisoned.push(id);
+        claims.may_start_others |= may_start_others(rows, id);
     }
     Ok(())
 }
@@ -200,8 +202,9 @@ fn next_pending(rows: &Rows, claim: &Claim) -> Option<RunId> {
         .values()
         .filter(|row| row.run.status == RunStatus::Pending);
     let due = pending.filter(|row| is_due(&row.run, claim));
-    let ready =
-        due.filter(|row| is_next_of_backfill(rows, &row.run, claim) && has_slot(rows, &row.run));
+    let ready = due.filter(|row| {
+        is_next_of_backfill(rows, &row.run, claim) && has_slot(rows, &row.run, claim)
+    });
     let first = ready.min_by_key(|row| (row.run.rank(), row.run.id))?;
     Some(first.run.id)
 }
@@ -239,8 +242,8 @@ fn is_next_of_backfill(rows: &Rows, run: &Run, claim: &Claim) -> bool {
     })
 }
 
-/// Returns whether the limits of pipeline, backfill and schedule allow a run to start.
-fn has_slot(rows: &Rows, run: &Run) -> bool {
+/// Returns whether the gates and the limits of pipeline, backfill and schedule let a run start.
+fn has_slot(rows: &Rows, run: &Run, claim: &Claim) -> bool {
     let count = |is_counted: &dyn Fn(&Run) -> bool| {
         let others = running(rows).map(|row| &row.run);
         others.filter(|other| is_counted(other)).count() as u64
@@ -253,6 +256,7 @@ fn has_slot(rows: &Rows, run: &Run) -> bool {
     let is_scheduled =
         |other: &Run| is_sibling(other) && other.trigger.lane_class() == LaneClass::Schedule;
     pipeline.is_none_or(|pipeline| pipeline.paused.is_none())
+        && !rows.dependencies.is_blocked(&own, claim.now)
         && max.is_none_or(|max| count(&is_sibling) < u64::from(max))
         && backfill.is_none_or(|row| {
             let is_in = |other: &Run| other.backfill_id == run.backfill_id;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use floret::storage::{
-    BackfillDetail, IdempotentOperation, NodeIndex, NodeIndexes, OutputRef, OwnerId, ParkedEvent,
-    Qualified, RunDetail, StoredConnection, StoredPipeline, StoredVariable, VariableKey,
+    BackfillDetail, DependencyTable, IdempotentOperation, NodeIndex, NodeIndexes, OutputRef,
+    OwnerId, ParkedEvent, Qualified, RunDetail, StoredConnection, StoredPipeline, StoredVariable,
+    UpstreamEnd, VariableKey,
 };
 use floret::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error, Event, EventKind,
@@ -45,6 +46,9 @@ pub(crate) struct Rows {
     /// The definition in the latest save of each pipeline by code.
     pub(crate) by_code: BTreeMap<Qualified<PipelineId>, Arc<Pipeline>>,
     pub(crate) schedules: BTreeMap<Qualified<PipelineId>, ScheduleRow>,
+    pub(crate) dependencies: DependencyTable,
+    /// By dependent pipeline and upstream run.
+    pub(crate) waiting_ends: BTreeMap<Qualified<PipelineId>, BTreeMap<RunId, UpstreamEnd>>,
     pub(crate) cursors: BTreeMap<String, CursorRow>,
     pub(crate) events: BTreeMap<u64, Event>,
     /// The sequence number of the newest event, even if it was purged.

@@ -147,7 +147,11 @@ fn decide_tick(rows: &Rows, advance: &Advance) -> TickOutcome {
     } else if rows.pipelines.get(id).is_some_and(|it| it.paused.is_some()) {
         TickOutcome::Skipped(SkipReason::Paused)
     } else if overlaps && advance.overlap == Overlap::Skip {
-        TickOutcome::Skipped(SkipReason::Overlap)
+        let is_blocked = rows.dependencies.is_blocked(id, new.run.created_at);
+        TickOutcome::Skipped(match is_blocked {
+            true => SkipReason::Blocked,
+            false => SkipReason::Overlap,
+        })
     } else if !has_queue_room(rows, id, 1, bounds) {
         TickOutcome::Skipped(SkipReason::Blocked)
     } else {

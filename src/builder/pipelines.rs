@@ -57,7 +57,8 @@ impl Builder {
         self
     }
 
-    /// Lets only the schedules of the pipelines fire that the host's code adds.
+    /// Lets only the schedules of the pipelines fire that the host's code adds. No dependency
+    /// starts a run of another one either.
     ///
     /// Any other stored pipeline, such as one that the code no longer has, stays stored. It can be
     /// run by hand, and the status of the scheduler shows it as disabled. Use this where no
@@ -67,10 +68,12 @@ impl Builder {
         self
     }
 
-    /// Lets no schedule fire, for a process that executes what it is asked for and exits.
+    /// Lets no schedule fire and no dependency start a run, for a process that executes what it is
+    /// asked for and exits.
     ///
     /// The status of the scheduler shows every pipeline as disabled. For the next start with
-    /// schedules, the ticks were missed, as during any downtime.
+    /// schedules, the ticks were missed, as during any downtime, and the ends of upstream runs wait
+    /// on.
     pub const fn no_schedules(mut self) -> Self {
         self.scheduled = ScheduledPipelines::None;
         self

@@ -180,6 +180,7 @@ impl Appender {
         self.shared.events.committed(appended.seq);
         self.shared
             .notify_cancelled_backfills(appended.cancelled_backfill);
+        self.shared.notify_ends(appended.may_start_others);
     }
 
     /// Returns how the journal ends after a refused append.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{Engine, Shared};
 use crate::error::{Error, ErrorKind, Problem, Result, log, quote};
 use crate::graph::definition;
+use crate::graph::dependencies::upstream_first;
 use crate::model::{Managed, PageRequest, Pipeline, Scope, StoredPipeline, TenantId};
 use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SlugChoice};
 
@@ -55,7 +56,7 @@ impl Engine {
     pub(crate) async fn set_pipelines(&self, pipelines: Vec<Pipeline>) -> Result<()> {
         let key = |pipeline: &Pipeline| (pipeline.tenant.clone(), pipeline.id.clone());
         let present = pipelines.iter().map(key).collect();
-        for pipeline in pipelines {
+        for pipeline in upstream_first(pipelines) {
             let id = pipeline.id.clone();
             let saved = self.command(|shared| async move { shared.put_by_code(pipeline).await });
             saved.await.map_err(|error| with_pipeline_id(&id, error))?;
@@ -111,7 +112,7 @@ impl Shared {
 
     async fn put_by_code(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
         let tenant = pipeline.tenant.clone();
-        let (mut put, warnings) = self.build_put(pipeline, tenant.as_ref())?;
+        let (mut put, warnings) = self.build_put(pipeline, tenant.as_ref()).await?;
         for warning in warnings {
             let tenant = tenant.as_ref().map(tracing::field::display);
             log::warn!(pipeline_id = %put.id, tenant, detail = %warning.detail, "a definition is odd");

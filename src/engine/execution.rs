@@ -250,6 +250,7 @@ impl Slot {
         self.figures.count(shared, &entries);
         shared.events.committed(appended.seq);
         shared.notify_cancelled_backfills(appended.cancelled_backfill);
+        shared.notify_ends(appended.may_start_others);
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod connections;
 mod dataset_budget;
 mod definition_warnings;
 mod deliveries;
+mod dependencies;
 mod driver;
 mod dry_run;
 mod execution;
@@ -55,6 +56,7 @@ mod shutdown;
 mod stop_signal;
 mod ticks;
 mod trigger;
+mod upstream_warnings;
 mod variables;
 mod versions;
 
@@ -139,6 +141,8 @@ pub(crate) struct Shared {
     wake: Notify,
     // Wakes the scheduler after a definition, and so its schedule, was saved or deleted.
     schedules_changed: Notify,
+    /// Ends of upstream runs may wait for an answer.
+    ends_changed: Notify,
     // The dead letters that callers retry. The deliveries take them.
     retry_requests: Arc<RetryRequests>,
     // Tripped first: the engine claims no run and starts no node.
@@ -224,6 +228,7 @@ impl Engine {
             dry_runs: Arc::new(Semaphore::new(dry_runs)),
             wake: Notify::new(),
             schedules_changed: Notify::new(),
+            ends_changed: Notify::new(),
             retry_requests: Arc::default(),
             drain,
             stop,

@@ -104,7 +104,7 @@ impl Engine {
             let new_id = || shared.clock.new_run_id().to_string();
             id_mismatch::refuse_other_tenant(&definition, scope.tenant())?;
             let pipeline = definition::parse(definition, new_id, &shared.limits)?;
-            let (mut put, warnings) = shared.build_put(pipeline, scope.tenant())?;
+            let (mut put, warnings) = shared.build_put(pipeline, scope.tenant()).await?;
             put.expect = Expect::Absent;
             put.scope = scope;
             let stored = shared.put(put).await?;
@@ -174,10 +174,12 @@ impl Engine {
         scope: &Scope,
     ) -> Result<ValidationReport> {
         let found = self.0.find_pipeline(key, scope).await?;
-        let tenant = found.tenant.as_ref();
+        let (definition, tenant) = (&found.definition, found.tenant.as_ref());
+        let mut warnings = definition_warnings::find(definition, &self.0.registry, tenant);
+        warnings.extend(self.0.upstream_warnings(definition, tenant).await?);
         Ok(ValidationReport {
             errors: self.0.definition_errors(&found),
-            warnings: definition_warnings::find(&found.definition, &self.0.registry, tenant),
+            warnings,
         })
     }
 }
@@ -198,7 +200,7 @@ impl Shared {
     /// Builds the request that saves a definition for a tenant, and finds what is odd about it.
     ///
     /// Executors are asked here, before the save: one that panics must not hide a save.
-    pub(super) fn build_put(
+    pub(super) async fn build_put(
         &self,
         mut pipeline: Pipeline,
         tenant: Option<&TenantId>,
@@ -208,7 +210,8 @@ impl Shared {
         let id = PipelineId::new(&pipeline.id).map_err(|error| invalid_id("/id", &error))?;
         let slug = choose_slug(&pipeline)?;
         normalize(&mut pipeline);
-        let warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
+        let mut warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
+        warnings.extend(self.upstream_warnings(&pipeline, tenant).await?);
         let put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
         Ok((put, warnings))
     }
@@ -221,7 +224,7 @@ impl Shared {
         pipeline: Pipeline,
         expected: Option<u32>,
     ) -> Result<SavedPipeline> {
-        let (mut put, warnings) = self.build_put(pipeline, found.tenant.as_ref())?;
+        let (mut put, warnings) = self.build_put(pipeline, found.tenant.as_ref()).await?;
         put.expect = expected.map_or(Expect::Present, Expect::Version);
         self.restrict_edit(found, &mut put)?;
         put.scope = Scope::of(found.tenant.as_ref());
@@ -231,7 +234,8 @@ impl Shared {
 
     pub(super) async fn put(&self, put: PutPipeline) -> Result<StoredPipeline> {
         let _changed = WakeOnDrop(&self.schedules_changed);
-        // The new definition may allow more concurrent runs.
+        let _ends = WakeOnDrop(&self.ends_changed);
+        // The new definition may allow more concurrent runs, or have fewer gates.
         let _wake = WakeOnDrop(&self.wake);
         self.storage.put_pipeline(put).await
     }

@@ -76,6 +76,7 @@ async fn claim_or_wait(
             if is_after_outage {
                 // The claim whose answer was lost may have finished poisoned runs.
                 shared.events.recheck_waiters();
+                shared.notify_ends(true);
             }
             next
         }
@@ -132,6 +133,7 @@ fn execute_claimed(
         log::error!(run_id = %run, "the run failed as poisoned: it crashed the process too often");
     }
     shared.notify_cancelled_backfills(claims.cancelled_backfills);
+    shared.notify_ends(claims.may_start_others);
     for run in &claims.unreadable {
         log::error!(run_id = %run, "the stored run cannot be read");
     }

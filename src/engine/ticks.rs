@@ -24,7 +24,7 @@ use crate::storage::{Advance, NewRun, ReplacedRun, RunFilter, StoredSchedule, Ti
 
 /// A scheduler's handle to an engine.
 #[derive(Debug, Clone)]
-pub(crate) struct SchedulerHandle(Arc<Shared>);
+pub(crate) struct SchedulerHandle(pub(super) Arc<Shared>);
 
 /// A tick whose fire time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

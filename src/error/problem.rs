@@ -158,6 +158,8 @@ problems! {
         GraphEmpty: 422 "graph-empty" "Graph empty" Invalid,
         /// The graph has too many nodes or edges.
         GraphTooLarge: 422 "graph-too-large" "Graph too large" Invalid,
+        /// Pipelines depend on one another in a circle.
+        DependencyCycle: 422 "dependency-cycle" "Dependency cycle" Invalid,
         /// The definition has too many bytes, tags or variables.
         DefinitionTooLarge: 422 "definition-too-large" "Definition too large" Invalid,
         /// The parameters of a run are too many or too large.

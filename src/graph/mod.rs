@@ -5,6 +5,7 @@
 //! `engine`.
 
 pub(crate) mod definition;
+pub(crate) mod dependencies;
 pub(crate) mod fields;
 pub(crate) mod frontier;
 pub(crate) mod issues;

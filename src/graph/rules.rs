@@ -36,7 +36,7 @@ pub(super) const fn is_catch_up_in_range(max: u32) -> bool {
 }
 
 /// The fields of a pipeline that Floret knows.
-pub(crate) const PIPELINE_FIELDS: [&str; 20] = [
+pub(crate) const PIPELINE_FIELDS: [&str; 22] = [
     "id",
     SLUG,
     PIPELINE_ID,
@@ -57,6 +57,8 @@ pub(crate) const PIPELINE_FIELDS: [&str; 20] = [
     "catch_up_all",
     "catch_up_max",
     "overlap",
+    "depends_on",
+    "dependency_rules",
 ];
 /// The fields of a node that Floret knows.
 pub(crate) const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
@@ -84,6 +86,9 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
         catch_up_all,
         catch_up_max,
         overlap,
+        // `dependencies` checks them.
+        depends_on: _,
+        dependency_rules: _,
         tenant: _,
         extra,
     } = pipeline;
@@ -289,6 +294,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::model::DependencyRule;
     use crate::model::engine_keys::TIMEOUT_MAX;
 
     #[test]
@@ -305,7 +311,9 @@ mod tests {
             .catch_up()
             .catch_up_all()
             .catch_up_max(7)
-            .overlap(crate::model::Overlap::Skip);
+            .overlap(crate::model::Overlap::Skip)
+            .depends_on("load")
+            .dependency(DependencyRule::gate("clean"));
         let written = |value: &Value| -> BTreeSet<String> {
             value.as_object().unwrap().keys().cloned().collect()
         };

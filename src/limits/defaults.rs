@@ -29,6 +29,7 @@ impl Default for Limits {
             definition_bytes_max: MIB,
             tags_max: 100,
             tag_bytes_max: 128,
+            dependencies_max: 100,
             params_max: 256,
             params_bytes_max: 64 * KIB,
             variables_max: 1_000,

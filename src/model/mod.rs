@@ -8,8 +8,11 @@ mod caller_name;
 pub(crate) mod condition;
 mod connection;
 mod dataset;
+mod defaults;
 mod delivery;
+mod dependency;
 mod dry_run;
+mod edge;
 pub(crate) mod engine_keys;
 mod event;
 mod id;
@@ -53,7 +56,9 @@ pub(crate) use dataset::{
     Cell, ColumnType, DatasetBuilder, Misfit, OtherColumns, RowError, is_number_text, write_cell,
 };
 pub use delivery::{Delivery, DeliveryId, DeliveryState};
+pub use dependency::{DependencyMode, DependencyRule, DependencyState};
 pub use dry_run::{DryRun, DryRunNode};
+pub use edge::Edge;
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;
 pub use id::{
@@ -72,7 +77,7 @@ pub(crate) use params::DATE_PARAM;
 pub use params::Params;
 pub use pause::Pause;
 pub(crate) use percent::percent;
-pub use pipeline::{Edge, Node, Pipeline};
+pub use pipeline::{Node, Pipeline};
 pub use preview::Preview;
 pub(crate) use preview::{PreviewBounds, PreviewBuilder};
 pub use priority::{Priority, Rank};

@@ -9,7 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Overlap, ParamDef, TenantId, condition, seconds};
+use super::defaults::is_default;
+use super::{
+    DependencyMode, DependencyRule, Edge, Overlap, ParamDef, TenantId, dependency, seconds,
+};
 
 /// The definition of a pipeline.
 ///
@@ -82,6 +85,20 @@ pub struct Pipeline {
     /// The overlap rule: what a tick does while a run of the schedule is unfinished.
     #[serde(skip_serializing_if = "is_default")]
     pub overlap: Overlap,
+    /// The ids of pipelines that must have succeeded: each is short for a
+    /// [`DependencyRule::gate`], unless [`Pipeline::dependency_rules`] has a gate for it.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "dependency::deserialize_ids"
+    )]
+    pub depends_on: Vec<String>,
+    /// The dependencies on other pipelines. Together with [`Pipeline::depends_on`] at most 100
+    /// (`Limits::dependencies_max`).
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "dependency::deserialize_rules"
+    )]
+    pub dependency_rules: Vec<DependencyRule>,
     /// The tenant that the pipeline belongs to. Its JSON has none: a caller over HTTP has its own.
     #[serde(skip)]
     pub tenant: Option<TenantId>,
@@ -120,37 +137,6 @@ pub struct Node {
     pub extra: Map<String, Value>,
 }
 
-/// An edge of a pipeline definition: the output of `from` is an input of `to`.
-///
-/// ```
-/// use floret::{Edge, Pipeline};
-///
-/// let daily = Pipeline::new("daily")
-///     .node("load", "load")
-///     .node("sum", "sum")
-///     .edge("load", "sum");
-/// assert_eq!(daily.edges, [Edge::new("load", "sum")]);
-/// ```
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Edge {
-    /// The id of the upstream node.
-    pub from: String,
-    /// The id of the downstream node.
-    pub to: String,
-    /// The branch that `from` must take for this edge, or `None` if every branch takes it.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "condition::deserialize"
-    )]
-    pub condition: Option<bool>,
-    /// Fields that Floret does not know. It keeps them unchanged.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
-}
-
 impl Default for Pipeline {
     /// Returns an enabled pipeline in which every other field is empty. These are the values of
     /// omitted fields.
@@ -174,6 +160,8 @@ impl Default for Pipeline {
             catch_up_all: false,
             catch_up_max: None,
             overlap: Overlap::Queue,
+            depends_on: Vec::new(),
+            dependency_rules: Vec::new(),
             tenant: None,
             extra: Map::new(),
         }
@@ -456,6 +444,37 @@ impl Pipeline {
         self
     }
 
+    /// Makes the runs of this pipeline wait while the latest run of `upstream` has not succeeded.
+    #[must_use]
+    pub fn depends_on(mut self, upstream: impl Into<String>) -> Self {
+        self.depends_on.push(upstream.into());
+        self
+    }
+
+    /// Adds a dependency on another pipeline.
+    #[must_use]
+    pub fn dependency(mut self, rule: DependencyRule) -> Self {
+        self.dependency_rules.push(rule);
+        self
+    }
+
+    /// Returns every dependency, by upstream and mode: the rules, and a gate for each other id of
+    /// `depends_on`.
+    #[must_use]
+    pub fn dependencies(&self) -> Vec<DependencyRule> {
+        let mut rules = self.dependency_rules.clone();
+        for upstream in &self.depends_on {
+            let has_gate = rules
+                .iter()
+                .any(|rule| rule.mode == DependencyMode::Gate && rule.pipeline_id == *upstream);
+            if !has_gate {
+                rules.push(DependencyRule::gate(upstream));
+            }
+        }
+        rules.sort_by(|a, b| (&a.pipeline_id, a.mode).cmp(&(&b.pipeline_id, b.mode)));
+        rules
+    }
+
     /// Returns whether two definitions differ at most in [`Pipeline::enabled`].
     ///
     /// ```
@@ -473,10 +492,6 @@ impl Pipeline {
         };
         same == *other
     }
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 impl Node {
@@ -515,34 +530,6 @@ impl Node {
     }
 }
 
-impl Edge {
-    /// Creates an edge from one node to another.
-    #[must_use]
-    pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
-        Self {
-            from: from.into(),
-            to: to.into(),
-            condition: None,
-            extra: Map::new(),
-        }
-    }
-
-    /// Makes the edge one of those that are taken only if the upstream takes this branch.
-    #[must_use]
-    pub const fn condition(mut self, branch: bool) -> Self {
-        self.condition = Some(branch);
-        self
-    }
-
-    /// Sets a field that Floret does not know, and keeps unchanged. A save refuses the name of a
-    /// field that Floret knows.
-    #[must_use]
-    pub fn extra(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.extra.insert(field.into(), value.into());
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -567,6 +554,8 @@ mod tests {
             .catch_up_all()
             .catch_up_max(7)
             .overlap(Overlap::Skip)
+            .depends_on("import")
+            .dependency(DependencyRule::all("clean").within(Duration::from_secs(60)))
             .tenant(TenantId::new("acme").unwrap())
             .extra("owner", "data")
     }
@@ -597,12 +586,14 @@ mod tests {
             catch_up_all,
             catch_up_max,
             overlap,
+            depends_on,
+            dependency_rules,
             tenant,
             extra,
         } = full();
         assert!(differs(&id) && differs(&slug) && differs(&name) && differs(&description));
         assert!(differs(&params) && differs(&param_defs) && differs(&tags) && !enabled);
-        assert!(differs(&timeout));
+        assert!(differs(&timeout) && differs(&depends_on) && differs(&dependency_rules));
         assert!(differs(&max_concurrent_runs) && differs(&schedule) && differs(&schedule_timezone));
         assert!(differs(&catch_up_all) && differs(&catch_up_max));
         assert!(differs(&catch_up) && differs(&overlap) && differs(&tenant) && differs(&extra));
@@ -640,7 +631,10 @@ mod tests {
             "params": {"limit": "10"}, "param_defs": [{"name": "limit", "type": "integer"}],
             "tags": ["etl"], "enabled": false, "timeout": 5,
             "max_concurrent_runs": 2, "schedule": "@daily", "schedule_timezone": "Europe/Berlin",
-            "catch_up": true, "catch_up_all": true, "catch_up_max": 7, "overlap": "skip", "owner": "data"
+            "catch_up": true, "catch_up_all": true, "catch_up_max": 7, "overlap": "skip",
+            "depends_on": ["import"],
+            "dependency_rules": [{"pipeline_id": "clean", "mode": "all", "within_seconds": 60}],
+            "owner": "data"
         }"#;
         let json: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_value(full()).unwrap(), json);

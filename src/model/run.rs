@@ -330,6 +330,9 @@ pub struct Run {
     pub resumed_from: Option<RunId>,
     /// The run that this one repeats.
     pub rerun_of: Option<RunId>,
+    /// The run of another pipeline whose end started this one
+    /// ([`DependencyRule`](super::DependencyRule)).
+    pub upstream_run_id: Option<RunId>,
     /// The first run of its chain of resumes. For a run that resumes no other, its own id.
     pub first_run: RunId,
     /// The outputs that the run inherits from earlier runs of its chain.
@@ -372,6 +375,7 @@ impl Run {
             backfill_id: None,
             resumed_from: None,
             rerun_of: None,
+            upstream_run_id: None,
             first_run: id,
             inherited: Vec::new(),
             generations: BTreeMap::new(),

@@ -56,11 +56,11 @@ impl Overlap {
 /// let reason: SkipReason = serde_json::from_str("\"blocked\"")?;
 /// let hint = match reason {
 ///     SkipReason::Overlap => "the previous run takes longer than the interval",
-///     SkipReason::Blocked => "too many runs are waiting",
+///     SkipReason::Blocked => "the queue is full, or another pipeline has not succeeded",
 ///     SkipReason::Paused => "the pipeline is paused",
 ///     _ => "unknown",
 /// };
-/// assert_eq!(hint, "too many runs are waiting");
+/// assert_eq!(hint, "the queue is full, or another pipeline has not succeeded");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,7 +70,8 @@ impl Overlap {
 pub enum SkipReason {
     /// A run of the schedule was unfinished and the overlap rule is [`Overlap::Skip`].
     Overlap,
-    /// The queue of pending runs was full.
+    /// The queue of pending runs was full. Or the overlap rule is [`Overlap::Skip`], and the
+    /// unfinished run of the schedule waits for a pipeline that it depends on.
     Blocked,
     /// The pipeline was paused.
     Paused,

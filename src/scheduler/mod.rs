@@ -1,20 +1,23 @@
 //! Fires schedules: sleeps until the next tick, has the engine create its run, and repeats.
 //!
 //! `parsed` keeps the schedules and plans their ticks with `plan`. Storage ensures that no tick
-//! fires twice, whatever clocks and other schedulers do.
+//! fires twice, whatever clocks and other schedulers do. `dependencies` starts the runs of
+//! pipelines that depend on others.
 
+mod answers;
+mod dependencies;
 mod parsed;
 mod plan;
+mod together;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use tokio::task::JoinSet;
-
 use self::parsed::{ParsedSchedules, PlannedMove};
+use self::together::decide_all;
 use crate::engine::{Engine, SchedulerHandle};
-use crate::error::{Error, Result, log};
+use crate::error::{Result, log};
 use crate::storage::{StoredSchedule, TickOutcome};
+use chrono::{DateTime, Utc};
 
 /// The pause after an error of storage.
 const RETRY: Duration = Duration::from_millis(200);
@@ -22,10 +25,12 @@ const RETRY: Duration = Duration::from_millis(200);
 /// The longest rest between a change and the round that reads it.
 const REST_MAX: Duration = Duration::from_secs(1);
 
-/// Fires the schedules of an engine until it drains.
+/// Fires the schedules of an engine, and starts dependent runs, until it drains.
 pub(crate) fn start(engine: &Engine) {
     let handle = engine.scheduler_handle();
     engine.spawn_loop(move || run(handle.clone()));
+    let handle = engine.scheduler_handle();
+    engine.spawn_loop(move || dependencies::run(handle.clone()));
 }
 
 async fn run(handle: SchedulerHandle) {
@@ -106,35 +111,8 @@ async fn process_schedules(
         }
     }
     parsed.end_round();
-    decide_all(handle, pending).await.map(|()| earliest)
-}
-
-/// Decides the ticks of many schedules at once, so that they share commits.
-///
-/// A failure does not keep the other schedules from firing.
-async fn decide_all(
-    handle: &SchedulerHandle,
-    pending: Vec<(StoredSchedule, Vec<PlannedMove>)>,
-) -> Result<()> {
-    let parallel_max = handle.limits().ticks_parallel_max.max(1);
-    let mut deciding = JoinSet::new();
-    let mut outcome = Ok(());
-    let mut pending = pending.into_iter();
-    loop {
-        while deciding.len() < parallel_max
-            && !handle.is_draining()
-            && let Some((stored, moves)) = pending.next()
-        {
-            deciding.spawn(decide(handle.clone(), stored, moves));
-        }
-        let Some(decided) = deciding.join_next().await else {
-            return outcome;
-        };
-        let decided = decided.unwrap_or_else(|error| {
-            Err(Error::internal("the decision of a tick panicked").with_source(error))
-        });
-        outcome = outcome.and(decided);
-    }
+    let decide = |handle, (stored, moves)| decide(handle, stored, moves);
+    decide_all(handle, pending, decide).await.map(|_| earliest)
 }
 
 /// Decides the pending ticks of one schedule.

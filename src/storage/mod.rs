@@ -13,6 +13,8 @@ mod agreement;
 mod backfills;
 mod connections;
 mod deliveries;
+mod dependencies;
+mod dependency_table;
 mod events;
 mod finished_changes;
 mod journal;
@@ -38,6 +40,10 @@ pub use deliveries::{
     ChangeDeadLetter, ClaimCursors, CursorClaimKind, Cursors, DeadLetterAction, Deliveries,
     DeliveryFilter, ExpiredCursor, NotifierCursor, ParkedDelivery, ParkedEvent, PutDeliveries,
 };
+pub use dependencies::{
+    AnswerEnds, AnswerOutcome, Dependencies, EndAnswer, UpstreamEnd, WaitingEnds,
+};
+pub use dependency_table::{DependencyTable, LatestEnd};
 pub use events::{EventFilter, EventPage, Events};
 pub(crate) use finished_changes::Unchanged;
 pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef};
@@ -86,6 +92,7 @@ pub trait Storage:
     + Events
     + Deliveries
     + Schedules
+    + Dependencies
     + System
     + std::fmt::Debug
 {
@@ -104,6 +111,8 @@ impl<T> Storage for T where
         + Events
         + Deliveries
         + Schedules
+        + Dependencies
+        + Dependencies
         + System
         + std::fmt::Debug
 {

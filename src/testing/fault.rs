@@ -66,6 +66,8 @@ methods! {
     ChangeDeadLetter,
     Schedules,
     Advance,
+    WaitingEnds,
+    AnswerEnds,
     Stats,
     Figures,
     Purge,

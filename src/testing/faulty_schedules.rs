@@ -1,4 +1,4 @@
-//! Schedules and backfills of a storage that fails on cue.
+//! Schedules, dependencies and backfills of a storage that fails on cue.
 //!
 //! How a call fails is left to `faulty_storage`.
 
@@ -8,8 +8,8 @@ use super::{FaultyStorage, Method};
 use crate::error::Result;
 use crate::model::{Backfill, BackfillId, Page, PageRequest, Scope};
 use crate::storage::{
-    Advance, AdvanceOutcome, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
-    CancelBackfillOutcome, Schedules, StoredSchedule,
+    Advance, AdvanceOutcome, AnswerEnds, AnswerOutcome, BackfillDetail, BackfillFilter, Backfills,
+    CancelBackfill, CancelBackfillOutcome, Dependencies, Schedules, StoredSchedule, WaitingEnds,
 };
 
 #[async_trait]
@@ -21,6 +21,19 @@ impl Schedules for FaultyStorage {
 
     async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
         self.intercept(Method::Advance, self.inner.advance(advance))
+            .await
+    }
+}
+
+#[async_trait]
+impl Dependencies for FaultyStorage {
+    async fn waiting_ends(&self) -> Result<Vec<WaitingEnds>> {
+        self.intercept(Method::WaitingEnds, self.inner.waiting_ends())
+            .await
+    }
+
+    async fn answer_ends(&self, answer: AnswerEnds) -> Result<AnswerOutcome> {
+        self.intercept(Method::AnswerEnds, self.inner.answer_ends(answer))
             .await
     }
 }

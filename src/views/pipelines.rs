@@ -188,6 +188,8 @@ impl Serialize for StoredPipeline {
             catch_up_all: _,
             catch_up_max: _,
             overlap: _,
+            depends_on,
+            dependency_rules,
             tenant: _,
             extra,
         } = &*stored.definition;
@@ -212,6 +214,12 @@ impl Serialize for StoredPipeline {
             map.serialize_entry("max_concurrent_runs", runs)?;
         }
         serialize_schedule(&mut map, &stored.definition)?;
+        if !depends_on.is_empty() {
+            map.serialize_entry("depends_on", depends_on)?;
+        }
+        if !dependency_rules.is_empty() {
+            map.serialize_entry("dependency_rules", dependency_rules)?;
+        }
         // A definition may have these fields without an effect. They must not look like real ones.
         const OWN: [&str; 2] = ["slug", "paused"];
         for (key, value) in extra.iter().filter(|(key, _)| !OWN.contains(&key.as_str())) {

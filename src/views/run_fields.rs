@@ -45,6 +45,8 @@ struct RunFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rerun_of: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_run_id: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     backfill_id: Option<BackfillId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,
@@ -151,6 +153,7 @@ impl Serialize for Run {
             backfill_id,
             resumed_from,
             rerun_of,
+            upstream_run_id,
             first_run: _,
             inherited: _,
             generations: _,
@@ -169,6 +172,7 @@ impl Serialize for Run {
             error: error.as_deref(),
             resumed_from: *resumed_from,
             rerun_of: *rerun_of,
+            upstream_run_id: *upstream_run_id,
             backfill_id: *backfill_id,
             tenant: tenant.as_ref(),
             created_by: created_by.as_ref(),

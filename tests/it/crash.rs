@@ -47,6 +47,36 @@ fn work(dir: &Path) -> Value {
         "edges": [{"from": "first", "to": "middle"}, {"from": "middle", "to": "last"}]})
 }
 
+/// Returns a pipeline that each end of a run of `work` starts.
+fn after_work() -> Value {
+    json!({"id": "after", "name": "after",
+        "dependency_rules": [{"pipeline_id": "work", "mode": "any", "state": "completed"}],
+        "nodes": [{"id": "only", "type": "command", "config": {"command": ["true"]}}]})
+}
+
+/// Asserts that each run of `work` that has started, and then ended, has started one run.
+async fn check_started(api: &Api, worked: &[Value]) {
+    let ended = worked.iter().filter(|run| run.get("started_at").is_some());
+    let mut expected: Vec<_> = ended.map(|run| run["id"].clone().to_string()).collect();
+    expected.sort_unstable();
+    assert!(expected.len() > 50, "no load: {}", expected.len());
+    let mut started = Vec::new();
+    for _ in 0..600 {
+        settle(api).await;
+        let runs = all_runs(api).await.into_iter();
+        let after = runs.filter(|run| run["pipeline_id"] == "after");
+        started = after
+            .map(|run| run["upstream_run_id"].to_string())
+            .collect();
+        if started.len() >= expected.len() {
+            break;
+        }
+        pause(Duration::from_millis(20)).await;
+    }
+    started.sort_unstable();
+    assert_eq!(started, expected);
+}
+
 /// Triggers runs until the server goes away, cancels some and resumes those that fail. Returns the
 /// ids of the runs that the server acknowledged.
 async fn client(api: Api, seed: u64, round: u32) -> HashSet<String> {
@@ -194,6 +224,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     let pipelines = dir.path().join("pipelines");
     std::fs::create_dir(&pipelines).unwrap();
     std::fs::write(pipelines.join("work.json"), work(dir.path()).to_string()).unwrap();
+    std::fs::write(pipelines.join("after.json"), after_work().to_string()).unwrap();
     let arguments = [
         "--db",
         file.to_str().unwrap(),
@@ -250,7 +281,12 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         0,
         "a kill from outside must not poison a run"
     );
-    check_executions(&server.api, dir.path(), &runs).await;
+    let worked: Vec<_> = runs
+        .into_iter()
+        .filter(|run| run["pipeline_id"] == "work")
+        .collect();
+    check_executions(&server.api, dir.path(), &worked).await;
+    check_started(&server.api, &worked).await;
     server.kill();
     check_file(&file);
 }

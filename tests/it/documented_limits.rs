@@ -197,12 +197,14 @@ fn the_api_page_names_the_default_limits() {
             number(limits.edges_max)
         ),
         format!(
-            "more than {}, more than {} tags, a tag of more than {} bytes, or a config that names more than {} variables",
+            "more than {}, more than {} tags, a tag of more than {} bytes, more than {} dependencies, or a config that names more than {} variables",
             size(limits.definition_bytes_max),
             number(limits.tags_max),
             number(limits.tag_bytes_max),
+            number(limits.dependencies_max),
             number(limits.variables_max)
         ),
+        format!("its upstreams: at most {}", number(limits.dependencies_max)),
         format!(
             "more than {} or have more than {}",
             number(limits.params_max),

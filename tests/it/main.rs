@@ -66,6 +66,7 @@ mod crash;
 mod crash_points;
 mod damage;
 mod dataflow;
+mod dependencies;
 mod descriptors;
 mod documented_limits;
 mod documents;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
 use super::rules::{CATCH_UP_RANGE, CATCHUP, CONCURRENT_RUNS_RANGE, is_catch_up_in_range};
-use super::{Graph, param_defs, params, rules, sizes, slug, validate};
+use super::{Graph, dependencies, param_defs, params, rules, sizes, slug, validate};
 use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
@@ -43,6 +43,7 @@ pub(crate) fn parse(
     rules::check(&pipeline, slug_field, &mut issues);
     sizes::check(&pipeline, limits, &mut issues);
     param_defs::check_definitions(&pipeline, limits, &mut issues);
+    dependencies::check(&pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(&pipeline, limits).map(|_| pipeline)
 }
@@ -56,6 +57,7 @@ pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     rules::check(pipeline, slug::SLUG, &mut issues);
     sizes::check(pipeline, limits, &mut issues);
     param_defs::check_definitions(pipeline, limits, &mut issues);
+    dependencies::check(pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(pipeline, limits)
 }
@@ -130,6 +132,8 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
         overlap: fields
             .take("overlap", OVERLAPS, read_overlap)
             .unwrap_or_default(),
+        depends_on: fields.texts("depends_on", "a dependency"),
+        dependency_rules: fields.objects("dependency_rules", "a dependency", dependencies::read),
         // A tenant in a body is checked against that of the caller, and never read here.
         tenant: None,
         extra: fields.rest(),

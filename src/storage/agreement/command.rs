@@ -51,6 +51,13 @@ pub(super) enum Command {
         /// Which of the schedules with the id of the pipeline.
         owner: u8,
     },
+    /// An answer to ends that wait for a pipeline. Bit n of `picked` is end n.
+    Answer {
+        pipeline: u8,
+        picked: u8,
+        has_run: bool,
+        is_stale: bool,
+    },
     Resume {
         run: u8,
         inherit: bool,
@@ -265,6 +272,9 @@ fn creations() -> impl Strategy<Value = Command> {
         ),
         3 => (any_pipeline(), 0..4i64, prop::bool::weighted(0.8), prop::bool::weighted(0.1), 0..3u8).prop_map(
             |(pipeline, seconds, has_run, is_stale, owner)| Command::Tick { pipeline, seconds, has_run, is_stale, owner }
+        ),
+        2 => (any_pipeline(), any::<u8>(), prop::bool::weighted(0.8), prop::bool::weighted(0.1)).prop_map(
+            |(pipeline, picked, has_run, is_stale)| Command::Answer { pipeline, picked, has_run, is_stale }
         ),
         2 => (any::<u8>(), any::<bool>(), any::<bool>())
             .prop_map(|(run, inherit, key)| Command::Resume { run, inherit, key }),

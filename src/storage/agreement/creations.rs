@@ -3,14 +3,15 @@
 //! Executing the runs is left to `executions`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
-    BackfillOrder, InheritedOutput, Overlap, PageRequest, Pause, Pipeline, PipelineId, Priority,
-    Qualified, RunStatus, Scope, Trigger,
+    BackfillOrder, DependencyRule, DependencyState, InheritedOutput, Overlap, PageRequest, Pause,
+    Pipeline, PipelineId, Priority, Qualified, RunStatus, Scope, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
@@ -257,7 +258,25 @@ fn variant_of(id: &str, variant: u8) -> Pipeline {
         3 => Overlap::Skip,
         _ => Overlap::Queue,
     };
+    pipeline.dependency_rules = rules_of(id, variant);
     pipeline
+}
+
+/// Returns the dependencies of a definition. Those of two pipelines may form a circle.
+fn rules_of(id: &str, variant: u8) -> Vec<DependencyRule> {
+    let completed = DependencyState::Completed;
+    let within = Duration::from_secs(30);
+    match (id, variant) {
+        ("p0", 2) => vec![DependencyRule::gate("p1").state(completed).within(within)],
+        ("p0", 3) => vec![DependencyRule::any("p1"), DependencyRule::any("p2")],
+        ("p1", 2) => vec![DependencyRule::any("p0").state(completed)],
+        ("p1", 3) => vec![
+            DependencyRule::all("p0").state(completed),
+            DependencyRule::all("p2"),
+        ],
+        ("p2", 2) => vec![DependencyRule::gate("p1")],
+        _ => Vec::new(),
+    }
 }
 
 fn slug_of(choice: u8) -> SlugChoice {

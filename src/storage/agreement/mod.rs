@@ -6,6 +6,7 @@
 mod command;
 mod creations;
 mod deliveries;
+mod ends;
 mod executions;
 mod questions;
 mod settings;

@@ -223,6 +223,7 @@ impl World<'_> {
         }));
         drop(both!(self, question, |storage, _side| storage.newest_seq()));
         drop(both!(self, question, |storage, _side| storage.schedules(scope)));
+        self.ask_ends(question).await;
         for key in ["p0", "p1", "s0", "s0-2", "p1-2"] {
             drop(both!(self, question, |storage, _side| storage
                 .find_pipeline(key, scope)));

@@ -186,6 +186,7 @@ impl<'a> World<'a> {
             Command::Setting { .. } => self.put_settings(command).await,
             Command::Trigger { .. } => self.trigger(command).await,
             Command::Tick { .. } => self.tick(command).await,
+            Command::Answer { .. } => self.answer(command).await,
             Command::Resume { run, inherit, key } => self.resume(command, run, inherit, key).await,
             Command::Cancel { run, forced, scope } => {
                 let mut request = CancelRequest::new(self.run(run), cancel_of(forced), self.now());

@@ -51,6 +51,7 @@ impl State {
         row.claim.owner = None;
         row.staged.clear();
         let backfill = row.run.backfill_id;
+        self.note_end(id)?;
         self.settle_outputs(id, result_bytes_max)?;
         if let Some(backfill) = backfill {
             self.settle_backfill(backfill, status, at)?;

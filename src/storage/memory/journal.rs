@@ -49,6 +49,9 @@ impl State {
         let row = self.runs.get(&run);
         AppendOutcome {
             cancelled_backfill: row.and_then(|row| self.cancelled_backfill(&row.run)),
+            // A run that is purged at once has ended.
+            may_start_others: row
+                .is_none_or(|row| row.run.status.is_terminal() && self.is_upstream(&row.run)),
             ..AppendOutcome::new(self.events.newest())
         }
     }

@@ -8,6 +8,7 @@ mod cancel;
 mod connections;
 mod cursor_table;
 mod deliveries;
+mod dependencies;
 mod event_log;
 mod events;
 mod figures;

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::model::{
     FoldedTexts, Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline,
 };
-use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SetPause};
+use crate::storage::{DependencyTable, Expect, PipelineFilter, PutPipeline, SavedBy, SetPause};
 
 /// Pipelines by id and tenant. The live ones are also found by slug and age.
 #[derive(Default)]
@@ -24,6 +24,7 @@ pub(super) struct PipelineTable {
     rows: BTreeMap<Qualified<PipelineId>, PipelineRow>,
     pub(super) slugs: BTreeMap<Qualified<Slug>, PipelineId>,
     by_age: BTreeSet<(DateTime<Utc>, Qualified<PipelineId>)>,
+    pub(super) dependencies: DependencyTable,
 }
 
 struct PipelineRow {
@@ -157,6 +158,8 @@ impl PipelineTable {
             put.definition = rules::definition_with(enabled.current, &put.definition);
             version = Arc::new(Version::new(Arc::clone(&put.definition))?);
         }
+        self.dependencies
+            .check_cycle(&own, &put.definition.dependencies())?;
         if let Some(stored) = &before
             && stored.slug == slug
             && stored.definition == put.definition

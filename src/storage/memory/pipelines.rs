@@ -34,6 +34,7 @@ impl State {
             return Err(rules::pipeline_active(id));
         }
         self.pipelines.delete(&pipeline);
+        self.remove_dependencies(&pipeline);
         self.keys.retain(|_, key| key.pipeline != pipeline);
         Ok(())
     }
@@ -44,7 +45,10 @@ impl Pipelines for MemoryStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
         // The graph of a large definition takes a while to build, so the lock is taken afterwards.
         let version = Arc::new(Version::new(Arc::clone(&put.definition))?);
-        self.state()?.pipelines.put(put, version)
+        let mut state = self.state()?;
+        let stored = state.pipelines.put(put, version)?;
+        state.save_dependencies(&stored);
+        Ok(stored)
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {

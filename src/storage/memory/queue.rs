@@ -77,8 +77,11 @@ impl State {
         for &run in &choice.poisoned {
             self.poison_run(run, claim.now)?;
             outcome.poisoned.push(run);
-            let row = self.runs.get(&run);
-            let backfill = row.and_then(|row| self.cancelled_backfill(&row.run));
+            let Some(row) = self.runs.get(&run) else {
+                continue;
+            };
+            let backfill = self.cancelled_backfill(&row.run);
+            outcome.may_start_others |= self.is_upstream(&row.run);
             outcome.cancelled_backfills.extend(backfill);
         }
         Ok(())
@@ -121,14 +124,14 @@ impl State {
         outcome.due_at = self.end_delays(claim.now);
         let lanes = self.index.lanes.keys();
         let mut heads: BinaryHeap<Head> = lanes
-            .filter(|lane| self.limits(lane).has_room())
+            .filter(|lane| self.limits(lane, claim.now).has_room())
             .filter_map(|lane| self.head(lane.clone()))
             .collect();
         while self.may_start(claim, outcome)
             && let Some(Reverse((_, run, lane))) = heads.pop()
         {
             // An earlier run of this claim may have taken the room.
-            if self.limits(&lane).has_room() {
+            if self.limits(&lane, claim.now).has_room() {
                 self.start_run(run, claim.now)?;
                 let claimed = self.claim_run(run, claim)?;
                 outcome.claimed.push(claimed);
@@ -165,11 +168,12 @@ impl State {
         run.map(|run| Reverse((rank, *run, lane)))
     }
 
-    fn limits(&self, (rank, pipeline, backfill): &Lane) -> rules::LaneLimits {
+    fn limits(&self, (rank, pipeline, backfill): &Lane, now: DateTime<Utc>) -> rules::LaneLimits {
         let stored = self.pipelines.live(pipeline);
         let max = stored.and_then(|stored| {
             let max = stored.definition.max_concurrent_runs.map(u64::from);
-            rules::pipeline_max(stored.paused.is_some(), max)
+            let waits = stored.paused.is_some() || self.is_blocked(pipeline, now);
+            rules::pipeline_max(waits, max)
         });
         let backfill = backfill.and_then(|id| self.backfills.get(&id));
         rules::LaneLimits {

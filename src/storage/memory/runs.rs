@@ -160,6 +160,10 @@ impl State {
         if let Some(at) = row.fire_at {
             self.ticks.insert((row.run.qualified_pipeline(), at), id);
         }
+        if let Some(upstream) = row.run.upstream_run_id {
+            let key = (row.run.qualified_pipeline(), upstream);
+            self.upstream_runs.insert(key);
+        }
         self.index.insert(&row.run);
         self.newest_run = self.newest_run.max(Some(id));
         self.runs.insert(id, row);

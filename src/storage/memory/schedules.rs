@@ -65,7 +65,8 @@ impl State {
         }
         if advance.overlap == Overlap::Skip && !self.unfinished_ticks(&advance.pipeline).is_empty()
         {
-            return Ok(TickOutcome::Skipped(SkipReason::Overlap));
+            let is_blocked = self.is_blocked(&advance.pipeline, run.run.created_at);
+            return Ok(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
         }
         let mut create = CreateRuns::new(vec![run]);
         create.scope = advance.pipeline.scope();

@@ -2,7 +2,7 @@
 //!
 //! Rows are left to `rows`. The file of each noun reads and changes the tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::model::{
     BackfillId, PipelineId, Qualified, RunId, Scope, StoredConnection, StoredVariable,
 };
+use crate::storage::UpstreamEnd;
 use crate::storage::finished_changes::FinishedChanges;
 
 /// All tables of a storage.
@@ -34,6 +35,10 @@ pub(super) struct State {
     pub(super) cursors: CursorTable,
     pub(super) keys: BTreeMap<Key, KeyRow>,
     pub(super) ticks: BTreeMap<(Qualified<PipelineId>, DateTime<Utc>), RunId>,
+    /// The ends that wait, by dependent pipeline and upstream run.
+    pub(super) waiting_ends: BTreeMap<Qualified<PipelineId>, BTreeMap<RunId, UpstreamEnd>>,
+    /// The runs that an upstream run has started.
+    pub(super) upstream_runs: BTreeSet<(Qualified<PipelineId>, RunId)>,
     /// The greatest id so far. It survives the purge of that run, so that ids keep growing.
     pub(super) newest_run: Option<RunId>,
     pub(super) finished_changes: FinishedChanges,

@@ -41,9 +41,10 @@ impl LaneLimits {
     }
 }
 
-/// Returns how many runs of a pipeline may execute. A paused one starts none.
-pub(in crate::storage) const fn pipeline_max(is_paused: bool, max: Option<u64>) -> Option<u64> {
-    if is_paused { Some(0) } else { max }
+/// Returns how many runs of a pipeline may execute. One that waits, because it is paused or a gate
+/// of it is closed, starts none.
+pub(in crate::storage) const fn pipeline_max(waits: bool, max: Option<u64>) -> Option<u64> {
+    if waits { Some(0) } else { max }
 }
 
 /// Returns whether a claim's own limits allow one more pending run to start.

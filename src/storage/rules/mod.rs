@@ -48,7 +48,9 @@ pub(super) use refusals::{
     run_finished, shutting_down, stale_epoch, tick_taken,
 };
 pub(crate) use refusals::{blocks_resume, not_resumable};
-pub(super) use schedules::{ScheduleChange, is_scheduled, runs_one_at_a_time, schedule_change};
+pub(super) use schedules::{
+    ScheduleChange, is_scheduled, overlap_reason, runs_one_at_a_time, schedule_change,
+};
 #[cfg(feature = "sqlite")]
 pub(super) use settings::SettingMetadata;
 pub(super) use settings::{PutSetting, Setting, StoredSetting, decide_save};

@@ -2,7 +2,7 @@
 //!
 //! Storing the cursor is left to the backends.
 
-use crate::model::{LaneClass, Pipeline, Trigger};
+use crate::model::{LaneClass, Pipeline, SkipReason, Trigger};
 
 /// How a save changes the row of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,16 @@ pub(in crate::storage) const fn is_scheduled(trigger: Trigger) -> bool {
         | Trigger::Resume
         | Trigger::Webhook
         | Trigger::Dependency => false,
+    }
+}
+
+/// Returns why a tick creates no run while a run of its schedule is unfinished. `is_blocked` says
+/// whether that run waits for another pipeline.
+pub(in crate::storage) const fn overlap_reason(is_blocked: bool) -> SkipReason {
+    if is_blocked {
+        SkipReason::Blocked
+    } else {
+        SkipReason::Overlap
     }
 }
 

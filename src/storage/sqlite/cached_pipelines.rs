@@ -141,7 +141,7 @@ impl CachedPipelines {
 }
 
 impl CachedPipeline {
-    fn qualified_id(&self) -> Qualified<PipelineId> {
+    pub(super) fn qualified_id(&self) -> Qualified<PipelineId> {
         Qualified::new(self.id.clone(), self.tenant.clone())
     }
 }

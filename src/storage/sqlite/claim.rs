@@ -112,7 +112,7 @@ impl Tx {
         let mut heap = BinaryHeap::new();
         for rank in Rank::all() {
             for pipeline in self.state.lanes.pipelines_with_pending(rank) {
-                if self.pipeline_usage(pipeline)?.has_room() {
+                if self.pipeline_usage(pipeline, claim.now)?.has_room() {
                     for lane in self.state.lanes.lanes_of(rank, pipeline) {
                         heap.extend(self.next_in_lane(claim, lane)?);
                     }
@@ -123,7 +123,7 @@ impl Tx {
             && let Some(Reverse((_, run, key, lane))) = heap.pop()
         {
             // A run that this loop claimed may have filled the lane.
-            if self.lane_limits(lane)?.has_room() {
+            if self.lane_limits(lane, claim.now)?.has_room() {
                 match self.claim_one_pending(claim, lane, Head { run, key })? {
                     Some(claimed) => claims.claimed.push(claimed),
                     None => claims.unreadable.push(run),
@@ -147,7 +147,7 @@ impl Tx {
         claim: &Claim,
         lane: LaneKey,
     ) -> Result<Option<NextRun>, StoreError> {
-        if !self.lane_limits(lane)?.has_room() {
+        if !self.lane_limits(lane, claim.now)?.has_room() {
             return Ok(None);
         }
         let head = match self.state.lanes.head(lane) {
@@ -194,10 +194,10 @@ impl Tx {
         )
     }
 
-    fn lane_limits(&mut self, lane: LaneKey) -> Result<LaneLimits, StoreError> {
+    fn lane_limits(&mut self, lane: LaneKey, now: DateTime<Utc>) -> Result<LaneLimits, StoreError> {
         Ok(LaneLimits {
             class: lane.rank.class,
-            pipeline: self.pipeline_usage(lane.pipeline)?,
+            pipeline: self.pipeline_usage(lane.pipeline, now)?,
             backfill: lane.backfill.map(|backfill| Usage {
                 running: self.state.running_in_backfill(backfill),
                 max: Some(self.state.backfills.max_parallel(backfill)),
@@ -206,14 +206,15 @@ impl Tx {
         })
     }
 
-    fn pipeline_usage(&mut self, pipeline: i64) -> Result<Usage, StoreError> {
+    fn pipeline_usage(&mut self, pipeline: i64, now: DateTime<Utc>) -> Result<Usage, StoreError> {
         let cached = self.state.pipelines.find_by_key(&self.conn, pipeline);
         // Without a readable pipeline, its runs are claimed, so that each is found unreadable.
         let cached = self.unreadable.skip("a pipeline", pipeline, cached)?;
         Ok(Usage {
             running: self.state.running_in_pipeline(pipeline),
             max: cached.and_then(|cached| {
-                rules::pipeline_max(cached.is_paused, cached.max_concurrent_runs)
+                let waits = cached.is_paused || self.is_blocked(&cached, now);
+                rules::pipeline_max(waits, cached.max_concurrent_runs)
             }),
         })
     }

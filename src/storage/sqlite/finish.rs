@@ -49,7 +49,7 @@ impl<'a> RunCompletion<'a> {
 }
 
 impl Tx {
-    /// Writes the outcome of a run and counts it.
+    /// Writes the outcome of a run, counts it, and notes its end for dependent pipelines.
     pub(super) fn finish_run(&mut self, finished: &RunCompletion<'_>) -> Result<(), StoreError> {
         self.write(
             "UPDATE runs SET status = ?, finished_at = ?, error = ?, owner = NULL, lease_until = NULL WHERE key = ?",
@@ -66,7 +66,8 @@ impl Tx {
             created_at: finished.created_at,
             backfill: finished.backfill,
         };
-        self.count(&counted, Some(finished.before), Some(finished.status))
+        self.count(&counted, Some(finished.before), Some(finished.status))?;
+        self.note_end(finished)
     }
 
     /// Writes the terminal event of a run that storage itself finishes.

@@ -75,7 +75,7 @@ impl Tx {
         let status = cached.run.status;
         active.cached = Some(cached);
         checked?;
-        self.append_outcome(active.backfill, status)
+        self.append_outcome(active.pipeline, active.backfill, status)
     }
 
     fn write_append(
@@ -134,17 +134,19 @@ impl Tx {
     }
 
     fn append_outcome(
-        &self,
+        &mut self,
+        pipeline: i64,
         backfill: Option<i64>,
         status: RunStatus,
     ) -> Result<AppendOutcome, StoreError> {
         Ok(AppendOutcome {
             cancelled_backfill: self.cancelled_backfill(backfill, status)?,
+            may_start_others: status.is_terminal() && self.is_upstream(pipeline)?,
             ..AppendOutcome::new(self.newest_seq())
         })
     }
 
-    fn append_to_inactive(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
+    fn append_to_inactive(&mut self, append: &Append) -> Result<AppendOutcome, StoreError> {
         let Append {
             run,
             epoch,
@@ -163,14 +165,14 @@ impl Tx {
         }
     }
 
-    fn repeated_append(&self, run: RunId) -> Result<AppendOutcome, StoreError> {
+    fn repeated_append(&mut self, run: RunId) -> Result<AppendOutcome, StoreError> {
         let found = self.row(
-            "SELECT backfill, status FROM runs WHERE id = ?",
+            "SELECT pipeline, backfill, status FROM runs WHERE id = ?",
             [id(&run)],
-            |row| Ok((row.get(0)?, to_run_status(row.get(1)?)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, to_run_status(row.get(2)?)?)),
         )?;
-        let (backfill, status) = found.ok_or_else(|| Error::run_not_found(run))?;
-        self.append_outcome(backfill, status)
+        let (pipeline, backfill, status) = found.ok_or_else(|| Error::run_not_found(run))?;
+        self.append_outcome(pipeline, backfill, status)
     }
 
     /// Returns why a run refuses an append or a chunk under this epoch.

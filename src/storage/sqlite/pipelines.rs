@@ -236,6 +236,7 @@ impl Tx {
             [pipeline.key],
         )?;
         self.remove_schedule(pipeline.key)?;
+        self.remove_dependencies(pipeline.key, &pipeline.qualified_id())?;
         let change = PipelineChange::Removed(pipeline.key);
         self.state.pipelines.note(change);
         Ok(())

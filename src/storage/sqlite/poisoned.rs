@@ -29,6 +29,7 @@ impl Tx {
             self.state.subtract_running(&active);
             let status = self.finish_poisoned_run(run, &active, claim)?;
             claims.poisoned.push(run);
+            claims.may_start_others |= self.is_upstream(active.pipeline)?;
             let backfill = self.cancelled_backfill(active.backfill, status)?;
             claims.cancelled_backfills.extend(backfill);
         }

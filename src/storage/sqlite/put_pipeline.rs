@@ -56,6 +56,8 @@ impl Tx {
             Some((body, definition)) => (body.as_str(), definition),
             None => (body, definition),
         };
+        let rules = definition.pipeline.dependencies();
+        self.state.dependencies.check_cycle(&own, &rules)?;
         let stored = match before {
             Some(before)
                 if before.slug == slug
@@ -63,6 +65,7 @@ impl Tx {
                     && before.managed == managed =>
             {
                 self.note_code(pipeline, enabled, code_version(before.version))?;
+                self.save_dependencies(pipeline, &own, &definition.pipeline)?;
                 return Ok(before);
             }
             Some(before) => StoredPipeline {
@@ -70,15 +73,21 @@ impl Tx {
                 ..replaced(put, slug, before, definition)
             },
             None => StoredPipeline {
-                tenant: own.tenant,
+                tenant: own.tenant.clone(),
                 version: self.version_after(visible, cached.as_deref())?,
                 managed,
-                ..StoredPipeline::new(own.id, slug, Arc::clone(&definition.pipeline), put.now)
+                ..StoredPipeline::new(
+                    own.id.clone(),
+                    slug,
+                    Arc::clone(&definition.pipeline),
+                    put.now,
+                )
             },
         };
         let key = self.write_pipeline(&stored, body, pipeline)?;
         self.note_code(pipeline, enabled, code_version(stored.version))?;
         self.save_schedule(pipeline, old.as_deref(), &definition.pipeline, put.now)?;
+        self.save_dependencies(pipeline, &own, &definition.pipeline)?;
         self.state.definitions.insert(key, Arc::clone(definition));
         Ok(stored)
     }

@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 14] = [
+pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/12.sql"),
     include_str!("migrations/13.sql"),
     include_str!("migrations/14.sql"),
+    include_str!("migrations/15.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -162,6 +163,7 @@ mod tests {
             "d29b70e16e7d083bf7a0b16a4fe30b07e57cc4bbf224422a528974a7dad1ec8f",
             "b077c5c901db435ef814ffa282caff029d364376b9069f47e94019e84daab6eb",
             "5b05ebc1216f02dee8f2d61d2b1ca7e10a98bd4b0c1f29afcb7447c20a46e80c",
+            "d0254597141480d1dc103a2b9d3372014ee2882a976b0c89aed001fee075eaac",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Row};
 
 use super::cached_pipelines::CachedPipelines;
 use super::definitions::{Definition, Definitions};
+use super::dependency_rules;
 use super::lanes::{LaneKey, Lanes};
 use super::meta::{Meta, newest_run, next_key, next_seq};
 use super::minutes::CountedDays;
@@ -22,7 +23,7 @@ use super::values::{
     self, NUMBERS_END, RUN_KEYS_END, millis, owner_id, run_id, to_cancel, to_rank, to_u32, to_u64,
 };
 use crate::model::{Cancel, LaneClass, NodeIndex, NodeStatus, OwnerId, Run, RunId, TenantId};
-use crate::storage::rules;
+use crate::storage::{DependencyTable, rules};
 
 /// The writer's memory.
 #[derive(Debug, Default)]
@@ -39,6 +40,7 @@ pub(super) struct State {
     pub(super) counted_days: CountedDays,
     pub(super) lanes: Lanes,
     pub(super) backfills: OpenBackfills,
+    pub(super) dependencies: DependencyTable,
     pub(super) running: HashMap<RunId, ActiveRun>,
     running_in_pipeline: HashMap<i64, u64>,
     running_in_backfill: HashMap<i64, u64>,
@@ -140,6 +142,7 @@ impl State {
             newest_run: newest_run(conn)?,
             counted_days: CountedDays::load(conn, unreadable)?,
             backfills: OpenBackfills::load(conn, unreadable)?,
+            dependencies: dependency_rules::load(conn, unreadable)?,
             ..Self::default()
         };
         let sql = format!("SELECT {ACTIVE_RUN} FROM runs WHERE finished_at IS NULL AND status = 1");

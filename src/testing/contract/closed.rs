@@ -12,10 +12,10 @@ use crate::model::{
     VariableKey, VariableValue,
 };
 use crate::storage::{
-    Advance, BackfillFilter, CancelBackfill, CancelRequest, ChangeDeadLetter, ClaimCursors,
-    ConnectionFilter, CreateRuns, DeadLetterAction, DeletePipeline, DeliveryFilter, EventFilter,
-    NewRun, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection, PutDeliveries,
-    PutVariable, RunFilter, SetPause, Storage, StoredSchedule, VariableFilter,
+    Advance, AnswerEnds, BackfillFilter, CancelBackfill, CancelRequest, ChangeDeadLetter,
+    ClaimCursors, ConnectionFilter, CreateRuns, DeadLetterAction, DeletePipeline, DeliveryFilter,
+    EventFilter, NewRun, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection,
+    PutDeliveries, PutVariable, RunFilter, SetPause, Storage, StoredSchedule, VariableFilter,
 };
 
 /// Asserts that each call was refused because the storage is closed.
@@ -44,6 +44,8 @@ pub async fn a_closed_storage_refuses_every_call(storage: &dyn Storage) {
     assert_closed!(
         storage.schedules(&Scope::All),
         storage.advance(Advance::new(&schedule, at(1))),
+        storage.waiting_ends(),
+        storage.answer_ends(AnswerEnds::new(&schedule.pipeline, vec![run_id(1)])),
     );
     let mut preview = Purge::new(at(1_000_000), 100);
     preview.mode = PurgeMode::Preview;

@@ -3,6 +3,8 @@
 //! `durable_backend` has the trait of a durable backend under test, and the macro that runs the
 //! cases. The promises of every backend are in the other files of this folder.
 
+use std::time::Duration;
+
 use super::delays::delayed;
 pub use super::durable_backend::{CommitFailure, Durable, Shutdown};
 use super::fixtures::{
@@ -11,10 +13,16 @@ use super::fixtures::{
     pending_run, purge_all, put, read_output, read_run, resume, run_finished, run_id, save,
     snapshot, started_run, with_key,
 };
+use super::gates::{end_run, put_rules};
+use super::upstream_ends::{answer, waiting};
 use crate::error::Problem;
-use crate::model::{BackfillOrder, Cancel, InheritedOutput, Priority, RunStatus, Scope};
+use crate::model::{
+    BackfillOrder, Cancel, DependencyRule, DependencyState, InheritedOutput, Priority, RunStatus,
+    Scope,
+};
 use crate::storage::{
-    CancelRequest, CreateRuns, Events, Journal, NewRun, Outputs, Queue, Runs, Storage, System,
+    CancelRequest, CreateRuns, Dependencies, EndAnswer, Events, Journal, NewRun, Outputs, Queue,
+    Runs, Storage, System,
 };
 
 /// Writes a history with something of every kind.
@@ -153,6 +161,36 @@ pub async fn priorities_and_delays_survive_a_reopen<D: Durable>(durable: &D, shu
         .collect();
     assert_eq!(order, [1, 4, 3].map(run_id));
     assert_eq!(claims.due_at, Some(at(30)));
+}
+
+/// Gates, the latest end of an upstream and the ends that wait MUST survive a reopen.
+pub async fn dependencies_survive_a_reopen<D: Durable>(durable: &D, shutdown: Shutdown) {
+    let storage = durable.open().await;
+    save(&storage, "load").await;
+    save(&storage, "clean").await;
+    let minute = Duration::from_secs(60);
+    let rules = vec![
+        DependencyRule::gate("load").within(minute),
+        DependencyRule::gate("clean").state(DependencyState::Failed),
+        DependencyRule::any("load"),
+    ];
+    let report = put_rules(&storage, "report", rules).await;
+    end_run(&storage, 50, "load", RunStatus::Success).await;
+    create(&storage, new_run(1, "report")).await.unwrap();
+    let ends = waiting(&storage).await;
+    assert_eq!(ends.len(), 1);
+
+    let storage = durable.reopen(storage, shutdown).await;
+    assert_eq!(waiting(&storage).await, ends);
+    end_run(&storage, 51, "clean", RunStatus::Failed).await;
+    let storage = durable.reopen(storage, shutdown).await;
+    let late = claimed_ids(&storage, claim(1, 1_111)).await;
+    assert_eq!(late, [], "the end of run 50 counts until second 1,110");
+    assert_eq!(claimed_ids(&storage, claim(1, 1_110)).await, [run_id(1)]);
+    let answered = storage.answer_ends(answer(&report, 2, &[50])).await;
+    assert_eq!(answered.unwrap().answer, EndAnswer::Created);
+    let storage = durable.reopen(storage, shutdown).await;
+    assert_eq!(waiting(&storage).await, []);
 }
 
 /// After a reopen, a sequence number MUST NOT be used again, even if the newest event was purged.

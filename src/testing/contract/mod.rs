@@ -37,6 +37,7 @@ pub mod events;
 mod execution;
 pub mod fences;
 pub(crate) mod fixtures;
+pub mod gates;
 pub mod handles;
 pub mod holdings;
 pub mod idempotency;
@@ -67,6 +68,7 @@ pub mod slugs;
 pub(crate) mod snapshot;
 pub mod system;
 mod threads;
+pub mod upstream_ends;
 pub mod variables;
 pub mod versions;
 

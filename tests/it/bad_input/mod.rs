@@ -8,6 +8,7 @@ mod access;
 mod bodies;
 mod conflicts;
 mod definitions;
+mod dependencies;
 mod fixture;
 mod idempotency;
 mod limits;
@@ -80,6 +81,7 @@ async fn check_rows(backend: Backend, coverage: &mut Coverage) {
         bodies::rows(),
         conflicts::rows(),
         definitions::rows(),
+        dependencies::rows(),
         idempotency::rows(),
         param_defs::rows(),
         parameters::rows(),

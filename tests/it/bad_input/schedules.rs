@@ -38,6 +38,8 @@ pub(super) fn rows() -> Vec<Row> {
         ("catch_up_max", json!(0)),
         ("catch_up_max", json!(101)),
         ("catch_up_max", json!(1.5)),
+        ("depends_on", json!("load")),
+        ("dependency_rules", json!({"pipeline_id": "load"})),
     ];
     let others = others.map(|(member, value)| (member, value, "invalid-field", ""));
     let mut rows = Vec::new();

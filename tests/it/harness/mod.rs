@@ -160,6 +160,15 @@ impl World {
         storage: FaultyStorage,
         build: impl FnOnce(Builder) -> Builder,
     ) -> Host {
+        self.try_start_on(storage, build).await.unwrap()
+    }
+
+    /// Starts a host on an open storage, unless its start fails.
+    pub(crate) async fn try_start_on(
+        &self,
+        storage: FaultyStorage,
+        build: impl FnOnce(Builder) -> Builder,
+    ) -> floret::Result<Host> {
         let log = self.log.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -178,8 +187,13 @@ impl World {
         for pipeline in &self.pipelines {
             builder = builder.pipeline(pipeline.clone());
         }
-        let started = runtime.spawn(build(builder).start()).await.unwrap();
-        Host::new(started.unwrap(), storage, runtime)
+        match runtime.spawn(build(builder).start()).await.unwrap() {
+            Ok(floret) => Ok(Host::new(floret, storage, runtime)),
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
     }
 
     /// Creates a pending run, and a host that claims it and then waits at the gate.

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 
 use super::bodies::params;
 use super::parameters::{ID, number, with_default, words};
+use crate::graph::dependencies::DEPENDENCY_FIELDS;
 use crate::graph::param_defs::PARAM_DEF_FIELDS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
 use crate::model::engine_keys::{CONFIG_KEYS, DELAY_MS_MAX, RETRIES_MAX};
 use crate::model::{
-    CATCH_UP_MAX, Edge, Managed, Node, Overlap, ParamDef, ParamKind, Pause, PipelineId, Slug,
-    StoredPipeline, TenantId,
+    CATCH_UP_MAX, DependencyMode, DependencyRule, DependencyState, Edge, Managed, Node, Overlap,
+    ParamDef, ParamKind, Pause, PipelineId, Slug, StoredPipeline, TenantId,
 };
 
 /// A text of people: one line, not empty.
@@ -73,6 +74,12 @@ struct PipelineFields {
     /// What a tick does while a run of the schedule is unfinished.
     #[schemars(skip_serializing_if = "Option::is_none")]
     overlap: Option<Overlap>,
+    /// The ids of pipelines that must have succeeded.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    depends_on: Option<Vec<String>>,
+    /// The dependencies on other pipelines.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    dependency_rules: Option<Vec<DependencyRule>>,
     /// Grows with each change.
     version: u32,
     /// When the pipeline was created.
@@ -132,6 +139,11 @@ pub(super) fn request() -> Value {
             "catch_up_all": flag(),
             "catch_up_max": number(1, CATCH_UP_MAX.into()),
             "overlap": words(&["queue", "skip", "cancel_running"]),
+            "depends_on": {
+                "type": "array", "maxItems": 100, "items": {"type": "string", "pattern": ID},
+                "description": "The ids of pipelines that must have succeeded.",
+            },
+            "dependency_rules": {"type": "array", "maxItems": 100, "items": dependency()},
             "tenant": {"type": ["string", "null"], "description": "It changes nothing."},
         }),
     )
@@ -171,6 +183,27 @@ fn param_def() -> Value {
                 "description": "The regular expression that the whole text must match.",
             },
             "description": {"type": "string", "maxLength": 2_000},
+        },
+    })
+}
+
+/// Returns the schema of a dependency.
+fn dependency() -> Value {
+    let states = DependencyState::ALL.map(DependencyState::as_str);
+    let modes = DependencyMode::ALL.map(DependencyMode::as_str);
+    json!({
+        "type": "object",
+        "description": "A dependency on another pipeline. The mode `trigger` is an old name of `any`.",
+        "required": ["pipeline_id"],
+        "additionalProperties": false,
+        "properties": {
+            "pipeline_id": {"type": "string", "pattern": ID},
+            "state": with_default(words(&states), "succeeded"),
+            "mode": with_default(words(&[&modes[..], &["trigger"]].concat()), "gate"),
+            "within_seconds": {
+                "type": "number", "minimum": 0, "maximum": 31_536_000,
+                "description": "How long the end of a run counts, at least 0.001. 0 is no limit.",
+            },
         },
     })
 }
@@ -246,6 +279,7 @@ fn a_definition_has_the_fields_that_floret_knows() {
         sorted(&[&PIPELINE_FIELDS[..], &["tenant"]].concat())
     );
     assert_eq!(known(&param_def()), sorted(&PARAM_DEF_FIELDS));
+    assert_eq!(known(&dependency()), sorted(&DEPENDENCY_FIELDS));
     assert_eq!(known(&node()), sorted(&NODE_FIELDS));
     assert_eq!(known(&edge()), sorted(&EDGE_FIELDS));
     assert_eq!(known(&node()["properties"]["config"]), sorted(&CONFIG_KEYS));

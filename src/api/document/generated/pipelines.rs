@@ -15,8 +15,9 @@ use crate::model::{PipelineVersion, StoredPipeline};
 use crate::views::PipelineSummary;
 
 /// What a save can find wrong with a definition.
-const DEFINITION: [Problem; 14] = [
+const DEFINITION: [Problem; 15] = [
     Problem::GraphCycle,
+    Problem::DependencyCycle,
     Problem::GraphInvalid,
     Problem::GraphEmpty,
     Problem::GraphTooLarge,

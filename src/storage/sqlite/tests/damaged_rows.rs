@@ -8,19 +8,20 @@ use rusqlite::types::Value;
 
 use super::*;
 use crate::model::{
-    ConnectionFields, ConnectionId, Managed, NodeStatus, PageRequest, Preview, VariableFields,
-    VariableKey, VariableValue,
+    ConnectionFields, ConnectionId, DependencyRule, Managed, NodeStatus, PageRequest, Preview,
+    VariableFields, VariableKey, VariableValue,
 };
 use crate::storage::{
-    Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections, CursorClaimKind,
-    Deliveries, EditRun, Expect, FinishedNode, ParkedEvent, PipelineFilter, Purge, PurgeMode,
-    PutConnection, PutDeliveries, PutVariable, RunFilter, SavedBy, Schedules, SearchText,
-    VariableFilter, Variables,
+    AnswerEnds, Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections,
+    CursorClaimKind, Deliveries, Dependencies, EditRun, Expect, FinishedNode, ParkedEvent,
+    PipelineFilter, Purge, PurgeMode, PutConnection, PutDeliveries, PutVariable, RunFilter,
+    SavedBy, Schedules, SearchText, VariableFilter, Variables,
 };
 use crate::testing::contract::fixtures::{
     self, Driver, claim_one, figures_of_2024, finished_run, new_backfill, node_started, put,
     run_finished, run_id, save_for, started_run, with_key,
 };
+use crate::testing::contract::gates::{end_run, put_rules};
 use crate::testing::contract::profiles::profile;
 
 /// The finished and the pending run of the pipeline `spare`, which is never damaged.
@@ -170,7 +171,9 @@ impl Damage {
             "labels" => "(name, value, run)",
             "totals" => "(tenant, unit, at)",
             "parked" => "(notifier, seq)",
-            "schedules" => "pipeline",
+            "dependencies" => "(pipeline, upstream, mode)",
+            "waiting_ends" => "(pipeline, run)",
+            "schedules" | "latest_ends" => "pipeline",
             "journal" => "seq",
             "sweeps" => "(kind, key)",
             _ => "key",
@@ -346,6 +349,11 @@ async fn write_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
     storage.create_runs(create).await.step("create")?;
     let cancel = CancelRequest::new(run_id(950), crate::Cancel::Plain, fixtures::at(900));
     storage.request_cancel(cancel).await.step("cancel")?;
+    for waiting in storage.waiting_ends().await.step("ends")? {
+        let runs = waiting.ends.iter().map(|end| end.run).collect();
+        let answer = AnswerEnds::new(&waiting.pipeline, runs);
+        storage.answer_ends(answer).await.step("answer")?;
+    }
     let mut claim = ClaimCursors::new(
         vec!["spare".to_owned()],
         fixtures::at(1_000_000),
@@ -377,16 +385,18 @@ async fn purge_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
 }
 
 /// The tables with the number of rows of each that are damaged.
-const TABLES: [(&str, usize); 23] = [
+const TABLES: [(&str, usize); 26] = [
     ("backfills", 1),
     ("chunks", 1),
     ("connections", 1),
     ("counted_days", 1),
     ("daily", 2),
     ("definitions", 1),
+    ("dependencies", 1),
     ("idempotency", 1),
     ("journal", 2),
     ("labels", 1),
+    ("latest_ends", 1),
     ("meta", 5),
     ("node_runs", 2),
     ("notifiers", 1),
@@ -401,6 +411,7 @@ const TABLES: [(&str, usize); 23] = [
     ("sweeps", 1),
     ("totals", 2),
     ("variables", 1),
+    ("waiting_ends", 1),
 ];
 
 #[tokio::test]
@@ -409,6 +420,7 @@ async fn one_damaged_value_costs_no_more_than_its_row() {
     let whole = dir.path().join("whole.db");
     let options = SqliteOptions::default().durability(Durability::Normal);
     let storage = SqliteStorage::open_with(&whole, options).await.unwrap();
+    end_upstream(&storage).await;
     write_history(&storage).await;
     save_by_code(&storage).await;
     label(&storage).await;
@@ -431,6 +443,14 @@ async fn one_damaged_value_costs_no_more_than_its_row() {
         std::fs::remove_file(&file).unwrap();
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Ends a run that a dependent pipeline has to answer.
+async fn end_upstream(storage: &SqliteStorage) {
+    fixtures::save(storage, "up").await;
+    let rules = vec![DependencyRule::gate("up"), DependencyRule::any("up")];
+    put_rules(storage, "down", rules).await;
+    end_run(storage, 0, "up", RunStatus::Success).await;
 }
 
 /// Gives a run labels and a note.

@@ -60,6 +60,11 @@ crate::handles_contract!(async |dir: &Path| open(dir).await);
 
 /// Takes back what the versions after 8 add to a store.
 const TO_VERSION_8: &str = "
+DROP TABLE dependencies;
+DROP TABLE latest_ends;
+DROP TABLE waiting_ends;
+DROP INDEX runs_of_upstream;
+ALTER TABLE runs DROP COLUMN upstream_run;
 ALTER TABLE definitions DROP COLUMN saved_at;
 ALTER TABLE pipelines DROP COLUMN first_version;
 DROP TABLE labels;

@@ -17,7 +17,7 @@ struct Exception {
 const SORT: &str = "USE TEMP B-TREE FOR ORDER BY";
 const GROUP: &str = "USE TEMP B-TREE FOR GROUP BY";
 
-const EXCEPTIONS: [Exception; 18] = [
+const EXCEPTIONS: [Exception; 20] = [
     Exception {
         texts: &[
             "SELECT 1 FROM meta LIMIT 1",
@@ -66,6 +66,16 @@ const EXCEPTIONS: [Exception; 18] = [
         texts: &["FROM schedules s"],
         lines: &["SCAN s", SORT],
         why: "All schedules are read. They do not grow with the runs.",
+    },
+    Exception {
+        texts: &["FROM dependencies d", "FROM latest_ends e"],
+        lines: &["SCAN d", "SCAN e"],
+        why: "An open reads all dependencies. They do not grow with the runs.",
+    },
+    Exception {
+        texts: &["AND backfill IS NULL ORDER BY finished_at DESC"],
+        lines: &[SORT],
+        why: "A save that adds an upstream looks at the newest 1,000 runs of it.",
     },
     Exception {
         texts: &[

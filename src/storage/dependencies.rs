@@ -1,0 +1,163 @@
+//! Dependencies between pipelines: the ends of upstream runs, and the runs that they start.
+//!
+//! A save of a pipeline decides its dependencies, and a claim leaves the runs behind a closed gate.
+//! The engine decides which ends start a run.
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::NewRun;
+use crate::error::Result;
+use crate::model::{PipelineId, Qualified, RunId, StoredPipeline};
+
+/// The end of an upstream run that a dependent pipeline has not answered yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpstreamEnd {
+    /// The upstream.
+    pub upstream: PipelineId,
+    /// Its run.
+    pub run: RunId,
+    /// The date of that run.
+    pub date: NaiveDate,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+}
+
+impl UpstreamEnd {
+    /// Creates the end of a run.
+    #[must_use]
+    pub const fn new(
+        upstream: PipelineId,
+        run: RunId,
+        date: NaiveDate,
+        ended_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            upstream,
+            run,
+            date,
+            ended_at,
+        }
+    }
+}
+
+/// A dependent pipeline with the ends that it has not answered yet.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct WaitingEnds {
+    /// The pipeline, enabled or disabled.
+    pub pipeline: StoredPipeline,
+    /// The ends in the order of their runs: at most [`WaitingEnds::MAX`], the oldest.
+    pub ends: Vec<UpstreamEnd>,
+}
+
+impl WaitingEnds {
+    /// The most ends of a pipeline that one read returns. 200: one of each upstream of the mode
+    /// `all`, and as many others.
+    pub const MAX: usize = 200;
+
+    /// Creates the ends of a pipeline.
+    #[must_use]
+    pub const fn new(pipeline: StoredPipeline, ends: Vec<UpstreamEnd>) -> Self {
+        Self { pipeline, ends }
+    }
+}
+
+/// A request to answer ends: with a run that they start, or without one.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AnswerEnds {
+    /// The dependent pipeline.
+    pub pipeline: Qualified<PipelineId>,
+    /// The version of the definition that the request is based on.
+    pub version: u32,
+    /// The upstream runs whose ends it answers. All of them wait for an answer.
+    pub ends: Vec<RunId>,
+    /// The run that they start. Its `upstream_run_id` is the last of them.
+    pub run: Option<NewRun>,
+    /// The maximum number of pending runs of the pipeline, the new one included.
+    pub queued_pipeline_max: u64,
+    /// The maximum number of pending runs in total, the new one included.
+    pub queued_max: u64,
+}
+
+impl AnswerEnds {
+    /// Creates an answer without a run and without limits on the queue.
+    #[must_use]
+    pub fn new(pipeline: &StoredPipeline, ends: Vec<RunId>) -> Self {
+        Self {
+            pipeline: pipeline.qualified_id(),
+            version: pipeline.version,
+            ends,
+            run: None,
+            queued_pipeline_max: u64::MAX,
+            queued_max: u64::MAX,
+        }
+    }
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndAnswer {
+    /// Its run was created.
+    Created,
+    /// It had no run, or its pipeline already has the run of this upstream run.
+    Dropped,
+    /// The stored version differs from that of the request, or an end does not wait any more.
+    /// Nothing changed.
+    Stale,
+}
+
+/// The result of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnswerOutcome {
+    /// What became of it.
+    pub answer: EndAnswer,
+    /// The number of the newest event.
+    pub seq: u64,
+}
+
+impl AnswerOutcome {
+    /// Creates a result.
+    #[must_use]
+    pub const fn new(answer: EndAnswer, seq: u64) -> Self {
+        Self { answer, seq }
+    }
+}
+
+/// Keeps the ends of upstream runs until their dependents answer them.
+///
+/// The dependencies of a pipeline are those of its newest definition, from the save of that
+/// definition on ([`put_pipeline`](super::Pipelines::put_pipeline)), until it is deleted. An
+/// upstream is a pipeline of the same tenant.
+///
+/// A run that ends counts for its dependents unless a backfill created it, or it ends before it has
+/// started. It MUST count in the transaction that ends it:
+/// - It decides the gates on its pipeline until the next run of it ends. A gate is open while the
+///   rule accepts its final status and its end is not longer ago than the rule allows. It is closed
+///   before the first end, and after the upstream is deleted.
+/// - For each pipeline that has a rule of another mode for it, its end waits if the rule accepts
+///   its final status. An end MUST replace an earlier one of the same upstream where the mode is
+///   `all`.
+#[async_trait]
+pub trait Dependencies: Send + Sync + 'static {
+    /// Returns every pipeline for which ends wait, with the oldest ones.
+    ///
+    /// A pipeline that is deleted MUST have none.
+    async fn waiting_ends(&self) -> Result<Vec<WaitingEnds>>;
+
+    /// Answers ends of a pipeline, each once.
+    ///
+    /// - It MUST change nothing if the pipeline is deleted or has another version, or if one of the
+    ///   ends does not wait: `Stale`.
+    /// - The ends MUST wait no more, in the transaction that creates the run.
+    /// - A pipeline MUST have at most one run of an upstream run
+    ///   ([`Run::upstream_run_id`](crate::Run::upstream_run_id)). If it has one, no run is created.
+    ///
+    /// # Errors
+    /// `QueueFull` if the run exceeds a limit. The ends MUST then wait on.
+    async fn answer_ends(&self, answer: AnswerEnds) -> Result<AnswerOutcome>;
+}

@@ -1,0 +1,144 @@
+//! Dependencies: their rows, and the latest ends of upstreams.
+//!
+//! `dependency_rules` reads the rules into memory, `upstream_ends` handles the ends that wait.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+
+use super::cached_pipelines::CachedPipeline;
+use super::dependency_rules::{mode, read_end, state};
+use super::store_error::StoreError;
+use super::tx::Tx;
+use super::values::{self, millis};
+use crate::model::{Pipeline, PipelineId, Qualified};
+use crate::storage::{DependencyTable, LatestEnd};
+
+impl Tx {
+    /// Makes the dependencies of a pipeline those of its saved definition.
+    pub(super) fn save_dependencies(
+        &mut self,
+        pipeline: i64,
+        own: &Qualified<PipelineId>,
+        definition: &Pipeline,
+    ) -> Result<(), StoreError> {
+        let rules = definition.dependencies();
+        if self.state.dependencies.rules_of(own) == rules {
+            return Ok(());
+        }
+        self.delete_rules(pipeline)?;
+        for rule in &rules {
+            let within = rule.within.map(|within| within.as_millis());
+            self.write(
+                "INSERT OR REPLACE INTO dependencies (pipeline, upstream, mode, state, within_ms) VALUES (?, ?, ?, ?, ?)",
+                params![
+                    pipeline,
+                    rule.pipeline_id,
+                    mode(rule.mode),
+                    state(rule.state),
+                    within.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX)),
+                ],
+            )?;
+        }
+        for upstream in self.state.dependencies.set_rules(own, rules) {
+            let Some(found) = self.live_upstream(&upstream)? else {
+                continue;
+            };
+            let end = self.search_latest_end(found.key)?;
+            self.set_latest_end(found.key, &upstream, end)?;
+        }
+        Ok(())
+    }
+
+    fn delete_rules(&mut self, pipeline: i64) -> Result<(), StoreError> {
+        self.write("DELETE FROM dependencies WHERE pipeline = ?", [pipeline])
+            .map(drop)
+    }
+
+    /// Removes what a deleted pipeline depends on, its latest end and the ends that wait for it.
+    pub(super) fn remove_dependencies(
+        &mut self,
+        pipeline: i64,
+        own: &Qualified<PipelineId>,
+    ) -> Result<(), StoreError> {
+        self.delete_rules(pipeline)?;
+        self.write("DELETE FROM waiting_ends WHERE pipeline = ?", [pipeline])?;
+        self.state.dependencies.set_rules(own, Vec::new());
+        self.set_latest_end(pipeline, own, None)
+    }
+
+    pub(super) fn live_upstream(
+        &mut self,
+        upstream: &Qualified<PipelineId>,
+    ) -> Result<Option<Arc<CachedPipeline>>, StoreError> {
+        let found = self.state.pipelines.find(&self.conn, upstream)?;
+        Ok(found.filter(|found| !found.is_deleted))
+    }
+
+    /// Returns how the run of a pipeline that ended last has ended, among its newest runs.
+    fn search_latest_end(&self, pipeline: i64) -> Result<Option<LatestEnd>, StoreError> {
+        let found = self.row(
+            "SELECT status, finished_at FROM (SELECT id, status, started_at, finished_at, backfill FROM runs \
+             WHERE pipeline = ? ORDER BY id DESC LIMIT ?) WHERE finished_at IS NOT NULL AND started_at IS NOT NULL \
+             AND backfill IS NULL ORDER BY finished_at DESC, id DESC LIMIT 1",
+            params![pipeline, DependencyTable::ENDS_BACK_MAX],
+            |row| Ok(read_end(row, 0)),
+        )?;
+        match found {
+            None => Ok(None),
+            Some(end) => self.unreadable.skip("the end of a run", pipeline, end),
+        }
+    }
+
+    pub(super) fn set_latest_end(
+        &mut self,
+        pipeline: i64,
+        own: &Qualified<PipelineId>,
+        end: Option<LatestEnd>,
+    ) -> Result<(), StoreError> {
+        match end {
+            Some(end) => self.write(
+                "INSERT OR REPLACE INTO latest_ends (pipeline, status, ended_at) VALUES (?, ?, ?)",
+                params![pipeline, values::run_status(end.status), millis(end.at)],
+            )?,
+            None => self.write("DELETE FROM latest_ends WHERE pipeline = ?", [pipeline])?,
+        };
+        self.state.dependencies.set_latest_end(own, end);
+        Ok(())
+    }
+
+    /// Returns the id of a pipeline if others depend on it.
+    pub(super) fn upstream(
+        &mut self,
+        pipeline: i64,
+    ) -> Result<Option<Qualified<PipelineId>>, StoreError> {
+        Ok(self
+            .pipeline_with_rules(pipeline)?
+            .filter(|own| self.state.dependencies.is_upstream(own)))
+    }
+
+    /// Returns the id of a pipeline, if any pipeline has dependencies.
+    fn pipeline_with_rules(
+        &mut self,
+        pipeline: i64,
+    ) -> Result<Option<Qualified<PipelineId>>, StoreError> {
+        if self.state.dependencies.is_empty() {
+            return Ok(None);
+        }
+        let cached = self.state.pipelines.find_by_key(&self.conn, pipeline);
+        let cached = self.unreadable.skip("a pipeline", pipeline, cached)?;
+        Ok(cached.map(|cached| cached.qualified_id()))
+    }
+
+    /// Returns whether the end of a run of this pipeline may make others start.
+    pub(super) fn is_upstream(&mut self, pipeline: i64) -> Result<bool, StoreError> {
+        Ok(self.upstream(pipeline)?.is_some())
+    }
+
+    /// Returns whether a gate of the pipeline is closed.
+    pub(super) fn is_blocked(&self, pipeline: &CachedPipeline, now: DateTime<Utc>) -> bool {
+        let dependencies = &self.state.dependencies;
+        !dependencies.is_empty() && dependencies.is_blocked(&pipeline.qualified_id(), now)
+    }
+}

@@ -1,0 +1,168 @@
+//! The ends of upstream runs that wait for dependent pipelines, and their answers.
+//!
+//! `DependencyTable` decides which ends wait, and `dependencies` has its rows.
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use super::SqliteStorage;
+use super::cached_pipelines::CachedPipeline;
+use super::finish::RunCompletion;
+use super::reader::Reader;
+use super::rows::{PIPELINE, PIPELINE_FROM};
+use super::store_error::StoreError;
+use super::tx::Tx;
+use super::values::{date, id, millis, pipeline_id, run_id, time};
+use crate::error::Result;
+use crate::model::{DependencyMode, RunId, RunStatus};
+use crate::storage::{
+    AnswerEnds, AnswerOutcome, CreateRuns, Dependencies, EndAnswer, LatestEnd, NewRun, UpstreamEnd,
+    WaitingEnds,
+};
+
+#[async_trait]
+impl Dependencies for SqliteStorage {
+    async fn waiting_ends(&self) -> Result<Vec<WaitingEnds>> {
+        self.read(|reader| reader.snapshot(Reader::waiting_ends))
+            .await
+    }
+
+    async fn answer_ends(&self, answer: AnswerEnds) -> Result<AnswerOutcome> {
+        self.step(move |tx| tx.answer_ends(&answer)).await
+    }
+}
+
+impl Tx {
+    /// Notes the end of a run for the pipelines that depend on its pipeline.
+    pub(super) fn note_end(&mut self, finished: &RunCompletion<'_>) -> Result<(), StoreError> {
+        let counts = finished.before == RunStatus::Running && finished.backfill.is_none();
+        let Some(upstream) = self.upstream(finished.pipeline)?.filter(|_| counts) else {
+            return Ok(());
+        };
+        let end = LatestEnd::new(finished.status, finished.at);
+        self.set_latest_end(finished.pipeline, &upstream, Some(end))?;
+        let waiting = self.state.dependencies.waiting_for(&upstream, end.status);
+        for (dependent, mode) in waiting {
+            let Some(dependent) = self.live_upstream(&dependent)? else {
+                continue;
+            };
+            if mode == DependencyMode::All {
+                self.write(
+                    "DELETE FROM waiting_ends WHERE pipeline = ? AND upstream = ?",
+                    params![dependent.key, upstream.id.as_str()],
+                )?;
+            }
+            self.write(
+                "INSERT INTO waiting_ends (pipeline, run, upstream, date, ended_at) \
+                 SELECT ?, id, ?, date, ? FROM runs WHERE key = ? ON CONFLICT DO NOTHING",
+                params![
+                    dependent.key,
+                    upstream.id.as_str(),
+                    millis(end.at),
+                    finished.key
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn answer_ends(&mut self, answer: &AnswerEnds) -> Result<AnswerOutcome, StoreError> {
+        let pipeline = self.live_upstream(&answer.pipeline)?;
+        let pipeline = pipeline.filter(|pipeline| pipeline.version == answer.version);
+        let Some(pipeline) = pipeline.filter(|_| !answer.ends.is_empty()) else {
+            return Ok(AnswerOutcome::new(EndAnswer::Stale, self.newest_seq()));
+        };
+        for run in &answer.ends {
+            if !self.is_waiting(pipeline.key, run)? {
+                return Ok(AnswerOutcome::new(EndAnswer::Stale, self.newest_seq()));
+            }
+        }
+        let outcome = self.start_dependent(&pipeline, answer)?;
+        for run in &answer.ends {
+            self.write(
+                "DELETE FROM waiting_ends WHERE pipeline = ? AND run = ?",
+                params![pipeline.key, id(run)],
+            )?;
+        }
+        Ok(AnswerOutcome::new(outcome, self.newest_seq()))
+    }
+
+    /// Creates the run that ends start, unless the pipeline has it already.
+    fn start_dependent(
+        &mut self,
+        pipeline: &CachedPipeline,
+        answer: &AnswerEnds,
+    ) -> Result<EndAnswer, StoreError> {
+        let new = match &answer.run {
+            Some(new) if !self.has_run_of_upstream(pipeline.key, new)? => new,
+            Some(_) | None => return Ok(EndAnswer::Dropped),
+        };
+        let mut create = CreateRuns::new(vec![new.clone()]);
+        create.scope = answer.pipeline.scope();
+        create.queued_pipeline_max = answer.queued_pipeline_max;
+        create.queued_max = answer.queued_max;
+        self.create_runs(&create)?;
+        Ok(EndAnswer::Created)
+    }
+
+    fn is_waiting(&self, pipeline: i64, run: &RunId) -> Result<bool, StoreError> {
+        let found = self.row(
+            "SELECT 1 FROM waiting_ends WHERE pipeline = ? AND run = ?",
+            params![pipeline, id(run)],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    fn has_run_of_upstream(&self, pipeline: i64, new: &NewRun) -> Result<bool, StoreError> {
+        let Some(upstream) = &new.run.upstream_run_id else {
+            return Ok(false);
+        };
+        let found = self.row(
+            "SELECT 1 FROM runs WHERE pipeline = ? AND upstream_run = ?",
+            params![pipeline, id(upstream)],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+impl Reader {
+    fn waiting_ends(&self) -> Result<Vec<WaitingEnds>, StoreError> {
+        let mut waiting = Vec::new();
+        let mut last = i64::MIN;
+        while let Some(pipeline) = self.next_waiting(last)? {
+            last = pipeline;
+            let sql = format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.key = ?");
+            let found = self.readable_rows("a pipeline", &sql, [pipeline], |row| {
+                self.listed_pipeline(row)
+            })?;
+            if let Some(stored) = found.into_iter().next() {
+                waiting.push(WaitingEnds::new(stored, self.ends_of(pipeline)?));
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Returns the next pipeline for which ends wait. Skips from pipeline to pipeline.
+    fn next_waiting(&self, after: i64) -> Result<Option<i64>, StoreError> {
+        self.row(
+            "SELECT pipeline FROM waiting_ends WHERE pipeline > ? ORDER BY pipeline LIMIT 1",
+            [after],
+            |row| Ok(row.get(0)?),
+        )
+    }
+
+    fn ends_of(&self, pipeline: i64) -> Result<Vec<UpstreamEnd>, StoreError> {
+        let sql = "SELECT run, upstream, date, ended_at FROM waiting_ends WHERE pipeline = ? ORDER BY run LIMIT ?";
+        let max = i64::try_from(WaitingEnds::MAX).unwrap_or(i64::MAX);
+        self.readable_rows("the end of a run", sql, [pipeline, max], |row| {
+            Ok(UpstreamEnd::new(
+                pipeline_id(&row.get::<_, String>(1)?)?,
+                run_id(&row.get::<_, Vec<u8>>(0)?)?,
+                date(row.get(2)?)?,
+                time(row.get(3)?)?,
+            ))
+        })
+    }
+}
