@@ -26,6 +26,7 @@ mod schedules;
 mod system;
 mod versioned;
 mod versions;
+mod waiting;
 
 use std::error::Error;
 use std::fmt::Write as _;

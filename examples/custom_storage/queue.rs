@@ -8,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, LaneClass, OwnerId, Queue};
-use floret::{BackfillOrder, EventKind, NodeStatus, Result, Run, RunId, RunStatus};
+use floret::{BackfillOrder, EventKind, NodeStatus, Result, Run, RunId, RunStatus, Scope, Waiting};
 
 use crate::audited::AuditedStorage;
 use crate::dependencies::may_start_others;
 use crate::finish::{Outcome, finish};
 use crate::rows::{Rows, RunRow};
+use crate::waiting::waiting;
 
 #[async_trait]
 impl Queue for AuditedStorage {
@@ -60,6 +61,15 @@ impl Queue for AuditedStorage {
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
         self.write("release", |rows| Ok(each_held(rows, owner, held, release)))
+    }
+
+    async fn waiting(
+        &self,
+        run: RunId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Waiting>> {
+        self.read(|rows| waiting(rows, run, scope, now))
     }
 }
 

@@ -104,7 +104,7 @@ impl Builder {
         let events = Events::open(Arc::clone(&storage), &limits).await?;
         let compute = Compute::new(limits.compute_max);
         let views = Views::new(
-            Arc::clone(&storage),
+            (Arc::clone(&storage), clock.clone()),
             registry.clone(),
             scheduled,
             compute.clone(),

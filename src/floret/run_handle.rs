@@ -49,13 +49,13 @@ impl RunHandle {
         self.id
     }
 
-    /// Returns the run with its nodes, as it is now.
+    /// Returns the run with its nodes, as it is now, and why it waits if it is pending.
     ///
     /// # Errors
     /// `NotFound` if there is no such run; `Unavailable`.
     pub async fn get(&self) -> Result<RunDetail> {
         let (views, scope) = (self.client.views(), self.client.scope());
-        views.detail(self.id, scope).await
+        views.run_detail(self.id, scope).await
     }
 
     /// Waits until the run has finished and returns the run with its nodes.
@@ -69,7 +69,8 @@ impl RunHandle {
     /// - `Unavailable`.
     pub async fn finished(&self) -> Result<RunDetail> {
         let finished = || async {
-            let detail = self.get().await?;
+            let (views, scope) = (self.client.views(), self.client.scope());
+            let detail = views.detail(self.id, scope).await?;
             Ok(detail.run.status.is_terminal().then_some(detail))
         };
         let events = self.client.engine().events();

@@ -43,6 +43,7 @@ pub(crate) mod seconds;
 mod stored_pipeline;
 mod variable;
 mod version;
+mod waiting;
 
 pub use backfill::{
     Backfill, BackfillCounts, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus,
@@ -97,3 +98,4 @@ pub use search_text::SearchText;
 pub use stored_pipeline::{Managed, StoredPipeline};
 pub use variable::{StoredVariable, VariableFields, VariableValue};
 pub use version::PipelineVersion;
+pub use waiting::{WaitReason, Waiting};

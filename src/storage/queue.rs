@@ -11,7 +11,9 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::model::{BackfillId, Interruption, NodeRun, OwnerId, Pipeline, Run, RunId};
+use crate::model::{
+    BackfillId, Interruption, NodeRun, OwnerId, Pipeline, Run, RunId, Scope, Waiting,
+};
 
 /// A request for runs to execute.
 #[derive(Debug, Clone)]
@@ -205,6 +207,7 @@ pub trait Queue: Send + Sync + 'static {
     /// Limits, for pending runs alone (an orphan counts as running already):
     /// - At most `runs_max` runs MUST be `running` in total.
     /// - A run of a paused pipeline MUST NOT be claimed.
+    /// - A run behind a closed gate ([`Dependencies`](super::Dependencies)) MUST NOT be claimed.
     /// - A run MUST NOT be claimed before its `run_after`, and MUST NOT hold up another one until
     ///   then. What a claim has found due may stay so if the wall clock is set back. A claim may
     ///   look at the first 1,000 due runs alone.
@@ -257,4 +260,22 @@ pub trait Queue: Send + Sync + 'static {
     /// # Errors
     /// `Unavailable`; nothing was released then.
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>>;
+
+    /// Returns why a pending run waits and how many runs come before it, by the rules of a
+    /// [`claim`](Self::claim) at `now`. `None` if no pending run in scope has this id.
+    ///
+    /// - The reason MUST be the first of those that hold, in the order of [`WaitReason`].
+    /// - A run comes before another one if its rank is better, or if its rank is the same and its
+    ///   id is smaller; among the runs of a backfill in descending order, if its id is greater. A
+    ///   delayed run comes before none, until a claim may find it due.
+    /// - [`Waiting::ahead`] MUST count the runs that it is about, unless more than
+    ///   [`Waiting::EXAMINED_MAX`] of them have the rank of the run or a better one.
+    ///
+    /// [`WaitReason`]: crate::WaitReason
+    async fn waiting(
+        &self,
+        run: RunId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Waiting>>;
 }

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::model::{
     BackfillId, CallerName, Cancel, LabelChanges, NodeId, NodeRun, Page, PageRequest, Pipeline,
     PipelineId, Preview, Profile, Qualified, Run, RunCancel, RunId, RunStatus, Scope, Trigger,
+    Waiting,
 };
 
 /// The operation that an idempotency key belongs to.
@@ -279,6 +280,9 @@ pub struct RunDetail {
     /// The nodes that have an entry, by [`NodeIndex`](crate::storage::NodeIndex). Every other node
     /// has the status [`RunStatus::unstarted_node`].
     pub nodes: Vec<NodeRun>,
+    /// Why the run waits, if it is pending and its reader has asked. A backend leaves it `None`:
+    /// [`Queue::waiting`](super::Queue::waiting) has it.
+    pub waiting: Option<Waiting>,
     /// What is known of later changes, if the run is finished and its backend counts them.
     pub(crate) unchanged: Option<Unchanged>,
 }
@@ -291,6 +295,7 @@ impl RunDetail {
             run,
             definition,
             nodes,
+            waiting: None,
             unchanged: None,
         }
     }
@@ -310,9 +315,13 @@ impl PartialEq for RunDetail {
             run,
             definition,
             nodes,
+            waiting,
             unchanged: _,
         } = self;
-        *run == other.run && *definition == other.definition && *nodes == other.nodes
+        *run == other.run
+            && *definition == other.definition
+            && *nodes == other.nodes
+            && *waiting == other.waiting
     }
 }
 

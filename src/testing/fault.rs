@@ -54,6 +54,7 @@ methods! {
     Claim,
     Renew,
     Release,
+    Waiting,
     Append,
     PutOutputChunk,
     FindOutput,

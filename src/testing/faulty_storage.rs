@@ -18,6 +18,7 @@ use super::{Fault, Gate, Method};
 use crate::error::Result;
 use crate::model::{
     NodeId, NodeIndex, OwnerId, Page, PageRequest, Preview, Run, RunId, Scope, StoredPipeline,
+    Waiting,
 };
 use crate::storage::{
     Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimOutcome, CreateRuns,
@@ -283,6 +284,16 @@ impl Queue for FaultyStorage {
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
         self.intercept(Method::Release, self.inner.release(owner, held))
+            .await
+    }
+
+    async fn waiting(
+        &self,
+        run: RunId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Waiting>> {
+        self.intercept(Method::Waiting, self.inner.waiting(run, scope, now))
             .await
     }
 }

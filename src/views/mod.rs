@@ -34,6 +34,7 @@ mod versions;
 use std::sync::Arc;
 
 use self::finished_runs::FinishedRuns;
+use crate::clock::Clock;
 use crate::compute::Compute;
 use crate::error::{Error, Problem, Result};
 use crate::executor::Registry;
@@ -78,6 +79,7 @@ pub(crate) use tagged_json::TaggedJson;
 #[derive(Debug, Clone)]
 pub(crate) struct Views {
     storage: Arc<dyn Storage>,
+    clock: Clock,
     registry: Registry,
     scheduled: ScheduledPipelines,
     // An async lock: it is fair, and it is held while another thread parses.
@@ -90,7 +92,7 @@ pub(crate) struct Views {
 
 impl Views {
     pub(crate) fn new(
-        storage: Arc<dyn Storage>,
+        (storage, clock): (Arc<dyn Storage>, Clock),
         registry: Registry,
         scheduled: ScheduledPipelines,
         compute: Compute,
@@ -98,6 +100,7 @@ impl Views {
     ) -> Self {
         Self {
             storage,
+            clock,
             registry,
             scheduled,
             lineage_lock: Arc::default(),

@@ -12,7 +12,9 @@ use super::tagged_json::{INLINE_BYTES_MAX, TaggedJson, bytes_of};
 use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::model::{LABELS_MAX, NodeRun, Page, PageRequest, Qualified, Run, RunId, Scope};
+use crate::model::{
+    LABELS_MAX, NodeRun, Page, PageRequest, Qualified, Run, RunId, RunStatus, Scope, Waiting,
+};
 use crate::storage::{IdempotentOperation, RunDetail};
 
 /// The id that no run has.
@@ -31,6 +33,8 @@ const NO_RUN: RunId = RunId::from_uuid(Uuid::nil());
 pub(crate) struct RunView {
     #[serde(flatten)]
     pub(super) run: Run,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waiting: Option<Waiting>,
     pub(super) node_runs: Vec<NodeRun>,
 }
 
@@ -69,7 +73,7 @@ impl Views {
         if let Some(document) = self.finished_runs.find(run, scope) {
             return Ok(document);
         }
-        let mut detail = self.detail(run, scope).await?;
+        let mut detail = self.run_detail(run, scope).await?;
         let (tenant, unchanged) = (detail.run.tenant.clone(), detail.unchanged.take());
         let json = RunView::try_from(detail)?.into_json(self.run_bytes_max)?;
         let document = self.document(json).await?;
@@ -82,6 +86,20 @@ impl Views {
             self.finished_runs.add(run, finished);
         }
         Ok(document)
+    }
+
+    /// Returns a run and its nodes, and why it waits if it is pending.
+    ///
+    /// # Errors
+    /// `NotFound` (`run-not-found`); `Unavailable`.
+    pub(crate) async fn run_detail(&self, run: RunId, scope: &Scope) -> Result<RunDetail> {
+        let mut detail = self.detail(run, scope).await?;
+        if detail.run.status == RunStatus::Pending {
+            let now = self.clock.now();
+            // It may have started since.
+            detail.waiting = self.storage.waiting(run, scope, now).await?;
+        }
+        Ok(detail)
     }
 
     async fn document(&self, json: Box<RawValue>) -> Result<TaggedJson> {
@@ -163,6 +181,7 @@ impl TryFrom<RunDetail> for RunView {
             run,
             definition,
             nodes,
+            waiting,
             unchanged: _,
         } = detail;
         let node_runs = if nodes.len() == definition.nodes.len() {
@@ -171,7 +190,11 @@ impl TryFrom<RunDetail> for RunView {
             // The definition was accepted when it was saved; today's limits must not hide its runs.
             add_unstarted(&run, &Graph::new(&definition)?, nodes)
         };
-        Ok(Self { run, node_runs })
+        Ok(Self {
+            run,
+            waiting,
+            node_runs,
+        })
     }
 }
 
@@ -215,9 +238,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{
-        Cancel, NodeId, NodeStatus, Pipeline, PipelineId, RunCancel, RunStatus, Trigger,
-    };
+    use crate::model::{Cancel, NodeId, NodeStatus, Pipeline, PipelineId, RunCancel, Trigger};
 
     fn run(status: RunStatus) -> Run {
         let created_at = Utc.with_ymd_and_hms(2024, 1, 15, 6, 0, 0).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use floret::testing::{Gate, Step};
-use floret::{Access, EventKind, Priority, Run, RunHandle, RunId, RunStatus};
+use floret::{Access, EventKind, Priority, Run, RunHandle, RunId, RunStatus, WaitReason};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ on_every_backend! {
     runs_of_high_priority_start_first,
     a_resume_and_a_rerun_take_the_priority_of_their_run,
     a_key_stands_for_the_same_place_over_http_and_in_rust,
+    a_pending_run_shows_why_it_waits,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -181,4 +182,53 @@ async fn a_key_stands_for_the_same_place_over_http_and_in_rust(store: Store) {
     // A repeat gets the first answer even when its time would be refused as too late.
     world.clock.set_wall(start_time() - TimeDelta::days(400));
     assert_eq!(post("low").await.json()["id"], json!(first.id()));
+}
+
+async fn a_pending_run_shows_why_it_waits(store: Store) {
+    let mut world = World::quiet(store).pipeline(chain("p", &["a"]));
+    world.limits.runs_max = 1;
+    let gate = Gate::new();
+    world
+        .script
+        .script("a", [Step::nothing().at(&gate), Step::nothing()]);
+    let host = world.start().await;
+    let first = host.trigger("p").await;
+    world.script.started("a").await;
+    assert_eq!(shown(&host, &first).await.get("waiting"), None);
+    let second = host.trigger("p").await;
+    let third = host.trigger("p").await;
+    assert_eq!(
+        shown(&host, &second).await["waiting"],
+        json!({"reason": "engine_limit", "ahead": 0})
+    );
+    let waiting = third.get().await.unwrap().waiting.unwrap();
+    assert_eq!(
+        (waiting.reason, waiting.ahead),
+        (WaitReason::EngineLimit, Some(1))
+    );
+    let delayed = trigger(&host, json!({"run_after": "2024-01-15T07:00:00Z"})).await;
+    assert_eq!(
+        shown(&host, &delayed).await["waiting"],
+        json!({"reason": "run_after", "ahead": 2, "until": "2024-01-15T07:00:00Z"})
+    );
+    host.floret.pipelines().pause("p").await.unwrap();
+    let paused = shown(&host, &third).await;
+    assert_eq!(paused["waiting"], json!({"reason": "paused", "ahead": 1}));
+    let gated = chain("p", &["a"]).depends_on("absent");
+    host.floret.add_pipeline(gated).await.unwrap();
+    host.floret.pipelines().unpause("p").await.unwrap();
+    let blocked = shown(&host, &third).await;
+    assert_eq!(
+        blocked["waiting"],
+        json!({"reason": "dependency", "ahead": 1})
+    );
+    host.floret.add_pipeline(chain("p", &["a"])).await.unwrap();
+    gate.open();
+    for run in [first, second, third] {
+        let finished = run.finished().await.unwrap();
+        assert_eq!(
+            (finished.run.status, finished.waiting),
+            (RunStatus::Success, None)
+        );
+    }
 }

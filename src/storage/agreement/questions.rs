@@ -91,6 +91,11 @@ impl World<'_> {
             .find_run(run, &scope)));
         drop(both!(self, question, |storage, _side| storage
             .find_chain(run, &scope)));
+        drop(both!(self, question, |storage, _side| storage.waiting(
+            run,
+            &scope,
+            self.now()
+        )));
         drop(both!(self, question, |storage, _side| storage
             .find_output(run, node_index, &scope)));
         drop(both!(self, question, |storage, _side| storage

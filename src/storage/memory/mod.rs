@@ -36,6 +36,7 @@ mod state;
 mod system;
 mod variables;
 mod versions;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;

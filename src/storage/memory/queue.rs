@@ -18,7 +18,8 @@ use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::Result;
 use crate::model::{
-    BackfillOrder, EventKind, OwnerId, PipelineId, Qualified, Rank, RunId, RunStatus,
+    BackfillOrder, EventKind, OwnerId, PipelineId, Qualified, Rank, RunId, RunStatus, Scope,
+    Waiting,
 };
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 
@@ -168,13 +169,21 @@ impl State {
         run.map(|run| Reverse((rank, *run, lane)))
     }
 
-    fn limits(&self, (rank, pipeline, backfill): &Lane, now: DateTime<Utc>) -> rules::LaneLimits {
+    /// Returns the limits of a lane at the time of a claim.
+    fn limits(&self, lane: &Lane, now: DateTime<Utc>) -> rules::LaneLimits {
+        let mut limits = self.own_limits(lane);
+        let pipeline = &lane.1;
         let stored = self.pipelines.live(pipeline);
-        let max = stored.and_then(|stored| {
-            let max = stored.definition.max_concurrent_runs.map(u64::from);
-            let waits = stored.paused.is_some() || self.is_blocked(pipeline, now);
-            rules::pipeline_max(waits, max)
-        });
+        let is_paused = stored.is_some_and(|stored| stored.paused.is_some());
+        let waits = is_paused || self.is_blocked(pipeline, now);
+        limits.pipeline.max = rules::pipeline_max(waits, limits.pipeline.max);
+        limits
+    }
+
+    /// Returns the limits of a lane whose pipeline does not wait.
+    pub(super) fn own_limits(&self, (rank, pipeline, backfill): &Lane) -> rules::LaneLimits {
+        let stored = self.pipelines.live(pipeline);
+        let max = stored.and_then(|stored| stored.definition.max_concurrent_runs.map(u64::from));
         let backfill = backfill.and_then(|id| self.backfills.get(&id));
         rules::LaneLimits {
             class: rank.class,
@@ -281,5 +290,14 @@ impl Queue for MemoryStorage {
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
         Ok(self.state()?.update_held(owner, held, RunRow::release))
+    }
+
+    async fn waiting(
+        &self,
+        run: RunId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Waiting>> {
+        Ok(self.state()?.waiting(run, scope, now))
     }
 }

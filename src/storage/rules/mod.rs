@@ -29,6 +29,7 @@ mod refusals;
 mod schedules;
 mod settings;
 mod slugs;
+mod waiting;
 
 pub(super) use append::{accepts_chunk, check_entries};
 pub(super) use backfill::{BackfillOutcomes, OpenBackfill, Settlement};
@@ -55,3 +56,4 @@ pub(super) use schedules::{
 pub(super) use settings::SettingMetadata;
 pub(super) use settings::{PutSetting, Setting, StoredSetting, decide_save};
 pub(super) use slugs::{is_derived_from, numbered};
+pub(super) use waiting::Obstacles;

@@ -87,7 +87,7 @@ pub(super) const fn state(state: DependencyState) -> i64 {
     }
 }
 
-fn to_state(value: i64) -> Result<DependencyState, StoreError> {
+pub(super) fn to_state(value: i64) -> Result<DependencyState, StoreError> {
     DependencyState::ALL
         .into_iter()
         .find(|known| state(*known) == value)

@@ -99,6 +99,7 @@ mod upstream_ends;
 mod values;
 mod variables;
 mod versions;
+mod waiting;
 mod writer;
 
 use std::fmt;

@@ -18,7 +18,7 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{millis, node_keys};
 use crate::error::{Result, log, trace_causes};
-use crate::model::{NodeStatus, OwnerId, RunId};
+use crate::model::{NodeStatus, OwnerId, RunId, Scope, Waiting};
 use crate::storage::{Claim, ClaimOutcome, HeldRun, Queue};
 
 #[async_trait]
@@ -60,6 +60,17 @@ impl Queue for SqliteStorage {
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
         self.step_for_leases(move |tx| tx.release(owner, &held))
+            .await
+    }
+
+    async fn waiting(
+        &self,
+        run: RunId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Waiting>> {
+        let scope = scope.clone();
+        self.read(move |reader| reader.snapshot(|reader| reader.waiting(run, &scope, now)))
             .await
     }
 }

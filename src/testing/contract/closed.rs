@@ -122,6 +122,7 @@ async fn refuses_execution(storage: &dyn Storage, driver: &Driver) {
         storage.claim(claim(1, 10)),
         storage.renew(owner(1), vec![driver.held()], lease, at(1)),
         storage.release(owner(1), vec![driver.held()]),
+        storage.waiting(driver.run, &Scope::All, at(1)),
         storage.append(driver.next_append([])),
         storage.put_output_chunk(chunk),
         storage.find_output(driver.run, 0, &Scope::All),

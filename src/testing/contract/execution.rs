@@ -51,6 +51,14 @@ macro_rules! execution_contract {
                 a_delayed_run_of_a_backfill_holds_up_no_other,
                 an_edit_keeps_the_place_in_the_queue,
             ],
+            waiting: [
+                only_a_pending_run_in_scope_waits,
+                a_run_waits_behind_those_that_are_claimed_first,
+                each_reason_is_found,
+                a_run_of_a_schedule_waits_for_the_executing_one,
+                a_run_of_a_backfill_waits_in_the_order_of_its_backfill,
+                a_place_far_behind_is_unknown,
+            ],
             backfill_resumes: [
                 a_successful_resume_changes_a_finished_backfill,
                 a_backfill_stays_failed_while_a_failure_is_left,

@@ -71,6 +71,7 @@ mod threads;
 pub mod upstream_ends;
 pub mod variables;
 pub mod versions;
+pub mod waiting;
 
 /// Creates a test for every promise of [`Storage`](crate::storage::Storage), each on a fresh store.
 ///

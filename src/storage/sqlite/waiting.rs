@@ -1,0 +1,223 @@
+//! Why a pending run waits, and how many runs come before it.
+//!
+//! `rules` chooses the reason. A reader finds what a claim knows from the memory of the writer, so
+//! that a caller has its answer while nothing can be written. No query examines more rows than
+//! [`Waiting::EXAMINED_MAX`].
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Row, params};
+
+use super::dependency_rules::{read_end, to_state};
+use super::lanes;
+use super::naming::tenant_text;
+use super::reader::Reader;
+use super::store_error::StoreError;
+use super::values::{self, id, optional_time, to_i64, to_u64};
+use crate::model::{DependencyRule, LaneClass, Rank, RunId, Scope, TenantId, WaitReason, Waiting};
+use crate::storage::rules::{LaneLimits, Obstacles, Usage};
+
+/// A pending run, as far as its place in the queue needs it.
+struct PendingRun {
+    id: RunId,
+    rank: Rank,
+    pipeline: i64,
+    backfill: Option<i64>,
+    run_after: Option<DateTime<Utc>>,
+    tenant: Option<TenantId>,
+    is_paused: bool,
+    max_concurrent_runs: Option<u64>,
+}
+
+impl Reader {
+    pub(super) fn waiting(
+        &self,
+        run: RunId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Waiting>, StoreError> {
+        let found = self.row(
+            "SELECT r.priority, r.pipeline, r.backfill, r.run_after, r.tenant, p.paused_at IS NOT NULL, p.max_concurrent_runs \
+             FROM runs r CROSS JOIN pipelines p ON p.key = r.pipeline WHERE r.id = ? AND r.status = 0",
+            [id(&run)],
+            |row| Ok(read_pending(row, run)),
+        )?;
+        let Some(found) = found.transpose()? else {
+            return Ok(None);
+        };
+        if !scope.admits(found.tenant.as_ref()) {
+            return Ok(None);
+        }
+        let until = found.run_after.filter(|after| *after > now);
+        let (limits, is_descending) = self.limits_of(&found)?;
+        let obstacles = Obstacles {
+            is_paused: found.is_paused,
+            is_delayed: until.is_some(),
+            is_blocked: self.is_behind_gate(&found, now)?,
+            limits,
+        };
+        let reason = obstacles.reason();
+        let ahead = self.ahead(&found, reason, is_descending)?;
+        let mut waiting = Waiting::new(reason, ahead);
+        waiting.until = until.filter(|_| reason == WaitReason::RunAfter);
+        Ok(Some(waiting))
+    }
+
+    /// Returns the limits on the lane of a run, and whether its backfill is claimed in descending
+    /// order.
+    fn limits_of(&self, run: &PendingRun) -> Result<(LaneLimits, bool), StoreError> {
+        let (mut running, mut scheduled) = (0, 0);
+        for rank in Rank::all() {
+            let of_rank = self.running_of_rank(rank, run.pipeline)?;
+            running += of_rank;
+            if rank.class == LaneClass::Schedule {
+                scheduled += of_rank;
+            }
+        }
+        let backfill = self.backfill_usage(run.backfill)?;
+        let limits = LaneLimits {
+            class: run.rank.class,
+            pipeline: Usage {
+                running,
+                max: run.max_concurrent_runs,
+            },
+            backfill: backfill.map(|(usage, _)| usage),
+            is_schedule_executing: scheduled > 0,
+        };
+        Ok((limits, backfill.is_some_and(|(_, descending)| descending)))
+    }
+
+    /// Counts the executing runs of a rank, which are usually older than those that wait.
+    fn running_of_rank(&self, rank: Rank, pipeline: i64) -> Result<u64, StoreError> {
+        let found = self.row(
+            "SELECT total(status = 1) FROM (SELECT status FROM runs INDEXED BY runs_active \
+             WHERE finished_at IS NULL AND priority = ? AND pipeline = ? LIMIT ?)",
+            params![values::rank(rank), pipeline, examined_max()],
+            |row| Ok(row.get::<_, f64>(0)?),
+        )?;
+        Ok(found.unwrap_or(0.0) as u64)
+    }
+
+    fn backfill_usage(&self, backfill: Option<i64>) -> Result<Option<(Usage, bool)>, StoreError> {
+        self.row(
+            "SELECT running, max_parallel, is_descending FROM backfills WHERE key = ?",
+            [backfill],
+            |row| {
+                let usage = Usage {
+                    running: to_u64(row.get(0)?),
+                    max: Some(to_u64(row.get(1)?)),
+                };
+                Ok((usage, row.get(2)?))
+            },
+        )
+    }
+
+    fn is_behind_gate(&self, run: &PendingRun, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let sql = "SELECT d.state, d.within_ms, e.status, e.ended_at FROM dependencies d \
+             LEFT JOIN pipelines u ON u.id = d.upstream AND coalesce(u.tenant, '') = ? AND u.slug IS NOT NULL \
+             LEFT JOIN latest_ends e ON e.pipeline = u.key WHERE d.pipeline = ? AND d.mode = 0";
+        let values = params![tenant_text(run.tenant.as_ref()), run.pipeline];
+        let gates = self.readable_rows("a dependency", sql, values, |row| is_closed(row, now))?;
+        Ok(gates.contains(&true))
+    }
+
+    /// Returns how many runs come before a run, among those that its reason is about.
+    fn ahead(
+        &self,
+        run: &PendingRun,
+        reason: WaitReason,
+        is_descending: bool,
+    ) -> Result<Option<u64>, StoreError> {
+        let (mut ahead, mut examined) = (0, 0);
+        for rank in Rank::all().filter(|rank| *rank <= run.rank) {
+            let (count, before) = self.pending_of_rank(rank, run, reason, is_descending)?;
+            examined += count;
+            ahead += if rank < run.rank { count } else { before };
+        }
+        Ok((examined <= Waiting::EXAMINED_MAX).then_some(ahead))
+    }
+
+    /// Counts the pending runs of a rank that a reason is about, and those with an earlier id, or
+    /// with a later one if the backfill of the run is claimed in descending order.
+    fn pending_of_rank(
+        &self,
+        rank: Rank,
+        run: &PendingRun,
+        reason: WaitReason,
+        is_descending: bool,
+    ) -> Result<(u64, u64), StoreError> {
+        let number = values::rank(rank);
+        let (own, before, max) = (run.backfill, id(&run.id), examined_max());
+        let read = |row: &Row<'_>| {
+            let (count, before) = (row.get(0)?, row.get::<_, f64>(1)?);
+            Ok((to_u64(count), before as u64))
+        };
+        let found = match reason {
+            WaitReason::EngineLimit => {
+                let values = params![number, own, is_descending, before, max];
+                self.row(&ahead_among(""), values, read)
+            }
+            WaitReason::BackfillLimit => {
+                let among = " AND pipeline = ?6 AND backfill = ?2";
+                let values = params![number, own, is_descending, before, max, run.pipeline];
+                self.row(&ahead_among(among), values, read)
+            }
+            WaitReason::Paused
+            | WaitReason::RunAfter
+            | WaitReason::Dependency
+            | WaitReason::PipelineLimit
+            | WaitReason::Overlap => {
+                let among = " AND pipeline = ?6";
+                let values = params![number, own, is_descending, before, max, run.pipeline];
+                self.row(&ahead_among(among), values, read)
+            }
+        };
+        Ok(found?.unwrap_or_default())
+    }
+}
+
+/// Returns the query that counts pending runs of a rank, and those that come before a run.
+fn ahead_among(among: &str) -> String {
+    format!(
+        "SELECT count(*), total(CASE WHEN ?3 AND backfill IS ?2 THEN id > ?4 ELSE id < ?4 END) FROM \
+         (SELECT id, backfill FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND priority = ?1 \
+         AND status = 0{among} LIMIT ?5)"
+    )
+}
+
+fn read_pending(row: &Row<'_>, id: RunId) -> Result<PendingRun, StoreError> {
+    let (rank, _) = lanes::read_number(row.get(0)?)?;
+    Ok(PendingRun {
+        id,
+        rank,
+        pipeline: row.get(1)?,
+        backfill: row.get(2)?,
+        run_after: optional_time(row.get(3)?)?,
+        tenant: values::tenant(row.get(4)?)?,
+        is_paused: row.get(5)?,
+        max_concurrent_runs: row
+            .get::<_, Option<i64>>(6)?
+            .and_then(|max| u64::try_from(max).ok()),
+    })
+}
+
+/// Returns whether a gate is closed, from the row of its rule and of the latest end.
+fn is_closed(row: &Row<'_>, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let mut rule = DependencyRule::gate("");
+    rule.state = to_state(row.get(0)?)?;
+    let within = row.get::<_, Option<i64>>(1)?;
+    rule.within = within
+        .and_then(|ms| u64::try_from(ms).ok())
+        .map(Duration::from_millis);
+    if row.get::<_, Option<i64>>(2)?.is_none() {
+        return Ok(true);
+    }
+    let end = read_end(row, 2)?;
+    Ok(!rule.state.accepts(end.status) || !rule.counts_at(end.at, now))
+}
+
+/// Returns how many rows a query examines: one more than may be examined, to notice that.
+fn examined_max() -> i64 {
+    to_i64(Waiting::EXAMINED_MAX + 1)
+}
