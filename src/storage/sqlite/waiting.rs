@@ -91,12 +91,12 @@ impl Reader {
     /// Counts the executing runs of a rank, which are usually older than those that wait.
     fn running_of_rank(&self, rank: Rank, pipeline: i64) -> Result<u64, StoreError> {
         let found = self.row(
-            "SELECT total(status = 1) FROM (SELECT status FROM runs INDEXED BY runs_active \
+            "SELECT count(*) FILTER (WHERE status = 1) FROM (SELECT status FROM runs INDEXED BY runs_active \
              WHERE finished_at IS NULL AND priority = ? AND pipeline = ? LIMIT ?)",
             params![values::rank(rank), pipeline, examined_max()],
-            |row| Ok(row.get::<_, f64>(0)?),
+            |row| Ok(to_u64(row.get(0)?)),
         )?;
-        Ok(found.unwrap_or(0.0) as u64)
+        Ok(found.unwrap_or(0))
     }
 
     fn backfill_usage(&self, backfill: Option<i64>) -> Result<Option<(Usage, bool)>, StoreError> {
@@ -149,10 +149,7 @@ impl Reader {
     ) -> Result<(u64, u64), StoreError> {
         let number = values::rank(rank);
         let (own, before, max) = (run.backfill, id(&run.id), examined_max());
-        let read = |row: &Row<'_>| {
-            let (count, before) = (row.get(0)?, row.get::<_, f64>(1)?);
-            Ok((to_u64(count), before as u64))
-        };
+        let read = |row: &Row<'_>| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?)));
         let found = match reason {
             WaitReason::EngineLimit => {
                 let values = params![number, own, is_descending, before, max];
@@ -180,7 +177,7 @@ impl Reader {
 /// Returns the query that counts pending runs of a rank, and those that come before a run.
 fn ahead_among(among: &str) -> String {
     format!(
-        "SELECT count(*), total(CASE WHEN ?3 AND backfill IS ?2 THEN id > ?4 ELSE id < ?4 END) FROM \
+        "SELECT count(*), count(*) FILTER (WHERE CASE WHEN ?3 AND backfill IS ?2 THEN id > ?4 ELSE id < ?4 END) FROM \
          (SELECT id, backfill FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND priority = ?1 \
          AND status = 0{among} LIMIT ?5)"
     )
