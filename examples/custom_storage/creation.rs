@@ -171,6 +171,15 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun, own: &Qualified<PipelineId>) 
         let message = format!("{} already has a run of this tick", run.pipeline_id);
         return Err(Error::new(Problem::TickTaken, message));
     }
+    let upstream = run.upstream_run_id;
+    if upstream.is_some()
+        && rows
+            .runs_of(own)
+            .any(|row| row.run.upstream_run_id == upstream)
+    {
+        let message = format!("{} already has a run of this upstream run", run.pipeline_id);
+        return Err(Error::internal(message));
+    }
     let mut origin = run.trigger;
     if let Some(old) = run.resumed_from {
         check_resumable(rows, old, run.first_run)?;

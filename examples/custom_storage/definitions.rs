@@ -134,8 +134,10 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
         return Err(already_exists(&put.id));
     }
     let slug = slug.ok_or_else(|| Error::internal("no slug is chosen"))?;
-    rows.dependencies
-        .check_cycle(&own, &decided.definition.dependencies())?;
+    if put.saved_by != SavedBy::Removal {
+        let rules = decided.definition.dependencies();
+        rows.dependencies.check_cycle(&own, &rules)?;
+    }
     let mut new = StoredPipeline::new(put.id.clone(), slug, decided.definition, put.now);
     new.managed = decided.managed;
     new.paused = old.as_ref().and_then(|old| old.paused.clone());

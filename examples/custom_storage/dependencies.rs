@@ -19,8 +19,10 @@ impl Dependencies for AuditedStorage {
         self.read(|rows| {
             let waiting = rows.waiting_ends.iter().filter_map(|(own, ends)| {
                 let pipeline = rows.pipelines.get(own)?.clone();
-                let oldest = ends.values().take(WaitingEnds::MAX).cloned().collect();
-                (!ends.is_empty()).then(|| WaitingEnds::new(pipeline, oldest))
+                let oldest: Vec<_> = ends.values().take(WaitingEnds::MAX).cloned().collect();
+                let upstreams = oldest.iter().map(|end| &end.upstream);
+                let is_answerable = rows.dependencies.is_answerable(own, upstreams);
+                is_answerable.then(|| WaitingEnds::new(pipeline, oldest))
             });
             waiting.collect()
         })
@@ -36,29 +38,34 @@ impl Dependencies for AuditedStorage {
 
 /// Makes the dependencies of a pipeline those of its saved definition.
 pub(crate) fn save_dependencies(rows: &mut Rows, saved: &StoredPipeline) {
-    let rules = saved.definition.dependencies();
-    let added = rows.dependencies.set_rules(&saved.qualified_id(), rules);
-    for upstream in added {
+    let (own, definition) = (saved.qualified_id(), &saved.definition);
+    let rules = definition.dependencies();
+    let changed = rows.dependencies.set_rules(&own, rules, definition.enabled);
+    for upstream in changed.added {
         let end = latest_end(rows, &upstream);
         rows.dependencies.set_latest_end(&upstream, end);
+    }
+    if let Some(ends) = rows.waiting_ends.get_mut(&own) {
+        ends.retain(|_, end| !changed.ended.contains(&end.upstream));
     }
 }
 
 /// Removes everything that a deleted pipeline has of dependencies.
 pub(crate) fn remove_dependencies(rows: &mut Rows, own: &Qualified<PipelineId>) {
-    rows.dependencies.set_rules(own, Vec::new());
+    rows.dependencies.set_rules(own, Vec::new(), false);
     rows.dependencies.set_latest_end(own, None);
     rows.waiting_ends.remove(own);
 }
 
 /// Returns how the run of a pipeline that ended last has ended, among its newest runs.
 fn latest_end(rows: &Rows, pipeline: &Qualified<PipelineId>) -> Option<LatestEnd> {
-    rows.pipelines.get(pipeline)?;
+    let created_at = rows.pipelines.get(pipeline)?.created_at;
     let mut runs: Vec<_> = rows.runs_of(pipeline).map(|row| &row.run).collect();
     runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.id));
     let newest = runs
         .into_iter()
         .take(DependencyTable::ENDS_BACK_MAX as usize);
+    let newest = newest.filter(|run| run.created_at >= created_at);
     let ends = newest.filter_map(|run| Some((LatestEnd::of(run)?, run.id)));
     ends.max_by_key(|(end, id)| (end.at, *id))
         .map(|(end, _)| end)

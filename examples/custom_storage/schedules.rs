@@ -5,11 +5,12 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
-    Advance, AdvanceOutcome, CancelRequest, NewRun, Qualified, ReplacedRun, Schedules,
+    Advance, AdvanceOutcome, CancelRequest, LaneClass, NewRun, Qualified, ReplacedRun, Schedules,
     StoredPipeline, StoredSchedule, TickOutcome,
 };
 use floret::{
-    Error, Overlap, Pipeline, PipelineId, Result, RunCancel, RunId, Scope, SkipReason, Trigger,
+    Error, Overlap, Pipeline, PipelineId, Result, RunCancel, RunId, RunStatus, Scope, SkipReason,
+    Trigger,
 };
 
 use crate::audited::AuditedStorage;
@@ -147,7 +148,11 @@ fn decide_tick(rows: &Rows, advance: &Advance) -> TickOutcome {
     } else if rows.pipelines.get(id).is_some_and(|it| it.paused.is_some()) {
         TickOutcome::Skipped(SkipReason::Paused)
     } else if overlaps && advance.overlap == Overlap::Skip {
-        let is_blocked = rows.dependencies.is_blocked(id, new.run.created_at);
+        let is_executing = rows.runs_of(id).any(|row| {
+            row.run.status == RunStatus::Running
+                && row.run.trigger.lane_class() == LaneClass::Schedule
+        });
+        let is_blocked = !is_executing && rows.dependencies.is_blocked(id, new.run.created_at);
         TickOutcome::Skipped(match is_blocked {
             true => SkipReason::Blocked,
             false => SkipReason::Overlap,

@@ -167,6 +167,9 @@ fn must_stay(rows: &Rows, id: RunId, keep_last: u32) -> bool {
 /// Deletes a run, its events and those parked of them.
 fn delete(rows: &mut Rows, id: RunId) {
     rows.runs.remove(&id);
+    for ends in rows.waiting_ends.values_mut() {
+        ends.remove(&id);
+    }
     let Rows {
         events, purged_seq, ..
     } = rows;

@@ -72,8 +72,8 @@ impl Builder {
     /// asked for and exits.
     ///
     /// The status of the scheduler shows every pipeline as disabled. For the next start with
-    /// schedules, the ticks were missed, as during any downtime, and the ends of upstream runs wait
-    /// on.
+    /// schedules, the ticks were missed, as during any downtime. The ends of upstream runs wait for
+    /// it, as long as these runs are stored, and then start their runs.
     pub const fn no_schedules(mut self) -> Self {
         self.scheduled = ScheduledPipelines::None;
         self

@@ -56,13 +56,40 @@ impl Engine {
     pub(crate) async fn set_pipelines(&self, pipelines: Vec<Pipeline>) -> Result<()> {
         let key = |pipeline: &Pipeline| (pipeline.tenant.clone(), pipeline.id.clone());
         let present = pipelines.iter().map(key).collect();
-        for pipeline in upstream_first(pipelines) {
-            let id = pipeline.id.clone();
-            let saved = self.command(|shared| async move { shared.put_by_code(pipeline).await });
-            saved.await.map_err(|error| with_pipeline_id(&id, error))?;
+        // A pipeline of a caller may depend on an earlier definition of one that is saved later.
+        let mut refused = self.save_each(upstream_first(pipelines)).await?;
+        while !refused.is_empty() {
+            let count = refused.len();
+            let rest = refused.into_iter().map(|(pipeline, _)| pipeline);
+            refused = self.save_each(rest.collect()).await?;
+            if refused.len() == count
+                && let Some((pipeline, error)) = refused.pop()
+            {
+                return Err(with_pipeline_id(&pipeline.id, error));
+            }
         }
         self.command(|shared| async move { shared.remove_absent(&present).await })
             .await
+    }
+
+    /// Saves definitions of the code. Returns those that would close a circle of dependencies.
+    ///
+    /// # Errors
+    /// Those of [`Engine::set_pipelines`].
+    async fn save_each(&self, pipelines: Vec<Pipeline>) -> Result<Vec<(Pipeline, Error)>> {
+        let mut refused = Vec::new();
+        for pipeline in pipelines {
+            let given = pipeline.clone();
+            let saved = self.command(|shared| async move { shared.put_by_code(given).await });
+            match saved.await {
+                Ok(_) => {}
+                Err(error) if error.problem() == Problem::DependencyCycle => {
+                    refused.push((pipeline, error));
+                }
+                Err(error) => return Err(with_pipeline_id(&pipeline.id, error)),
+            }
+        }
+        Ok(refused)
     }
 
     /// Saves a definition that the host built in code, and replaces a stored one.

@@ -36,6 +36,9 @@ const PIPELINE_WORDS: &[(&str, &str)] = &[
     ("title", "name"),
     ("timeout_seconds", "timeout"),
     ("backfill", "catch_up"),
+    ("upstream", "depends_on"),
+    ("upstreams", "depends_on"),
+    ("triggers", "dependency_rules"),
 ];
 
 /// Words of other systems for the keys that the engine reads.

@@ -83,8 +83,14 @@ impl Shared {
     /// Wakes what waits for the ends of upstream runs: the scheduler, and runs behind a gate.
     pub(super) fn notify_ends(&self, may_start_others: bool) {
         if may_start_others {
-            self.ends_changed.notify_one();
+            self.recheck_ends();
             self.wake.notify_one();
         }
+    }
+
+    /// Lets the scheduler look at the ends of upstream runs again, after a claim, which has looked
+    /// at the gates itself.
+    pub(super) fn recheck_ends(&self) {
+        self.ends_changed.notify_one();
     }
 }

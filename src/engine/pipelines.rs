@@ -176,7 +176,9 @@ impl Engine {
         let found = self.0.find_pipeline(key, scope).await?;
         let (definition, tenant) = (&found.definition, found.tenant.as_ref());
         let mut warnings = definition_warnings::find(definition, &self.0.registry, tenant);
-        warnings.extend(self.0.upstream_warnings(definition, tenant).await?);
+        self.0
+            .warn_of_upstreams(definition, tenant, &mut warnings)
+            .await?;
         Ok(ValidationReport {
             errors: self.0.definition_errors(&found),
             warnings,
@@ -211,7 +213,8 @@ impl Shared {
         let slug = choose_slug(&pipeline)?;
         normalize(&mut pipeline);
         let mut warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
-        warnings.extend(self.upstream_warnings(&pipeline, tenant).await?);
+        self.warn_of_upstreams(&pipeline, tenant, &mut warnings)
+            .await?;
         let put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
         Ok((put, warnings))
     }

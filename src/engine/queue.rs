@@ -76,7 +76,7 @@ async fn claim_or_wait(
             if is_after_outage {
                 // The claim whose answer was lost may have finished poisoned runs.
                 shared.events.recheck_waiters();
-                shared.notify_ends(true);
+                shared.recheck_ends();
             }
             next
         }
@@ -117,6 +117,7 @@ async fn claim(shared: &Arc<Shared>, may_claim_suspects: bool) -> Result<NextCla
     for run in broken_off {
         // It may have finished all the same: the answer of its last append may be lost.
         shared.events.run_finished(run.run);
+        shared.recheck_ends();
     }
     Ok(execute_claimed(shared, claims, may_claim_suspects))
 }
@@ -139,6 +140,8 @@ fn execute_claimed(
     }
     for lost in claims.lost {
         shared.active.stop_after_lease_loss(lost);
+        // It may have finished, and the answer of its last append may be lost.
+        shared.recheck_ends();
     }
     let now = shared.clock.now();
     let due_pause = claims.due_at.map(|due| {
@@ -195,9 +198,12 @@ async fn renew_leases(shared: &Shared) {
     }
     let (lease, now) = (shared.limits.lease, shared.clock.now());
     match shared.storage.renew(shared.owner, held, lease, now).await {
-        Ok(lost) => lost
-            .into_iter()
-            .for_each(|held| shared.active.stop_after_lease_loss(held)),
+        Ok(lost) => {
+            for held in lost {
+                shared.active.stop_after_lease_loss(held);
+                shared.recheck_ends();
+            }
+        }
         Err(error) => {
             log::warn!(%error, "leases could not be renewed; the next round tries again");
         }

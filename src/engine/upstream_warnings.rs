@@ -4,22 +4,26 @@
 
 use super::Shared;
 use crate::error::{Issue, Result, quote};
+use crate::graph::issues::ISSUES_MAX;
 use crate::model::{Pipeline, Scope, TenantId};
 
 impl Shared {
-    /// Returns a warning for each upstream that does not exist, at most as many as an error has
-    /// issues.
+    /// Adds a warning for each upstream that does not exist, until there are as many as an error
+    /// has issues.
     ///
     /// # Errors
     /// Any error of storage.
-    pub(super) async fn upstream_warnings(
+    pub(super) async fn warn_of_upstreams(
         &self,
         pipeline: &Pipeline,
         tenant: Option<&TenantId>,
-    ) -> Result<Vec<Issue>> {
+        warnings: &mut Vec<Issue>,
+    ) -> Result<()> {
         let scope = Scope::of(tenant);
-        let mut warnings = Vec::new();
         for (pointer, upstream) in upstreams(pipeline) {
+            if warnings.len() >= ISSUES_MAX {
+                break;
+            }
             let found = self.storage.find_pipeline(upstream, &scope).await?;
             let hint = match found {
                 Some(found) if found.id.as_str() == upstream => continue,
@@ -29,13 +33,9 @@ impl Shared {
             let detail = format!("no pipeline has the id {} yet{hint}", quote(upstream));
             warnings.push(Issue::pointer(pointer, detail));
         }
-        warnings.truncate(WARNINGS_MAX);
-        Ok(warnings)
+        Ok(())
     }
 }
-
-/// As many as an error has issues.
-const WARNINGS_MAX: usize = 20;
 
 /// Returns the ids that a definition names, each with its JSON pointer.
 fn upstreams(pipeline: &Pipeline) -> impl Iterator<Item = (String, &str)> {

@@ -17,6 +17,9 @@ use crate::model::{DependencyMode, DependencyRule, DependencyState, Pipeline, Pi
 /// The fields of a rule.
 pub(crate) const DEPENDENCY_FIELDS: [&str; 4] = ["pipeline_id", "state", "mode", "within_seconds"];
 
+/// The most dependencies that a host may allow: storage returns the ends of as many at once.
+const DEPENDENCIES_MAX: usize = 100;
+
 const STATES: &str = "succeeded, failed or completed";
 const MODES: &str = "gate, any or all";
 const WITHIN_RANGE: &str = "0 for no limit, or a number of seconds from 0.001 to 31536000";
@@ -24,13 +27,16 @@ const WITHIN_RANGE: &str = "0 for no limit, or a number of seconds from 0.001 to
 /// Reads a rule. A field that Floret does not know is refused, since a mistyped one would let runs
 /// start too early.
 pub(super) fn read(mut fields: Fields<'_>) -> DependencyRule {
-    let within = fields.take("within_seconds", WITHIN_RANGE, seconds);
+    let within = fields.take("within_seconds", WITHIN_RANGE, |value| {
+        // Existing clients write 0 for a rule without a limit.
+        let has_none = value.as_f64() == Some(0.0);
+        seconds(value).map(|within| Some(within).filter(|_| !has_none))
+    });
     let rule = DependencyRule {
         pipeline_id: fields.required("pipeline_id"),
         state: fields.take("state", STATES, read_state).unwrap_or_default(),
         mode: fields.take("mode", MODES, read_mode).unwrap_or_default(),
-        // Existing clients write 0 for a rule without a limit.
-        within: within.filter(|within| !within.is_zero()),
+        within: within.flatten(),
     };
     fields.refuse_rest(&DEPENDENCY_FIELDS);
     rule
@@ -93,7 +99,8 @@ pub(crate) fn upstream_first(pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
 /// Adds an issue for everything that is wrong with the dependencies of a pipeline.
 pub(super) fn check(pipeline: &Pipeline, limits: &Limits, issues: &mut Issues) {
     let (ids, rules) = (&pipeline.depends_on, &pipeline.dependency_rules);
-    let (count, max) = (ids.len() + rules.len(), limits.dependencies_max);
+    let max = limits.dependencies_max.min(DEPENDENCIES_MAX);
+    let count = ids.len() + rules.len();
     if count > max {
         let field = if rules.is_empty() {
             "/depends_on"

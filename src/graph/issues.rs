@@ -5,7 +5,7 @@
 use crate::error::{Error, Issue, IssueLocation, Problem, Result};
 
 /// The largest number of issues in one error. The wire contract promises 20.
-const ISSUES_MAX: usize = 20;
+pub(crate) const ISSUES_MAX: usize = 20;
 
 /// The issues in the order in which they were found: at most 20, and at most one per JSON pointer.
 #[derive(Debug, Default)]

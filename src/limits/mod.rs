@@ -66,8 +66,8 @@ pub struct Limits {
     pub tags_max: usize,
     /// The number of bytes of a tag. 128, as of an id.
     pub tag_bytes_max: usize,
-    /// The number of other pipelines that a pipeline depends on. 100: each claim checks those of
-    /// the pipelines that have pending runs.
+    /// The number of other pipelines that a pipeline depends on. 100, and no more than 100: each
+    /// claim checks those of the pipelines that have pending runs.
     pub dependencies_max: usize,
     /// The number of parameters of a run. 256: a form of some pages.
     pub params_max: usize,

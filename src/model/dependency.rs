@@ -6,8 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::defaults::is_default;
 use super::{RunStatus, seconds};
@@ -28,7 +27,7 @@ use super::{RunStatus, seconds};
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DependencyRule {
     /// The id of the upstream, a pipeline of the same tenant.
@@ -187,6 +186,14 @@ pub enum DependencyMode {
 impl DependencyMode {
     pub(crate) const ALL: [Self; 3] = [Self::Gate, Self::Any, Self::All];
 
+    /// Returns whether an end starts runs, instead of opening and closing a gate.
+    pub(crate) const fn starts_runs(self) -> bool {
+        match self {
+            Self::Gate => false,
+            Self::Any | Self::All => true,
+        }
+    }
+
     /// Returns the value in a definition.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -198,23 +205,6 @@ impl DependencyMode {
     }
 }
 
-/// Reads the stored value of `depends_on`. A store from before dependencies had an effect may have
-/// any value, which must not make its definition unreadable.
-pub(super) fn deserialize_ids<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
-}
-
-/// Reads the stored value of `dependency_rules`, as [`deserialize_ids`] does.
-pub(super) fn deserialize_rules<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<DependencyRule>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -223,27 +213,13 @@ mod tests {
     use crate::model::Pipeline;
 
     #[test]
-    fn stored_dependencies_of_any_type_are_readable() {
-        for (stored, expected) in [
-            (json!(["load", "clean"]), vec!["load", "clean"]),
-            (json!("load"), Vec::new()),
-            (json!([1]), Vec::new()),
-            (json!(null), Vec::new()),
+    fn a_rule_that_is_none_is_not_read() {
+        for wrong in [
+            json!({"pipeline_id": "load", "mode": "soon"}),
+            json!({"pipeline_id": "load", "with": 5}),
         ] {
-            let read: Pipeline = serde_json::from_value(json!({"depends_on": stored})).unwrap();
-            assert_eq!(read.depends_on, expected, "{stored}");
-        }
-        for (stored, expected) in [
-            (
-                json!([{"pipeline_id": "load"}]),
-                vec![DependencyRule::gate("load")],
-            ),
-            (json!([{"pipeline_id": "load", "mode": "soon"}]), Vec::new()),
-            (json!({"load": 1}), Vec::new()),
-        ] {
-            let read: Pipeline =
-                serde_json::from_value(json!({"dependency_rules": stored})).unwrap();
-            assert_eq!(read.dependency_rules, expected, "{stored}");
+            let pipeline = json!({"dependency_rules": [wrong]});
+            assert!(serde_json::from_value::<Pipeline>(pipeline).is_err());
         }
     }
 

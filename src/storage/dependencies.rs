@@ -74,7 +74,7 @@ pub struct AnswerEnds {
     pub version: u32,
     /// The upstream runs whose ends it answers. All of them wait for an answer.
     pub ends: Vec<RunId>,
-    /// The run that they start. Its `upstream_run_id` is the last of them.
+    /// The run that they start. Its `upstream_run_id` is one of them.
     pub run: Option<NewRun>,
     /// The maximum number of pending runs of the pipeline, the new one included.
     pub queued_pipeline_max: u64,
@@ -138,15 +138,22 @@ impl AnswerOutcome {
 /// started. It MUST count in the transaction that ends it:
 /// - It decides the gates on its pipeline until the next run of it ends. A gate is open while the
 ///   rule accepts its final status and its end is not longer ago than the rule allows. It is closed
-///   before the first end, and after the upstream is deleted.
-/// - For each pipeline that has a rule of another mode for it, its end waits if the rule accepts
-///   its final status. An end MUST replace an earlier one of the same upstream where the mode is
-///   `all`.
+///   before the first end, and after the upstream is deleted. A new rule MUST know the latest end
+///   of an earlier run, among the newest [`DependencyTable::ENDS_BACK_MAX`] runs that the upstream
+///   has had since it was created.
+/// - For each enabled pipeline that has a rule of another mode for it, its end waits if the rule
+///   accepts its final status. An end MUST replace an earlier one of the same upstream where the
+///   mode is `all`.
+///
+/// An end waits until it is answered, its run is purged, or its pipeline is deleted, disabled, or
+/// loses the rule with this upstream and state.
+///
+/// [`DependencyTable::ENDS_BACK_MAX`]: super::DependencyTable::ENDS_BACK_MAX
 #[async_trait]
 pub trait Dependencies: Send + Sync + 'static {
-    /// Returns every pipeline for which ends wait, with the oldest ones.
-    ///
-    /// A pipeline that is deleted MUST have none.
+    /// Returns every pipeline whose ends can be answered
+    /// ([`is_answerable`](super::DependencyTable::is_answerable)), with the oldest ones, in any
+    /// order.
     async fn waiting_ends(&self) -> Result<Vec<WaitingEnds>>;
 
     /// Answers ends of a pipeline, each once.

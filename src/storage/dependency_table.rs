@@ -44,8 +44,7 @@ impl LatestEnd {
 
 /// The dependencies of all pipelines, and the latest ends of their upstreams, in memory.
 ///
-/// A backend may use it to keep the promises of [`Dependencies`](super::Dependencies). It forgets
-/// everything when it is dropped.
+/// A backend may use it to keep the promises of [`Dependencies`](super::Dependencies).
 ///
 /// ```
 /// use chrono::{DateTime, Utc};
@@ -55,7 +54,7 @@ impl LatestEnd {
 /// let own = |id| PipelineId::new(id).map(|id| Qualified::new(id, None));
 /// let (report, load) = (own("report")?, own("load")?);
 /// let mut table = DependencyTable::default();
-/// table.set_rules(&report, vec![DependencyRule::gate("load")]);
+/// table.set_rules(&report, vec![DependencyRule::gate("load")], true);
 ///
 /// let now = DateTime::<Utc>::UNIX_EPOCH;
 /// assert!(table.is_blocked(&report, now));
@@ -66,9 +65,32 @@ impl LatestEnd {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DependencyTable {
-    rules: HashMap<Key, Vec<DependencyRule>>,
-    dependents: HashMap<Key, BTreeSet<Key>>,
+    dependents: HashMap<Key, Dependent>,
+    /// The dependents of each upstream.
+    by_upstream: HashMap<Key, BTreeSet<Key>>,
     ends: HashMap<Key, LatestEnd>,
+}
+
+/// A pipeline that depends on others.
+#[derive(Debug, Clone, PartialEq)]
+struct Dependent {
+    rules: Vec<DependencyRule>,
+    /// The upstream of each rule. `None` if the rule names none.
+    upstreams: Vec<Option<Key>>,
+    is_enabled: bool,
+}
+
+impl Dependent {
+    fn each(&self) -> impl Iterator<Item = (&DependencyRule, &Key)> {
+        let each = self.rules.iter().zip(&self.upstreams);
+        each.filter_map(|(rule, upstream)| Some((rule, upstream.as_ref()?)))
+    }
+
+    /// Returns the rules that start runs.
+    fn starts(&self) -> impl Iterator<Item = (&DependencyRule, &Key)> {
+        let starts = self.each().filter(|(rule, _)| rule.mode.starts_runs());
+        starts.filter(|_| self.is_enabled)
+    }
 }
 
 impl DependencyTable {
@@ -76,43 +98,61 @@ impl DependencyTable {
     /// when it becomes an upstream.
     pub const ENDS_BACK_MAX: u32 = 1_000;
 
-    /// Sets the rules of a pipeline. Returns the upstreams that had no dependent before: their
-    /// latest ends are not known yet.
+    /// Sets the rules of a pipeline. One that is not enabled keeps its gates, and starts no runs.
     pub fn set_rules(
         &mut self,
         own: &Qualified<PipelineId>,
         rules: Vec<DependencyRule>,
-    ) -> BTreeSet<Qualified<PipelineId>> {
-        let upstreams = upstreams(own, &rules);
-        let mut added = upstreams.clone();
+        is_enabled: bool,
+    ) -> ChangedRules {
+        let upstreams: Vec<_> = rules.iter().map(|rule| upstream(own, rule)).collect();
+        let named: BTreeSet<_> = upstreams.iter().flatten().cloned().collect();
+        let mut added = named.clone();
         added.retain(|upstream| !self.is_upstream(upstream));
-        self.remove_rules(own);
-        if !rules.is_empty() {
-            self.rules.insert(own.clone(), rules);
-        }
-        for upstream in upstreams {
-            let dependents = self.dependents.entry(upstream).or_default();
+        let before = self.remove_rules(own);
+        for upstream in named {
+            let dependents = self.by_upstream.entry(upstream).or_default();
             dependents.insert(own.clone());
         }
-        added
+        let dependent = Dependent {
+            rules,
+            upstreams,
+            is_enabled,
+        };
+        let ended = before.map(|before| ended_starts(&before, &dependent));
+        if !dependent.rules.is_empty() {
+            self.dependents.insert(own.clone(), dependent);
+        }
+        ChangedRules {
+            added,
+            ended: ended.unwrap_or_default(),
+        }
     }
 
-    fn remove_rules(&mut self, own: &Key) {
-        let rules = self.rules.remove(own).unwrap_or_default();
-        for upstream in upstreams(own, &rules) {
-            if let Some(dependents) = self.dependents.get_mut(&upstream) {
+    fn remove_rules(&mut self, own: &Key) -> Option<Dependent> {
+        let before = self.dependents.remove(own)?;
+        for upstream in before.upstreams.iter().flatten() {
+            if let Some(dependents) = self.by_upstream.get_mut(upstream) {
                 dependents.remove(own);
                 if dependents.is_empty() {
-                    self.dependents.remove(&upstream);
+                    self.by_upstream.remove(upstream);
                 }
             }
         }
+        Some(before)
     }
 
-    /// Returns the rules of a pipeline, in the order in which they were set.
+    /// Returns whether these are the rules of a pipeline.
     #[must_use]
-    pub fn rules_of(&self, own: &Qualified<PipelineId>) -> &[DependencyRule] {
-        self.rules.get(own).map_or(&[], Vec::as_slice)
+    pub fn has_rules(
+        &self,
+        own: &Qualified<PipelineId>,
+        rules: &[DependencyRule],
+        is_enabled: bool,
+    ) -> bool {
+        self.dependents.get(own).map_or(rules.is_empty(), |found| {
+            found.rules == rules && found.is_enabled == is_enabled
+        })
     }
 
     /// Sets how the latest run of a pipeline has ended. `None` if none has.
@@ -126,16 +166,19 @@ impl DependencyTable {
     /// Returns whether another pipeline depends on this one.
     #[must_use]
     pub fn is_upstream(&self, pipeline: &Qualified<PipelineId>) -> bool {
-        self.dependents.contains_key(pipeline)
+        self.by_upstream.contains_key(pipeline)
     }
 
     /// Returns whether a gate of the pipeline is closed.
     #[must_use]
     pub fn is_blocked(&self, own: &Qualified<PipelineId>, now: DateTime<Utc>) -> bool {
-        let gates = self.rules_of(own).iter();
-        let mut gates = gates.filter(|rule| rule.mode == DependencyMode::Gate);
-        gates.any(|rule| {
-            let end = upstream(own, rule).and_then(|key| self.ends.get(&key));
+        let Some(dependent) = self.dependents.get(own) else {
+            return false;
+        };
+        let rules = dependent.rules.iter().zip(&dependent.upstreams);
+        let mut gates = rules.filter(|(rule, _)| !rule.mode.starts_runs());
+        gates.any(|(rule, upstream)| {
+            let end = upstream.as_ref().and_then(|key| self.ends.get(key));
             !end.is_some_and(|end| rule.state.accepts(end.status) && rule.counts_at(end.at, now))
         })
     }
@@ -143,7 +186,7 @@ impl DependencyTable {
     /// Returns whether no pipeline depends on another one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.dependents.is_empty()
     }
 
     /// Returns the pipelines for which an end of a run with this status waits, each with the mode
@@ -154,16 +197,38 @@ impl DependencyTable {
         ended: &Qualified<PipelineId>,
         status: RunStatus,
     ) -> Vec<(Qualified<PipelineId>, DependencyMode)> {
-        let dependents = self.dependents.get(ended).into_iter().flatten();
+        let dependents = self.by_upstream.get(ended).into_iter().flatten();
         let waiting = dependents.flat_map(|own| {
-            let rules = self.rules_of(own).iter().filter(|rule| {
-                rule.mode != DependencyMode::Gate
-                    && rule.pipeline_id == ended.id.as_str()
-                    && rule.state.accepts(status)
-            });
-            rules.map(|rule| (own.clone(), rule.mode))
+            let starts = self.dependents.get(own).into_iter();
+            let starts = starts.flat_map(Dependent::starts);
+            let accepting =
+                starts.filter(|(rule, upstream)| *upstream == ended && rule.state.accepts(status));
+            accepting.map(|(rule, _)| (own.clone(), rule.mode))
         });
         waiting.collect()
+    }
+
+    /// Returns whether ends of these upstreams, which wait for a pipeline, can be answered: one of
+    /// them starts a run alone or has no rule any more, or together they have an end of each
+    /// upstream of the mode `all`.
+    #[must_use]
+    pub fn is_answerable<'a>(
+        &self,
+        own: &Qualified<PipelineId>,
+        waiting: impl IntoIterator<Item = &'a PipelineId>,
+    ) -> bool {
+        let dependent = self.dependents.get(own);
+        let starts = dependent.into_iter().flat_map(Dependent::starts);
+        let modes: HashMap<_, _> = starts.map(|(rule, key)| (&key.id, rule.mode)).collect();
+        let mut joined = HashSet::new();
+        for upstream in waiting {
+            match modes.get(upstream) {
+                Some(DependencyMode::All) => joined.insert(upstream),
+                Some(DependencyMode::Any | DependencyMode::Gate) | None => return true,
+            };
+        }
+        let mut all = modes.values().filter(|mode| **mode == DependencyMode::All);
+        !joined.is_empty() && all.by_ref().count() == joined.len()
     }
 
     /// Refuses rules that would close a circle of dependencies.
@@ -179,16 +244,20 @@ impl DependencyTable {
 
     /// Returns a shortest way along the dependencies from a pipeline to itself, without its end.
     fn cycle(&self, own: &Key, rules: &[DependencyRule]) -> Option<Vec<PipelineId>> {
+        let first: Vec<_> = rules
+            .iter()
+            .filter_map(|rule| upstream(own, rule))
+            .collect();
         let mut found_from: HashMap<Key, Key> = HashMap::new();
         let mut queue = VecDeque::from([own.clone()]);
         let mut seen = HashSet::new();
         while let Some(current) = queue.pop_front() {
-            let rules = if current == *own {
-                rules
+            let next = if current == *own {
+                first.clone()
             } else {
-                self.rules_of(&current)
+                self.upstreams_of(&current)
             };
-            for next in upstreams(&current, rules) {
+            for next in next {
                 if next == *own {
                     return Some(way_to(&current, &found_from));
                 }
@@ -200,6 +269,37 @@ impl DependencyTable {
         }
         None
     }
+}
+
+impl DependencyTable {
+    fn upstreams_of(&self, own: &Key) -> Vec<Key> {
+        let dependent = self.dependents.get(own).into_iter();
+        dependent
+            .flat_map(|found| found.upstreams.iter().flatten().cloned())
+            .collect()
+    }
+}
+
+/// What a change of the rules of a pipeline leaves to its backend.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChangedRules {
+    /// The upstreams that had no dependent before: their latest ends are not known yet.
+    pub added: BTreeSet<Qualified<PipelineId>>,
+    /// The upstreams whose ends start no run of the pipeline any more, or by another state. Those
+    /// that wait for the pipeline are forgotten.
+    pub ended: BTreeSet<PipelineId>,
+}
+
+/// Returns the upstreams that a rule of before starts runs for, and no rule of after with the same
+/// state.
+fn ended_starts(before: &Dependent, after: &Dependent) -> BTreeSet<PipelineId> {
+    let is_kept = |rule: &DependencyRule, upstream: &Key| {
+        let mut starts = after.starts();
+        starts.any(|(other, key)| key == upstream && other.state == rule.state)
+    };
+    let ended = before.starts().filter(|(rule, key)| !is_kept(rule, key));
+    ended.map(|(_, key)| key.id.clone()).collect()
 }
 
 /// Returns the way to a pipeline, from the one where the search began.
@@ -235,12 +335,4 @@ fn cycle_error(own: &PipelineId, cycle: &[PipelineId]) -> Error {
 fn upstream(own: &Key, rule: &DependencyRule) -> Option<Key> {
     let id = PipelineId::new(&rule.pipeline_id).ok()?;
     Some(Qualified::new(id, own.tenant.clone()))
-}
-
-/// Returns the upstreams of rules, each once.
-fn upstreams(own: &Key, rules: &[DependencyRule]) -> BTreeSet<Key> {
-    rules
-        .iter()
-        .filter_map(|rule| upstream(own, rule))
-        .collect()
 }

@@ -215,8 +215,9 @@ pub struct AppendOutcome {
     /// The backfill whose other runs were cancelled because this run failed. A repeated append
     /// returns it again.
     pub cancelled_backfill: Option<BackfillId>,
-    /// Whether the run has ended and other pipelines depend on its pipeline, so that ends may wait
-    /// ([`waiting_ends`](super::Dependencies::waiting_ends)). A repeated append returns it again.
+    /// Whether the run has ended and other pipelines depend on its pipeline, so that a gate may be
+    /// open or an end may wait ([`waiting_ends`](super::Dependencies::waiting_ends)). A repeated
+    /// append returns it again.
     pub may_start_others: bool,
 }
 

@@ -43,7 +43,7 @@ pub use deliveries::{
 pub use dependencies::{
     AnswerEnds, AnswerOutcome, Dependencies, EndAnswer, UpstreamEnd, WaitingEnds,
 };
-pub use dependency_table::{DependencyTable, LatestEnd};
+pub use dependency_table::{ChangedRules, DependencyTable, LatestEnd};
 pub use events::{EventFilter, EventPage, Events};
 pub(crate) use finished_changes::Unchanged;
 pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef};
@@ -111,7 +111,6 @@ impl<T> Storage for T where
         + Events
         + Deliveries
         + Schedules
-        + Dependencies
         + Dependencies
         + System
         + std::fmt::Debug

@@ -239,8 +239,13 @@ pub trait Pipelines: Send + Sync + 'static {
     ///   free.
     /// - A save that expects no pipeline MUST disregard those of other tenants, even in
     ///   [`Scope::All`]: it creates one without a tenant there.
+    /// - The pipelines of a tenant MUST NOT depend on one another in a circle
+    ///   ([`Pipeline::dependencies`]). A save by [`SavedBy::Removal`] is not checked: it brings no
+    ///   new dependency.
     ///
     /// # Errors
+    /// - `Invalid` (`dependency-cycle`): a circle would be closed. The message names a shortest
+    ///   one.
     /// - `NotFound` (`pipeline-not-found`): the request expects a pipeline that is absent.
     /// - `Conflict` (`already-exists`): the request expects no pipeline, but one has this id; or
     ///   another pipeline already uses the id or the given slug, as its id or as its slug.

@@ -136,8 +136,8 @@ pub struct ClaimOutcome {
     pub poisoned: Vec<RunId>,
     /// Backfills whose rest was cancelled because a run of theirs was poisoned.
     pub cancelled_backfills: Vec<BackfillId>,
-    /// Whether other pipelines depend on the pipeline of a poisoned run, so that ends may wait
-    /// ([`waiting_ends`](super::Dependencies::waiting_ends)).
+    /// Whether other pipelines depend on the pipeline of a poisoned run, so that a gate may be open
+    /// or an end may wait ([`waiting_ends`](super::Dependencies::waiting_ends)).
     pub may_start_others: bool,
     /// Runs that cannot be read. Each was counted as claimed and is an orphan.
     pub unreadable: Vec<RunId>,

@@ -162,7 +162,9 @@ pub trait Schedules: Send + Sync + 'static {
     /// - While the pipeline is paused, the run MUST NOT be created (`Skipped`), and no other run is
     ///   replaced.
     /// - With [`Overlap::Skip`], the run MUST NOT be created while a run of the schedule is
-    ///   unfinished (`Skipped`). Runs of a schedule have the trigger `schedule` or `catchup`.
+    ///   unfinished (`Skipped`). Runs of a schedule have the trigger `schedule` or `catchup`. The
+    ///   reason is `Blocked` while a gate is closed
+    ///   ([`Dependencies`](super::Dependencies)) and none of these runs executes.
     /// - With [`Overlap::CancelRunning`], each other unfinished run of the schedule MUST be
     ///   cancelled with the creation of the run, as by
     ///   [`request_cancel`](super::Runs::request_cancel) with

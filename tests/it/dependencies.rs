@@ -3,13 +3,14 @@
 //!
 //! The rules of storage are in the contract, bad input in `bad_input`, and kills in `crash`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use floret::testing::{Fault, Gate, ManualClock, Method, Step};
 use floret::{
-    Access, DependencyRule, DependencyState, EventKind, Overlap, Pipeline, Problem, Run, RunStatus,
-    Trigger,
+    Access, DependencyRule, DependencyState, EventKind, Overlap, ParamDef, Pipeline, Problem, Run,
+    RunStatus, Trigger,
 };
 use http::Method as Verb;
 use serde_json::{Value, json};
@@ -32,6 +33,10 @@ on_every_backend! {
     a_circle_is_refused_when_it_is_saved,
     the_code_may_turn_a_dependency_around,
     a_poisoned_run_ends_for_its_dependents,
+    a_run_that_breaks_off_at_its_end_ends_for_its_dependents,
+    a_required_parameter_needs_a_value,
+    a_time_that_is_too_short_is_refused,
+    many_ends_are_answered,
 }
 
 fn report(rule: DependencyRule) -> Pipeline {
@@ -256,9 +261,6 @@ async fn a_disabled_pipeline_starts_no_dependent_run(store: Store) {
     let host = world.start().await;
     host.run("load").await;
     finished_runs(&host, "totals", 1).await;
-    while host.storage.calls(Method::AnswerEnds) < 2 {
-        tokio::task::yield_now().await;
-    }
     // What ended while it was disabled is not caught up.
     let enabled = report(DependencyRule::any("load"));
     host.floret.add_pipeline(enabled).await.unwrap();
@@ -365,4 +367,107 @@ async fn a_poisoned_run_ends_for_its_dependents(store: Store) {
     let started = finished_runs(&host, "report", 1);
     let started = world.advance_until(Duration::from_secs(1), started).await;
     assert_eq!(started[0].upstream_run_id, Some(poisoned));
+}
+
+/// The answer to the last append is lost, and the claim of the run before the append is repeated.
+async fn a_run_that_breaks_off_at_its_end_ends_for_its_dependents(store: Store) {
+    let world = world(store, [report(DependencyRule::any("load"))]);
+    let gate = Gate::new();
+    world.script.script("a", [Step::nothing().at(&gate)]);
+    let host = world.start().await;
+    let load = host.trigger("load").await;
+    world.script.started("a").await;
+    // The first answer to each append is lost.
+    let lost = || Fault::after(Method::Append, Problem::StorageBusy);
+    host.storage.fail(lost());
+    gate.open();
+    let ended = async {
+        while !host.find(load.id()).await.run.status.is_terminal() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::pin!(ended);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut ended => break,
+            _ = world.advance_within(Duration::from_secs(2)) => host.storage.fail(lost()),
+        }
+    }
+    // A claim, which the trigger of another run causes, learns that the run has ended.
+    host.floret.pipelines().pause("load").await.unwrap();
+    host.trigger("load").await;
+    let started = async {
+        loop {
+            let runs = host.runs().await;
+            let started = runs.iter().find(|run| run.upstream_run_id.is_some());
+            match started {
+                Some(run) => break run.clone(),
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let started = world.advance_until(Duration::from_secs(2), started).await;
+    assert_eq!(started.upstream_run_id, Some(load.id()));
+}
+
+async fn a_required_parameter_needs_a_value(store: Store) {
+    let world = world(store, []);
+    let host = world.start().await;
+    let needs_region = |rule| report(rule).param_def(ParamDef::string("region").required());
+    let pipelines = host.floret.pipelines();
+    for rule in [DependencyRule::any("load"), DependencyRule::all("load")] {
+        let refused = pipelines.create(needs_region(rule)).await.unwrap_err();
+        assert_eq!(refused.problem(), Problem::ParamInvalid);
+        let message = refused.to_string();
+        assert!(
+            message.contains("a run that another pipeline starts"),
+            "{message}"
+        );
+    }
+    let gated = needs_region(DependencyRule::gate("load"));
+    pipelines.create(gated).await.unwrap();
+    let valued = needs_region(DependencyRule::any("load")).param("region", "eu");
+    pipelines.put(valued).await.unwrap();
+}
+
+/// It would be rounded to 0, which is no limit.
+async fn a_time_that_is_too_short_is_refused(store: Store) {
+    let world = world(store, []);
+    let host = world.start().await;
+    for (within, status) in [
+        (json!(0.0004), 422),
+        (json!(1e-308), 422),
+        (json!(31_536_000.1), 422),
+        (json!(0.001), 201),
+        (json!(0), 201),
+        (json!(-0.0), 201),
+    ] {
+        let body = json!({
+            "name": "short", "nodes": [{"id": "a", "type": STEP}],
+            "dependency_rules": [{"pipeline_id": "load", "within_seconds": within}],
+        });
+        let saved = call(&host, Verb::POST, "/api/pipelines", Some(body)).await;
+        assert_eq!(saved.status, status, "{within}: {saved:?}");
+    }
+}
+
+/// More ends wait than one read returns.
+async fn many_ends_are_answered(store: Store) {
+    let mut world = world(store, [report(DependencyRule::any("load"))]);
+    world.limits.queued_pipeline_max = 1;
+    let host = world.start().await;
+    host.floret.pipelines().pause("report").await.unwrap();
+    host.trigger("report").await;
+    for _ in 0..250 {
+        host.run("load").await;
+    }
+    host.stop().await;
+    world.limits.queued_pipeline_max = 1_000;
+    let host = world.start().await;
+    host.floret.pipelines().unpause("report").await.unwrap();
+    let runs = finished_runs(&host, "report", 251).await;
+    let upstreams = runs.iter().filter_map(|run| run.upstream_run_id);
+    let upstreams: BTreeSet<_> = upstreams.collect();
+    assert_eq!((runs.len(), upstreams.len()), (251, 250));
 }

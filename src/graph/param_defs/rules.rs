@@ -60,7 +60,11 @@ pub(crate) fn check_definitions(pipeline: &Pipeline, limits: &Limits, issues: &m
             Some(text) if is_sound => check_value(def, text, &patterns, issues),
             Some(_) => {}
             None if is_sound && pipeline.schedule.is_some() => {
-                check_scheduled(index, def, &resolved, issues);
+                check_given("the schedule has", (index, def), &resolved, issues);
+            }
+            None if is_sound && pipeline.is_started_by_others() => {
+                let start = "a run that another pipeline starts has";
+                check_given(start, (index, def), &resolved, issues);
             }
             None => {}
         }
@@ -82,10 +86,10 @@ pub(crate) fn refuse_faults(pipeline: &Pipeline) -> Result<()> {
     issues.into_result(Problem::InvalidField)
 }
 
-/// Adds an issue if a run of the schedule has no value of a required parameter.
-fn check_scheduled(
-    index: usize,
-    def: &ParamDef,
+/// Adds an issue if a run that no caller gives a value has none of a required parameter.
+fn check_given(
+    whose: &str,
+    (index, def): (usize, &ParamDef),
     resolved: &BTreeMap<String, String>,
     issues: &mut Issues,
 ) {
@@ -93,7 +97,7 @@ fn check_scheduled(
     if is_missing {
         let name = quote(&def.name);
         let detail = format!(
-            "the schedule has no value of the required parameter {name}; give it a default, or a \
+            "{whose} no value of the required parameter {name}; give it a default, or a \
              value in params"
         );
         let at = format!("/param_defs/{index}");

@@ -1,6 +1,6 @@
 //! Dependencies: the ends of upstream runs that wait, and their answers.
 //!
-//! `rules` decides which gates are closed and which ends wait.
+//! `DependencyTable` decides which gates are closed and which ends wait.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -19,30 +19,46 @@ impl State {
     /// Makes the dependencies of a pipeline those of its saved definition.
     pub(super) fn save_dependencies(&mut self, stored: &StoredPipeline) {
         let own = stored.qualified_id();
-        let rules = stored.definition.dependencies();
-        for upstream in self.pipelines.dependencies.set_rules(&own, rules) {
+        let (rules, is_enabled) = (stored.definition.dependencies(), stored.definition.enabled);
+        let dependencies = &mut self.pipelines.dependencies;
+        let changed = dependencies.set_rules(&own, rules, is_enabled);
+        for upstream in changed.added {
             let end = self.latest_end(&upstream);
             self.pipelines.dependencies.set_latest_end(&upstream, end);
+        }
+        if let Some(ends) = self.waiting_ends.get_mut(&own) {
+            ends.retain(|_, end| !changed.ended.contains(&end.upstream));
         }
     }
 
     /// Removes what depends on a deleted pipeline's rows: its rules, its latest end and the ends
     /// that wait for it.
     pub(super) fn remove_dependencies(&mut self, own: &Qualified<PipelineId>) {
-        self.pipelines.dependencies.set_rules(own, Vec::new());
+        self.pipelines
+            .dependencies
+            .set_rules(own, Vec::new(), false);
         self.pipelines.dependencies.set_latest_end(own, None);
         self.waiting_ends.remove(own);
     }
 
+    /// Removes the end of a purged run.
+    pub(super) fn forget_end(&mut self, run: RunId) {
+        self.waiting_ends.retain(|_, ends| {
+            ends.remove(&run);
+            !ends.is_empty()
+        });
+    }
+
     /// Returns how the run of a pipeline that ended last has ended, among its newest runs.
     fn latest_end(&self, pipeline: &Qualified<PipelineId>) -> Option<LatestEnd> {
-        self.pipelines.live(pipeline)?;
+        let created_at = self.pipelines.live(pipeline)?.created_at;
         let sets = RunStatus::ALL
             .into_iter()
             .filter_map(|status| self.index.with_status(Some(pipeline), status));
         newest_first(sets, None)
             .take(DependencyTable::ENDS_BACK_MAX as usize)
             .filter_map(|id| self.runs.get(&id))
+            .filter(|row| row.run.created_at >= created_at)
             .filter_map(|row| Some((LatestEnd::of(&row.run)?, row.run.id)))
             .max_by_key(|(end, id)| (end.at, *id))
             .map(|(end, _)| end)
@@ -81,8 +97,14 @@ impl State {
     }
 
     fn waiting_ends(&self) -> Vec<WaitingEnds> {
+        let dependencies = &self.pipelines.dependencies;
         let waiting = self.waiting_ends.iter().filter_map(|(pipeline, ends)| {
             let stored = self.pipelines.live(pipeline)?.clone();
+            let upstreams = ends.values().take(WaitingEnds::MAX);
+            let upstreams = upstreams.map(|end| &end.upstream);
+            dependencies
+                .is_answerable(pipeline, upstreams)
+                .then_some(())?;
             let ends = ends.values().take(WaitingEnds::MAX).cloned().collect();
             Some(WaitingEnds::new(stored, ends))
         });

@@ -158,8 +158,10 @@ impl PipelineTable {
             put.definition = rules::definition_with(enabled.current, &put.definition);
             version = Arc::new(Version::new(Arc::clone(&put.definition))?);
         }
-        self.dependencies
-            .check_cycle(&own, &put.definition.dependencies())?;
+        if saved_by != SavedBy::Removal {
+            let rules = put.definition.dependencies();
+            self.dependencies.check_cycle(&own, &rules)?;
+        }
         if let Some(stored) = &before
             && stored.slug == slug
             && stored.definition == put.definition

@@ -76,13 +76,12 @@ impl State {
         outcome: &mut ClaimOutcome,
     ) -> Result<()> {
         for &run in &choice.poisoned {
+            let is_upstream = self.runs.get(&run).map(|row| self.is_upstream(&row.run));
+            outcome.may_start_others |= is_upstream.unwrap_or_default();
             self.poison_run(run, claim.now)?;
             outcome.poisoned.push(run);
-            let Some(row) = self.runs.get(&run) else {
-                continue;
-            };
-            let backfill = self.cancelled_backfill(&row.run);
-            outcome.may_start_others |= self.is_upstream(&row.run);
+            let row = self.runs.get(&run);
+            let backfill = row.and_then(|row| self.cancelled_backfill(&row.run));
             outcome.cancelled_backfills.extend(backfill);
         }
         Ok(())
@@ -205,7 +204,7 @@ impl State {
     }
 
     /// Returns whether a run of this pipeline's schedule is still executing.
-    fn is_schedule_executing(&self, pipeline: &Qualified<PipelineId>) -> bool {
+    pub(super) fn is_schedule_executing(&self, pipeline: &Qualified<PipelineId>) -> bool {
         let running = self.index.with_status(Some(pipeline), RunStatus::Running);
         let mut rows = running
             .into_iter()

@@ -111,6 +111,11 @@ impl State {
             {
                 return Err(rules::tick_taken(&pipeline.id, at));
             }
+            if let Some(upstream) = new.run.upstream_run_id
+                && self.upstream_runs.contains(&(pipeline.clone(), upstream))
+            {
+                return Err(rules::upstream_run_taken(&pipeline.id, upstream));
+            }
             rows.push(self.build_row(new, pipeline, backfill)?);
         }
         let count = rows.len() as u64;

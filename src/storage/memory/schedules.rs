@@ -65,7 +65,8 @@ impl State {
         }
         if advance.overlap == Overlap::Skip && !self.unfinished_ticks(&advance.pipeline).is_empty()
         {
-            let is_blocked = self.is_blocked(&advance.pipeline, run.run.created_at);
+            let is_blocked = self.is_blocked(&advance.pipeline, run.run.created_at)
+                && !self.is_schedule_executing(&advance.pipeline);
             return Ok(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
         }
         let mut create = CreateRuns::new(vec![run]);

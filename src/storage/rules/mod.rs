@@ -46,7 +46,7 @@ use refusals::poisoned_message;
 pub(super) use refusals::{
     already_exists, backfill_finished, bad_cursor, cancel_requested, check_version,
     illegal_transition, key_reused, pipeline_active, position_gap, precondition_failed, queue_full,
-    run_finished, shutting_down, stale_epoch, tick_taken,
+    run_finished, shutting_down, stale_epoch, tick_taken, upstream_run_taken,
 };
 pub(crate) use refusals::{blocks_resume, not_resumable};
 pub(super) use schedules::{

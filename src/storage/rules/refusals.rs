@@ -75,6 +75,12 @@ pub(in crate::storage) fn tick_taken(pipeline: &PipelineId, fire_at: DateTime<Ut
     )
 }
 
+pub(in crate::storage) fn upstream_run_taken(pipeline: &PipelineId, upstream: RunId) -> Error {
+    Error::internal(format!(
+        "pipeline {pipeline} already has a run that run {upstream} has started"
+    ))
+}
+
 pub(in crate::storage) fn queue_full(queued_max: u64) -> Error {
     Error::new(
         Problem::QueueFull,

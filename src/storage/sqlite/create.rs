@@ -58,6 +58,11 @@ impl Tx {
             return Ok(created);
         }
         self.check_ticks(&pipeline, &runs)?;
+        for upstream in runs.iter().filter_map(|new| new.run.upstream_run_id) {
+            if self.has_run_of_upstream(pipeline.key, &upstream)? {
+                return Err(rules::upstream_run_taken(&pipeline.id, upstream).into());
+            }
+        }
         self.check_queue_limits(
             pipeline.key,
             runs.len() as u64,

@@ -70,23 +70,43 @@ impl Default for Definitions {
     }
 }
 
-/// The field that earlier versions kept like every field that Floret does not know.
-const PARAM_DEFS: &str = "param_defs";
+/// The fields that earlier versions kept like every field that Floret does not know.
+const ONCE_UNKNOWN: [&str; 3] = ["param_defs", "depends_on", "dependency_rules"];
 
 /// Reads a stored definition.
 ///
-/// A field `param_defs` that defines no parameters stays what it was when it was saved: a field
-/// without effect, which comes back. A caller can still replace or delete the pipeline.
+/// A field that has got a meaning since, and does not have it here, stays what it was when it was
+/// saved: a field without effect, which comes back. A caller can still replace or delete the
+/// pipeline.
 fn read_definition(body: &str) -> Result<Pipeline, StoreError> {
     const WHAT: &str = "a definition";
+    let unreadable = |error| StoreError::unreadable(WHAT, error);
     json(WHAT, body).or_else(|error| {
         let mut fields: Map<String, Value> = json(WHAT, body)?;
-        let kept = fields.remove(PARAM_DEFS).ok_or(error)?;
-        let mut pipeline: Pipeline = serde_json::from_value(Value::Object(fields))
-            .map_err(|error| StoreError::unreadable(WHAT, error))?;
-        pipeline.extra.insert(PARAM_DEFS.to_owned(), kept);
+        let kept = take_meaningless(&mut fields);
+        if kept.is_empty() {
+            return Err(error);
+        }
+        let rest = serde_json::from_value(Value::Object(fields));
+        let mut pipeline: Pipeline = rest.map_err(unreadable)?;
+        pipeline.extra.extend(kept);
         Ok(pipeline)
     })
+}
+
+/// Takes the fields that cannot be read by themselves.
+fn take_meaningless(fields: &mut Map<String, Value>) -> Map<String, Value> {
+    let mut kept = Map::new();
+    for name in ONCE_UNKNOWN {
+        let Some(value) = fields.get(name) else {
+            continue;
+        };
+        let alone = Map::from_iter([(name.to_owned(), value.clone())]);
+        if serde_json::from_value::<Pipeline>(Value::Object(alone)).is_err() {
+            kept.extend(fields.remove_entry(name));
+        }
+    }
+    kept
 }
 
 impl Definitions {
@@ -115,30 +135,47 @@ mod tests {
 
     use super::*;
 
+    /// Reads a stored definition with a field.
+    fn stored(name: &str, value: &Value) -> Result<Pipeline, StoreError> {
+        let mut body = serde_json::to_value(Pipeline::new("daily").node("load", "any")).unwrap();
+        body[name] = value.clone();
+        read_definition(&body.to_string())
+    }
+
     #[test]
-    fn definitions_of_parameters_with_another_meaning_are_kept_without_effect() {
-        let stored = |defs: &Value| {
-            let mut body =
-                serde_json::to_value(Pipeline::new("daily").node("load", "any")).unwrap();
-            body[PARAM_DEFS] = defs.clone();
-            read_definition(&body.to_string())
-        };
-        let read = stored(&json!([{"name": "rows", "type": "integer", "min": 1}])).unwrap();
-        assert_eq!(read.param_defs.len(), 1);
-        for kept in [
-            json!([{"name": "rows", "type": "int"}]),
-            json!([{"name": "rows", "type": "integer", "secret": true}]),
-            json!([{"name": "rows"}]),
-            json!({"rows": "integer"}),
-            json!("rows"),
-            json!([5]),
-            Value::Null,
+    fn a_field_with_another_meaning_is_kept_without_effect() {
+        let defs = json!([{"name": "rows", "type": "integer", "min": 1}]);
+        assert_eq!(stored("param_defs", &defs).unwrap().param_defs.len(), 1);
+        let ids = json!(["load"]);
+        assert_eq!(stored("depends_on", &ids).unwrap().depends_on, ["load"]);
+        for (name, kept) in [
+            ("param_defs", json!([{"name": "rows", "type": "int"}])),
+            (
+                "param_defs",
+                json!([{"name": "rows", "type": "integer", "secret": true}]),
+            ),
+            ("param_defs", json!([{"name": "rows"}])),
+            ("param_defs", json!({"rows": "integer"})),
+            ("param_defs", json!("rows")),
+            ("param_defs", json!([5])),
+            ("param_defs", Value::Null),
+            ("depends_on", json!("load")),
+            ("depends_on", json!([1])),
+            (
+                "dependency_rules",
+                json!([{"pipeline_id": "load", "mode": "soon"}]),
+            ),
+            (
+                "dependency_rules",
+                json!([{"pipeline_id": "load", "since": 1}]),
+            ),
+            ("dependency_rules", json!({"load": 1})),
         ] {
-            let read = stored(&kept).unwrap();
-            assert_eq!(
-                (&read.param_defs[..], &read.extra[PARAM_DEFS]),
-                (&[][..], &kept)
-            );
+            let read = stored(name, &kept).unwrap();
+            assert_eq!(read.extra[name], kept);
+            assert_eq!(read.param_defs, []);
+            assert_eq!((read.depends_on.len(), read.dependency_rules.len()), (0, 0));
+            assert_eq!(read.nodes.len(), 1);
         }
         assert!(read_definition("{").is_err());
         assert!(read_definition(r#"{"id": 5, "param_defs": 5}"#).is_err());

@@ -13,9 +13,23 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, millis};
 use crate::model::{Pipeline, PipelineId, Qualified};
-use crate::storage::{DependencyTable, LatestEnd};
+use crate::storage::{DependencyTable, LatestEnd, SavedBy};
 
 impl Tx {
+    /// Refuses dependencies that would close a circle.
+    pub(super) fn check_dependencies(
+        &self,
+        saved_by: SavedBy,
+        own: &Qualified<PipelineId>,
+        definition: &Pipeline,
+    ) -> Result<(), StoreError> {
+        if saved_by == SavedBy::Removal {
+            return Ok(());
+        }
+        let dependencies = &self.state.dependencies;
+        Ok(dependencies.check_cycle(own, &definition.dependencies())?)
+    }
+
     /// Makes the dependencies of a pipeline those of its saved definition.
     pub(super) fn save_dependencies(
         &mut self,
@@ -23,8 +37,9 @@ impl Tx {
         own: &Qualified<PipelineId>,
         definition: &Pipeline,
     ) -> Result<(), StoreError> {
-        let rules = definition.dependencies();
-        if self.state.dependencies.rules_of(own) == rules {
+        let (rules, is_enabled) = (definition.dependencies(), definition.enabled);
+        let dependencies = &self.state.dependencies;
+        if dependencies.has_rules(own, &rules, is_enabled) {
             return Ok(());
         }
         self.delete_rules(pipeline)?;
@@ -41,8 +56,13 @@ impl Tx {
                 ],
             )?;
         }
-        for upstream in self.state.dependencies.set_rules(own, rules) {
-            let Some(found) = self.live_upstream(&upstream)? else {
+        let changed = self.state.dependencies.set_rules(own, rules, is_enabled);
+        for upstream in changed.ended {
+            self.forget_ends(pipeline, upstream.as_str())?;
+        }
+        self.note_answerable(pipeline, own)?;
+        for upstream in changed.added {
+            let Some(found) = self.live_pipeline(&upstream)? else {
                 continue;
             };
             let end = self.search_latest_end(found.key)?;
@@ -64,24 +84,26 @@ impl Tx {
     ) -> Result<(), StoreError> {
         self.delete_rules(pipeline)?;
         self.write("DELETE FROM waiting_ends WHERE pipeline = ?", [pipeline])?;
-        self.state.dependencies.set_rules(own, Vec::new());
+        self.state.dependencies.set_rules(own, Vec::new(), false);
+        self.note_answerable(pipeline, own)?;
         self.set_latest_end(pipeline, own, None)
     }
 
-    pub(super) fn live_upstream(
+    pub(super) fn live_pipeline(
         &mut self,
-        upstream: &Qualified<PipelineId>,
+        own: &Qualified<PipelineId>,
     ) -> Result<Option<Arc<CachedPipeline>>, StoreError> {
-        let found = self.state.pipelines.find(&self.conn, upstream)?;
+        let found = self.state.pipelines.find(&self.conn, own)?;
         Ok(found.filter(|found| !found.is_deleted))
     }
 
     /// Returns how the run of a pipeline that ended last has ended, among its newest runs.
     fn search_latest_end(&self, pipeline: i64) -> Result<Option<LatestEnd>, StoreError> {
         let found = self.row(
-            "SELECT status, finished_at FROM (SELECT id, status, started_at, finished_at, backfill FROM runs \
-             WHERE pipeline = ? ORDER BY id DESC LIMIT ?) WHERE finished_at IS NOT NULL AND started_at IS NOT NULL \
-             AND backfill IS NULL ORDER BY finished_at DESC, id DESC LIMIT 1",
+            "SELECT status, finished_at FROM (SELECT id, status, created_at, started_at, finished_at, backfill FROM runs \
+             WHERE pipeline = ?1 ORDER BY id DESC LIMIT ?2) WHERE finished_at IS NOT NULL AND started_at IS NOT NULL \
+             AND backfill IS NULL AND created_at >= (SELECT created_at FROM pipelines WHERE key = ?1) \
+             ORDER BY finished_at DESC, id DESC LIMIT 1",
             params![pipeline, DependencyTable::ENDS_BACK_MAX],
             |row| Ok(read_end(row, 0)),
         )?;

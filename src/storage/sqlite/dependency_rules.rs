@@ -19,18 +19,21 @@ pub(super) fn load(
     conn: &Connection,
     unreadable: &UnreadableRows,
 ) -> Result<DependencyTable, StoreError> {
-    let sql = "SELECT p.id, p.tenant, d.upstream, d.mode, d.state, d.within_ms FROM dependencies d \
+    let sql = "SELECT p.id, p.tenant, d.upstream, d.mode, d.state, d.within_ms, p.enabled IS NOT 0 FROM dependencies d \
          CROSS JOIN pipelines p ON p.key = d.pipeline";
     let found = readable_rows(conn, (unreadable, "a dependency"), sql, [], |row| {
-        Ok((read_pipeline_key(row)?, read_rule(row)?))
+        let is_enabled = row.get::<_, bool>(6)?;
+        Ok((read_pipeline_key(row)?, (read_rule(row)?, is_enabled)))
     })?;
-    let mut rules: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (pipeline, rule) in found {
-        rules.entry(pipeline).or_default().push(rule);
+    let mut rules: BTreeMap<_, (Vec<_>, bool)> = BTreeMap::new();
+    for (pipeline, (rule, is_enabled)) in found {
+        let (of_pipeline, enabled) = rules.entry(pipeline).or_default();
+        of_pipeline.push(rule);
+        *enabled = is_enabled;
     }
     let mut table = DependencyTable::default();
-    for (pipeline, rules) in rules {
-        table.set_rules(&pipeline, rules);
+    for (pipeline, (rules, is_enabled)) in rules {
+        table.set_rules(&pipeline, rules, is_enabled);
     }
     let sql = "SELECT p.id, p.tenant, e.status, e.ended_at FROM latest_ends e \
          CROSS JOIN pipelines p ON p.key = e.pipeline";

@@ -239,6 +239,7 @@ impl Tx {
         self.changes_finished = true;
         if let Some(id) = id {
             self.remove_labels(*id, labels)?;
+            self.forget_end(id)?;
         }
         self.write("DELETE FROM runs WHERE key = ?", [key])?;
         self.sweep_later(Sweep::Run, *key)

@@ -56,8 +56,7 @@ impl Tx {
             Some((body, definition)) => (body.as_str(), definition),
             None => (body, definition),
         };
-        let rules = definition.pipeline.dependencies();
-        self.state.dependencies.check_cycle(&own, &rules)?;
+        self.check_dependencies(put.saved_by, &own, &definition.pipeline)?;
         let stored = match before {
             Some(before)
                 if before.slug == slug

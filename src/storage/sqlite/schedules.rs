@@ -190,7 +190,8 @@ impl Tx {
             return Ok(TickOutcome::Skipped(SkipReason::Paused));
         }
         if advance.overlap == Overlap::Skip && self.has_unfinished_tick(pipeline.key)? {
-            let is_blocked = self.is_blocked(pipeline, run.run.created_at);
+            let is_blocked = self.is_blocked(pipeline, run.run.created_at)
+                && !self.state.is_schedule_executing(pipeline.key);
             return Ok(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
         }
         let mut create = CreateRuns::new(vec![run.clone()]);

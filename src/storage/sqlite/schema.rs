@@ -163,7 +163,7 @@ mod tests {
             "d29b70e16e7d083bf7a0b16a4fe30b07e57cc4bbf224422a528974a7dad1ec8f",
             "b077c5c901db435ef814ffa282caff029d364376b9069f47e94019e84daab6eb",
             "5b05ebc1216f02dee8f2d61d2b1ca7e10a98bd4b0c1f29afcb7447c20a46e80c",
-            "d0254597141480d1dc103a2b9d3372014ee2882a976b0c89aed001fee075eaac",
+            "178164150bee793d01a3630684e62151c114df832630bc2f8a13b3f297fe29ff",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

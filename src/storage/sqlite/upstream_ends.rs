@@ -14,9 +14,9 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{date, id, millis, pipeline_id, run_id, time};
 use crate::error::Result;
-use crate::model::{DependencyMode, RunId, RunStatus};
+use crate::model::{DependencyMode, PipelineId, Qualified, RunId, RunStatus};
 use crate::storage::{
-    AnswerEnds, AnswerOutcome, CreateRuns, Dependencies, EndAnswer, LatestEnd, NewRun, UpstreamEnd,
+    AnswerEnds, AnswerOutcome, CreateRuns, Dependencies, EndAnswer, LatestEnd, UpstreamEnd,
     WaitingEnds,
 };
 
@@ -42,15 +42,12 @@ impl Tx {
         let end = LatestEnd::new(finished.status, finished.at);
         self.set_latest_end(finished.pipeline, &upstream, Some(end))?;
         let waiting = self.state.dependencies.waiting_for(&upstream, end.status);
-        for (dependent, mode) in waiting {
-            let Some(dependent) = self.live_upstream(&dependent)? else {
+        for (own, mode) in waiting {
+            let Some(dependent) = self.live_pipeline(&own)? else {
                 continue;
             };
             if mode == DependencyMode::All {
-                self.write(
-                    "DELETE FROM waiting_ends WHERE pipeline = ? AND upstream = ?",
-                    params![dependent.key, upstream.id.as_str()],
-                )?;
+                self.forget_ends(dependent.key, upstream.id.as_str())?;
             }
             self.write(
                 "INSERT INTO waiting_ends (pipeline, run, upstream, date, ended_at) \
@@ -62,12 +59,61 @@ impl Tx {
                     finished.key
                 ],
             )?;
+            match mode {
+                DependencyMode::Any => self.add_answerable(dependent.key)?,
+                DependencyMode::All | DependencyMode::Gate => {
+                    self.note_answerable(dependent.key, &own)?;
+                }
+            }
         }
         Ok(())
     }
 
+    /// Removes the ends of an upstream that wait for a pipeline.
+    pub(super) fn forget_ends(&mut self, pipeline: i64, upstream: &str) -> Result<(), StoreError> {
+        self.write(
+            "DELETE FROM waiting_ends WHERE pipeline = ? AND upstream = ?",
+            params![pipeline, upstream],
+        )
+        .map(drop)
+    }
+
+    /// Removes the end of a purged run.
+    pub(super) fn forget_end(&mut self, run: &RunId) -> Result<(), StoreError> {
+        self.write("DELETE FROM waiting_ends WHERE run = ?", [id(run)])
+            .map(drop)
+    }
+
+    /// Notes whether the ends that wait for a pipeline can be answered.
+    pub(super) fn note_answerable(
+        &mut self,
+        pipeline: i64,
+        own: &Qualified<PipelineId>,
+    ) -> Result<(), StoreError> {
+        let upstreams = self.rows(
+            "SELECT upstream FROM waiting_ends WHERE pipeline = ? ORDER BY run LIMIT ?",
+            [pipeline, ends_max()],
+            |row| Ok(pipeline_id(&row.get::<_, String>(0)?)),
+        )?;
+        // One that cannot be read is never answered.
+        let upstreams: Vec<_> = upstreams.into_iter().flatten().collect();
+        if self.state.dependencies.is_answerable(own, &upstreams) {
+            return self.add_answerable(pipeline);
+        }
+        self.write("DELETE FROM answerable WHERE pipeline = ?", [pipeline])
+            .map(drop)
+    }
+
+    fn add_answerable(&mut self, pipeline: i64) -> Result<(), StoreError> {
+        self.write(
+            "INSERT OR IGNORE INTO answerable (pipeline) VALUES (?)",
+            [pipeline],
+        )
+        .map(drop)
+    }
+
     fn answer_ends(&mut self, answer: &AnswerEnds) -> Result<AnswerOutcome, StoreError> {
-        let pipeline = self.live_upstream(&answer.pipeline)?;
+        let pipeline = self.live_pipeline(&answer.pipeline)?;
         let pipeline = pipeline.filter(|pipeline| pipeline.version == answer.version);
         let Some(pipeline) = pipeline.filter(|_| !answer.ends.is_empty()) else {
             return Ok(AnswerOutcome::new(EndAnswer::Stale, self.newest_seq()));
@@ -84,6 +130,7 @@ impl Tx {
                 params![pipeline.key, id(run)],
             )?;
         }
+        self.note_answerable(pipeline.key, &answer.pipeline)?;
         Ok(AnswerOutcome::new(outcome, self.newest_seq()))
     }
 
@@ -93,10 +140,14 @@ impl Tx {
         pipeline: &CachedPipeline,
         answer: &AnswerEnds,
     ) -> Result<EndAnswer, StoreError> {
-        let new = match &answer.run {
-            Some(new) if !self.has_run_of_upstream(pipeline.key, new)? => new,
-            Some(_) | None => return Ok(EndAnswer::Dropped),
+        let Some(new) = &answer.run else {
+            return Ok(EndAnswer::Dropped);
         };
+        if let Some(upstream) = &new.run.upstream_run_id
+            && self.has_run_of_upstream(pipeline.key, upstream)?
+        {
+            return Ok(EndAnswer::Dropped);
+        }
         let mut create = CreateRuns::new(vec![new.clone()]);
         create.scope = answer.pipeline.scope();
         create.queued_pipeline_max = answer.queued_pipeline_max;
@@ -114,10 +165,12 @@ impl Tx {
         Ok(found.is_some())
     }
 
-    fn has_run_of_upstream(&self, pipeline: i64, new: &NewRun) -> Result<bool, StoreError> {
-        let Some(upstream) = &new.run.upstream_run_id else {
-            return Ok(false);
-        };
+    /// Returns whether a pipeline has a run that this run has started.
+    pub(super) fn has_run_of_upstream(
+        &self,
+        pipeline: i64,
+        upstream: &RunId,
+    ) -> Result<bool, StoreError> {
         let found = self.row(
             "SELECT 1 FROM runs WHERE pipeline = ? AND upstream_run = ?",
             params![pipeline, id(upstream)],
@@ -129,34 +182,25 @@ impl Tx {
 
 impl Reader {
     fn waiting_ends(&self) -> Result<Vec<WaitingEnds>, StoreError> {
+        let answerable = self.rows("SELECT pipeline FROM answerable", [], |row| {
+            Ok(row.get::<_, i64>(0)?)
+        })?;
         let mut waiting = Vec::new();
-        let mut last = i64::MIN;
-        while let Some(pipeline) = self.next_waiting(last)? {
-            last = pipeline;
+        for pipeline in answerable {
             let sql = format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.key = ?");
             let found = self.readable_rows("a pipeline", &sql, [pipeline], |row| {
                 self.listed_pipeline(row)
             })?;
-            if let Some(stored) = found.into_iter().next() {
-                waiting.push(WaitingEnds::new(stored, self.ends_of(pipeline)?));
-            }
+            let ends = self.ends_of(pipeline)?;
+            let found = found.into_iter().filter(|_| !ends.is_empty());
+            waiting.extend(found.map(|stored| WaitingEnds::new(stored, ends.clone())));
         }
         Ok(waiting)
     }
 
-    /// Returns the next pipeline for which ends wait. Skips from pipeline to pipeline.
-    fn next_waiting(&self, after: i64) -> Result<Option<i64>, StoreError> {
-        self.row(
-            "SELECT pipeline FROM waiting_ends WHERE pipeline > ? ORDER BY pipeline LIMIT 1",
-            [after],
-            |row| Ok(row.get(0)?),
-        )
-    }
-
     fn ends_of(&self, pipeline: i64) -> Result<Vec<UpstreamEnd>, StoreError> {
         let sql = "SELECT run, upstream, date, ended_at FROM waiting_ends WHERE pipeline = ? ORDER BY run LIMIT ?";
-        let max = i64::try_from(WaitingEnds::MAX).unwrap_or(i64::MAX);
-        self.readable_rows("the end of a run", sql, [pipeline, max], |row| {
+        self.readable_rows("the end of a run", sql, [pipeline, ends_max()], |row| {
             Ok(UpstreamEnd::new(
                 pipeline_id(&row.get::<_, String>(1)?)?,
                 run_id(&row.get::<_, Vec<u8>>(0)?)?,
@@ -165,4 +209,8 @@ impl Reader {
             ))
         })
     }
+}
+
+fn ends_max() -> i64 {
+    i64::try_from(WaitingEnds::MAX).unwrap_or(i64::MAX)
 }

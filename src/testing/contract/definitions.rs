@@ -66,6 +66,11 @@ macro_rules! definition_contract {
                 a_tick_behind_a_waiting_run_is_blocked,
                 a_circle_of_dependencies_is_refused,
             ],
+            end_rules: [
+                ends_of_mode_all_wait_for_one_another,
+                an_end_is_forgotten_with_its_rule,
+                a_purged_run_has_no_end_that_waits,
+            ],
             upstream_ends: [
                 an_end_waits_for_each_pipeline_that_it_starts,
                 only_a_run_that_counts_waits,
@@ -73,6 +78,7 @@ macro_rules! definition_contract {
                 an_end_is_answered_once,
                 an_upstream_run_starts_one_run_of_a_pipeline,
                 an_answer_to_another_version_changes_nothing,
+                a_second_run_of_an_upstream_run_is_refused,
                 a_full_queue_leaves_an_end_waiting,
                 ends_belong_to_one_pipeline,
                 the_outcome_says_that_ends_may_wait,

@@ -211,7 +211,11 @@ pub async fn an_absent_upstream_keeps_a_gate_closed(storage: &dyn Storage) {
     assert_waits(storage, 10, true).await;
     save_own(storage).await;
     assert_waits(storage, 10, true).await;
-    end_own(storage, 52, 2).await;
+    // A rule that is saved now does not find the end from before the deletion either.
+    save_gated(storage, DependencyRule::gate("other")).await;
+    save_gated(storage, DependencyRule::gate("load")).await;
+    assert_waits(storage, 10, true).await;
+    end_own(storage, 62, 2).await;
     assert_waits(storage, 10, false).await;
 }
 
@@ -234,6 +238,11 @@ pub async fn a_tick_behind_a_waiting_run_is_blocked(storage: &dyn Storage) {
     let third = tick(&only_schedule(storage).await, 3, 180);
     let overlap = TickOutcome::Skipped(SkipReason::Overlap);
     assert_eq!(advance(storage, third).await, overlap);
+    // A run that executes does not wait for the gate.
+    claim_one(storage, claim(1, 10), run_id(1)).await;
+    end_run(storage, 51, "load", RunStatus::Failed).await;
+    let fourth = tick(&only_schedule(storage).await, 4, 240);
+    assert_eq!(advance(storage, fourth).await, overlap);
 }
 
 /// Rules that close a circle MUST be refused, and change nothing. The pipelines of two tenants MUST
@@ -261,10 +270,10 @@ pub async fn a_circle_of_dependencies_is_refused(storage: &dyn Storage) {
     storage.put_pipeline(again).await.unwrap();
 }
 
-/// Saves `load` without a tenant.
+/// Saves `load` without a tenant, at second 60 if it does not exist.
 async fn save_own(storage: &dyn Storage) {
     let mut own = put("load");
-    own.scope = Scope::NoTenant;
+    (own.scope, own.now) = (Scope::NoTenant, at(60));
     storage.put_pipeline(own).await.unwrap();
 }
 

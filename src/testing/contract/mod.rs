@@ -32,6 +32,7 @@ pub mod deliveries;
 pub mod durable;
 mod durable_backend;
 pub mod enabled;
+pub mod end_rules;
 mod event_fixtures;
 pub mod events;
 mod execution;

@@ -27,7 +27,7 @@ pub(super) async fn waiting(storage: &dyn Storage) -> Vec<(String, Vec<UpstreamE
 }
 
 /// Returns the upstream runs whose ends wait for `report`.
-async fn waiting_runs(storage: &dyn Storage) -> Vec<RunId> {
+pub(super) async fn waiting_runs(storage: &dyn Storage) -> Vec<RunId> {
     let all = waiting(storage).await;
     let own = all.into_iter().find(|(pipeline, _)| pipeline == "report");
     let ends = own.map(|(_, ends)| ends).unwrap_or_default();
@@ -53,7 +53,7 @@ pub(super) fn answer(report: &StoredPipeline, n: u64, ends: &[u64]) -> AnswerEnd
     answer
 }
 
-async fn answered(storage: &dyn Storage, answer: AnswerEnds) -> EndAnswer {
+pub(super) async fn answered(storage: &dyn Storage, answer: AnswerEnds) -> EndAnswer {
     storage.answer_ends(answer).await.unwrap().answer
 }
 
@@ -191,6 +191,21 @@ pub async fn an_answer_to_another_version_changes_nothing(storage: &dyn Storage)
     assert_eq!(waiting_runs(storage).await, [run_id(1)]);
     let created = answered(storage, answer(&new, 12, &[1])).await;
     assert_eq!(created, EndAnswer::Created);
+}
+
+/// A run that another run has started MUST NOT be created again by any call.
+pub async fn a_second_run_of_an_upstream_run_is_refused(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    let started = |n| {
+        let mut run = new_run(n, "daily");
+        run.upstream_run_id = Some(run_id(1));
+        run
+    };
+    create(storage, started(2)).await.unwrap();
+    create(storage, started(3)).await.unwrap_err();
+    create(storage, new_run(4, "daily")).await.unwrap();
+    let ids = list_run_ids(storage, RunFilter::default()).await;
+    assert_eq!(ids, [run_id(4), run_id(2)]);
 }
 
 /// An answer that exceeds a limit of the queue MUST be refused, and its ends MUST wait on.

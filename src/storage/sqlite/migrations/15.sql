@@ -25,5 +25,10 @@ CREATE TABLE waiting_ends (
   ended_at INTEGER NOT NULL,
   PRIMARY KEY (pipeline, run)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX waiting_ends_of_run ON waiting_ends (run);
+-- The dependent pipelines whose ends can be answered. Ends of the mode `all` wait for one another.
+CREATE TABLE answerable (
+  pipeline INTEGER PRIMARY KEY REFERENCES pipelines (key)
+) STRICT;
 ALTER TABLE runs ADD COLUMN upstream_run BLOB;
 CREATE UNIQUE INDEX runs_of_upstream ON runs (pipeline, upstream_run) WHERE upstream_run IS NOT NULL;

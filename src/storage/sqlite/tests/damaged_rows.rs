@@ -173,7 +173,7 @@ impl Damage {
             "parked" => "(notifier, seq)",
             "dependencies" => "(pipeline, upstream, mode)",
             "waiting_ends" => "(pipeline, run)",
-            "schedules" | "latest_ends" => "pipeline",
+            "schedules" | "latest_ends" | "answerable" => "pipeline",
             "journal" => "seq",
             "sweeps" => "(kind, key)",
             _ => "key",
@@ -385,7 +385,8 @@ async fn purge_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
 }
 
 /// The tables with the number of rows of each that are damaged.
-const TABLES: [(&str, usize); 26] = [
+const TABLES: [(&str, usize); 27] = [
+    ("answerable", 1),
     ("backfills", 1),
     ("chunks", 1),
     ("connections", 1),

@@ -63,6 +63,7 @@ const TO_VERSION_8: &str = "
 DROP TABLE dependencies;
 DROP TABLE latest_ends;
 DROP TABLE waiting_ends;
+DROP TABLE answerable;
 DROP INDEX runs_of_upstream;
 ALTER TABLE runs DROP COLUMN upstream_run;
 ALTER TABLE definitions DROP COLUMN saved_at;
