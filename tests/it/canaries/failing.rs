@@ -12,7 +12,10 @@ use floret::notifier::LogNotifier;
 use floret::testing::{
     Fault, FaultyStorage, Gate, ManualClock, Method, ScriptedExecutor, Step, routes, scratch,
 };
-use floret::{EventKind, Floret, Limits, Node, Pipeline, Problem, RunsService};
+use floret::{
+    DependencyRule, DependencyState, EventKind, Floret, Limits, Node, Pipeline, Problem,
+    RunsService,
+};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
@@ -24,7 +27,7 @@ use super::{PASSWORD, TOKEN, VARIABLE, assert_hidden, key, store_secrets, with_n
 use crate::harness::{all_events, with_timeout};
 use crate::sse;
 use crate::stream::{connect, upgrade};
-use crate::wire::{Backend, Host, daily};
+use crate::wire::{Backend, Host, daily, request};
 
 /// The cause of a fault, as a driver may word it: SQL, a path and a secret.
 const CAUSE: &str = "canary-cause: no such table in SELECT canary FROM /var/lib/canary/runs.db, password canary-47148153";
@@ -145,6 +148,8 @@ struct Failing {
     host: Host,
     clock: ManualClock,
     active: String,
+    /// A pending run.
+    waiting: String,
     backfill: String,
     /// Routes of which a request failed because of the storage.
     failed: BTreeSet<String>,
@@ -164,7 +169,7 @@ fn limits() -> Limits {
     limits
 }
 
-fn pipelines() -> [Pipeline; 3] {
+fn pipelines() -> [Pipeline; 5] {
     let leaky = Node::new("leaky", "leaky")
         .config("token", "${var.TOKEN}")
         .config("fail", true);
@@ -177,6 +182,12 @@ fn pipelines() -> [Pipeline; 3] {
         Pipeline::new("fires")
             .node("any", "any")
             .schedule("* * * * *"),
+        Pipeline::new("after")
+            .node("any", "any")
+            .dependency(DependencyRule::any("half").state(DependencyState::Completed)),
+        Pipeline::new("gated")
+            .node("any", "any")
+            .depends_on("absent"),
     ]
 }
 
@@ -201,6 +212,7 @@ impl Failing {
             .script("waits", [Step::pass_on().at(&Gate::new())]);
         store_secrets(&host).await;
         let active = host.post("/api/pipelines/holds/run", None).await.json();
+        let waiting = host.post("/api/pipelines/gated/run", None).await.json();
         let body = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
         let created = host
             .post("/api/pipelines/holds/backfill", Some(&body))
@@ -216,6 +228,7 @@ impl Failing {
             host,
             clock,
             active: active["id"].as_str().unwrap().to_owned(),
+            waiting: waiting["id"].as_str().unwrap().to_owned(),
             backfill,
             failed: BTreeSet::new(),
             succeeded: BTreeSet::new(),
@@ -259,6 +272,14 @@ impl Failing {
                 }
             }
         }
+        let pending = request(
+            http::Method::GET,
+            &format!("/api/runs/{}", self.waiting),
+            None,
+        );
+        let received = receive(&self.host.service, pending);
+        let received = run_with_clock(&clock, "a pending run", received).await;
+        assert_hidden("a pending run", received.text.as_bytes());
         let text = self.read_stream().await;
         let what = format!("a stream while {method:?} fails");
         assert_hidden(&what, text.as_bytes());
