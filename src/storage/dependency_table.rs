@@ -40,6 +40,11 @@ impl LatestEnd {
         let counts = run.started_at.is_some() && run.backfill_id.is_none();
         counts.then_some(Self::new(run.status, at))
     }
+
+    /// Returns whether this end, as the latest one, opens the gate of a rule.
+    pub(in crate::storage) fn satisfies(self, rule: &DependencyRule, now: DateTime<Utc>) -> bool {
+        rule.state.accepts(self.status) && rule.counts_at(self.at, now)
+    }
 }
 
 /// The dependencies of all pipelines, and the latest ends of their upstreams, in memory.
@@ -179,7 +184,7 @@ impl DependencyTable {
         let mut gates = rules.filter(|(rule, _)| !rule.mode.starts_runs());
         gates.any(|(rule, upstream)| {
             let end = upstream.as_ref().and_then(|key| self.ends.get(key));
-            !end.is_some_and(|end| rule.state.accepts(end.status) && rule.counts_at(end.at, now))
+            !end.is_some_and(|end| end.satisfies(rule, now))
         })
     }
 

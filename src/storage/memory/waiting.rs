@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use super::index::Lane;
-use super::rules::Obstacles;
+use super::rules::{Competitors, Obstacles};
 use super::state::State;
 use crate::model::{BackfillOrder, Run, RunId, RunStatus, Scope, WaitReason, Waiting};
 
@@ -34,14 +34,10 @@ impl State {
     /// Returns how many runs come before a run, among those that its reason is about.
     fn ahead(&self, run: &Run, own: &Lane, reason: WaitReason) -> Option<u64> {
         let (rank, pipeline, backfill) = own;
-        let is_meant = |lane: &Lane| match reason {
-            WaitReason::EngineLimit => true,
-            WaitReason::BackfillLimit => lane.2 == *backfill,
-            WaitReason::Paused
-            | WaitReason::RunAfter
-            | WaitReason::Dependency
-            | WaitReason::PipelineLimit
-            | WaitReason::Overlap => lane.1 == *pipeline,
+        let is_meant = |lane: &Lane| match Competitors::of(reason) {
+            Competitors::All => true,
+            Competitors::OfPipeline => lane.1 == *pipeline,
+            Competitors::OfBackfill => lane.2 == *backfill,
         };
         let (mut ahead, mut examined) = (0, 0);
         let lanes = self.index.lanes.iter();

@@ -56,4 +56,4 @@ pub(super) use schedules::{
 pub(super) use settings::SettingMetadata;
 pub(super) use settings::{PutSetting, Setting, StoredSetting, decide_save};
 pub(super) use slugs::{is_derived_from, numbered};
-pub(super) use waiting::Obstacles;
+pub(super) use waiting::{Competitors, Obstacles};

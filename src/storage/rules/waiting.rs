@@ -3,6 +3,28 @@
 use super::{LaneLimits, Usage, runs_one_at_a_time};
 use crate::model::WaitReason;
 
+/// The pending runs that may come before one, because they wait for the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::storage) enum Competitors {
+    All,
+    OfPipeline,
+    OfBackfill,
+}
+
+impl Competitors {
+    pub(in crate::storage) const fn of(reason: WaitReason) -> Self {
+        match reason {
+            WaitReason::EngineLimit => Self::All,
+            WaitReason::BackfillLimit => Self::OfBackfill,
+            WaitReason::Paused
+            | WaitReason::RunAfter
+            | WaitReason::Dependency
+            | WaitReason::PipelineLimit
+            | WaitReason::Overlap => Self::OfPipeline,
+        }
+    }
+}
+
 /// What holds up the runs of a queue lane.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::storage) struct Obstacles {

@@ -149,6 +149,17 @@ impl CachedPipeline {
 const CACHED_PIPELINE: &str = "SELECT p.key, p.id, p.tenant, p.version, p.max_concurrent_runs, p.slug IS NULL, d.key, p.paused_at IS NOT NULL \
      FROM pipelines p LEFT JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
 
+/// Reads the limit on the runs of a pipeline that execute at once.
+///
+/// A negative limit is damage. It must not hold the pipeline's runs for ever.
+pub(super) fn read_max_concurrent_runs(
+    row: &Row<'_>,
+    at: usize,
+) -> Result<Option<u64>, StoreError> {
+    let max = row.get::<_, Option<i64>>(at)?;
+    Ok(max.and_then(|max| u64::try_from(max).ok()))
+}
+
 fn read_cached_pipeline(row: &Row<'_>) -> Result<CachedPipeline, StoreError> {
     let tenant = row
         .get(2)
@@ -162,10 +173,7 @@ fn read_cached_pipeline(row: &Row<'_>) -> Result<CachedPipeline, StoreError> {
         is_tenant_unreadable: tenant.is_err(),
         tenant: tenant.unwrap_or(None),
         version: to_u32(row.get(3)?),
-        // A negative limit is damage. It must not hold the pipeline's runs for ever.
-        max_concurrent_runs: row
-            .get::<_, Option<i64>>(4)?
-            .and_then(|max| u64::try_from(max).ok()),
+        max_concurrent_runs: read_max_concurrent_runs(row, 4)?,
         is_deleted: row.get(5)?,
         is_paused: row.get(7)?,
     })

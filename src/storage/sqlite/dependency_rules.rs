@@ -23,7 +23,7 @@ pub(super) fn load(
          CROSS JOIN pipelines p ON p.key = d.pipeline";
     let found = readable_rows(conn, (unreadable, "a dependency"), sql, [], |row| {
         let is_enabled = row.get::<_, bool>(6)?;
-        Ok((read_pipeline_key(row)?, (read_rule(row)?, is_enabled)))
+        Ok((read_pipeline_key(row)?, (read_rule(row, 2)?, is_enabled)))
     })?;
     let mut rules: BTreeMap<_, (Vec<_>, bool)> = BTreeMap::new();
     for (pipeline, (rule, is_enabled)) in found {
@@ -51,17 +51,19 @@ fn read_pipeline_key(row: &Row<'_>) -> Result<Qualified<PipelineId>, StoreError>
     Ok(Qualified::new(id, values::tenant(row.get(1)?)?))
 }
 
-fn read_rule(row: &Row<'_>) -> Result<DependencyRule, StoreError> {
-    let mut rule = DependencyRule::gate(row.get::<_, String>(2)?);
-    rule.mode = to_mode(row.get(3)?)?;
-    rule.state = to_state(row.get(4)?)?;
+/// Reads a rule from the columns from `at` on.
+pub(super) fn read_rule(row: &Row<'_>, at: usize) -> Result<DependencyRule, StoreError> {
+    let mut rule = DependencyRule::gate(row.get::<_, String>(at)?);
+    rule.mode = to_mode(row.get(at + 1)?)?;
+    rule.state = to_state(row.get(at + 2)?)?;
     rule.within = row
-        .get::<_, Option<i64>>(5)?
+        .get::<_, Option<i64>>(at + 3)?
         .and_then(|ms| u64::try_from(ms).ok())
         .map(Duration::from_millis);
     Ok(rule)
 }
 
+/// Reads an end from the columns from `at` on.
 pub(super) fn read_end(row: &Row<'_>, at: usize) -> Result<LatestEnd, StoreError> {
     let status = to_run_status(row.get(at)?)?;
     Ok(LatestEnd::new(status, time(row.get(at + 1)?)?))
@@ -90,7 +92,7 @@ pub(super) const fn state(state: DependencyState) -> i64 {
     }
 }
 
-pub(super) fn to_state(value: i64) -> Result<DependencyState, StoreError> {
+fn to_state(value: i64) -> Result<DependencyState, StoreError> {
     DependencyState::ALL
         .into_iter()
         .find(|known| state(*known) == value)

@@ -4,19 +4,18 @@
 //! that a caller has its answer while nothing can be written. No query examines more rows than
 //! [`Waiting::EXAMINED_MAX`].
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
-use super::dependency_rules::{read_end, to_state};
+use super::cached_pipelines::read_max_concurrent_runs;
+use super::dependency_rules::{read_end, read_rule};
 use super::lanes;
 use super::naming::tenant_text;
 use super::reader::Reader;
 use super::store_error::StoreError;
 use super::values::{self, id, optional_time, to_i64, to_u64};
-use crate::model::{DependencyRule, LaneClass, Rank, RunId, Scope, TenantId, WaitReason, Waiting};
-use crate::storage::rules::{LaneLimits, Obstacles, Usage};
+use crate::model::{LaneClass, Rank, RunId, Scope, TenantId, WaitReason, Waiting};
+use crate::storage::rules::{Competitors, LaneLimits, Obstacles, Usage};
 
 /// A pending run, as far as its place in the queue needs it.
 struct PendingRun {
@@ -41,9 +40,12 @@ impl Reader {
             "SELECT r.priority, r.pipeline, r.backfill, r.run_after, r.tenant, p.paused_at IS NOT NULL, p.max_concurrent_runs \
              FROM runs r CROSS JOIN pipelines p ON p.key = r.pipeline WHERE r.id = ? AND r.status = 0",
             [id(&run)],
-            |row| Ok(read_pending(row, run)),
+            |row| {
+                self.unreadable
+                    .skip("a pending run", run, read_pending(row, run))
+            },
         )?;
-        let Some(found) = found.transpose()? else {
+        let Some(found) = found.flatten() else {
             return Ok(None);
         };
         if !scope.admits(found.tenant.as_ref()) {
@@ -114,12 +116,19 @@ impl Reader {
     }
 
     fn is_behind_gate(&self, run: &PendingRun, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let sql = "SELECT d.state, d.within_ms, e.status, e.ended_at FROM dependencies d \
+        let sql = "SELECT d.pipeline, e.pipeline IS NOT NULL, d.upstream, d.mode, d.state, d.within_ms, e.status, e.ended_at FROM dependencies d \
              LEFT JOIN pipelines u ON u.id = d.upstream AND coalesce(u.tenant, '') = ? AND u.slug IS NOT NULL \
              LEFT JOIN latest_ends e ON e.pipeline = u.key WHERE d.pipeline = ? AND d.mode = 0";
         let values = params![tenant_text(run.tenant.as_ref()), run.pipeline];
-        let gates = self.readable_rows("a dependency", sql, values, |row| is_closed(row, now))?;
-        Ok(gates.contains(&true))
+        let gates = self.readable_rows("a dependency", sql, values, |row| {
+            let rule = read_rule(row, 2)?;
+            let end = row.get::<_, bool>(1)?.then(|| read_end(row, 6));
+            let end = end.map(|end| self.unreadable.skip("the end of a run", run.pipeline, end));
+            // As for a claim, an end that cannot be read is none.
+            let end = end.transpose()?.flatten();
+            Ok(end.is_some_and(|end| end.satisfies(&rule, now)))
+        })?;
+        Ok(gates.contains(&false))
     }
 
     /// Returns how many runs come before a run, among those that its reason is about.
@@ -150,32 +159,20 @@ impl Reader {
         let number = values::rank(rank);
         let (own, before, max) = (run.backfill, id(&run.id), examined_max());
         let read = |row: &Row<'_>| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?)));
-        let found = match reason {
-            WaitReason::EngineLimit => {
-                let values = params![number, own, is_descending, before, max];
-                self.row(&ahead_among(""), values, read)
-            }
-            WaitReason::BackfillLimit => {
-                let among = " AND pipeline = ?6 AND backfill = ?2";
-                let values = params![number, own, is_descending, before, max, run.pipeline];
-                self.row(&ahead_among(among), values, read)
-            }
-            WaitReason::Paused
-            | WaitReason::RunAfter
-            | WaitReason::Dependency
-            | WaitReason::PipelineLimit
-            | WaitReason::Overlap => {
-                let among = " AND pipeline = ?6";
-                let values = params![number, own, is_descending, before, max, run.pipeline];
-                self.row(&ahead_among(among), values, read)
-            }
-        };
-        Ok(found?.unwrap_or_default())
+        let values = params![number, own, is_descending, before, max, run.pipeline];
+        let found = self.row(&ahead_among(Competitors::of(reason)), values, read)?;
+        Ok(found.unwrap_or_default())
     }
 }
 
 /// Returns the query that counts pending runs of a rank, and those that come before a run.
-fn ahead_among(among: &str) -> String {
+fn ahead_among(competitors: Competitors) -> String {
+    let among = match competitors {
+        // Each of these queries takes the same values.
+        Competitors::All => " AND ?6 IS NOT NULL",
+        Competitors::OfPipeline => " AND pipeline = ?6",
+        Competitors::OfBackfill => " AND pipeline = ?6 AND backfill = ?2",
+    };
     format!(
         "SELECT count(*), count(*) FILTER (WHERE CASE WHEN ?3 AND backfill IS ?2 THEN id > ?4 ELSE id < ?4 END) FROM \
          (SELECT id, backfill FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND priority = ?1 \
@@ -193,25 +190,8 @@ fn read_pending(row: &Row<'_>, id: RunId) -> Result<PendingRun, StoreError> {
         run_after: optional_time(row.get(3)?)?,
         tenant: values::tenant(row.get(4)?)?,
         is_paused: row.get(5)?,
-        max_concurrent_runs: row
-            .get::<_, Option<i64>>(6)?
-            .and_then(|max| u64::try_from(max).ok()),
+        max_concurrent_runs: read_max_concurrent_runs(row, 6)?,
     })
-}
-
-/// Returns whether a gate is closed, from the row of its rule and of the latest end.
-fn is_closed(row: &Row<'_>, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let mut rule = DependencyRule::gate("");
-    rule.state = to_state(row.get(0)?)?;
-    let within = row.get::<_, Option<i64>>(1)?;
-    rule.within = within
-        .and_then(|ms| u64::try_from(ms).ok())
-        .map(Duration::from_millis);
-    if row.get::<_, Option<i64>>(2)?.is_none() {
-        return Ok(true);
-    }
-    let end = read_end(row, 2)?;
-    Ok(!rule.state.accepts(end.status) || !rule.counts_at(end.at, now))
 }
 
 /// Returns how many rows a query examines: one more than may be examined, to notice that.

@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use super::*;
 use crate::model::{
     ConnectionFields, ConnectionId, DependencyRule, Managed, NodeStatus, PageRequest, Preview,
-    VariableFields, VariableKey, VariableValue,
+    VariableFields, VariableKey, VariableValue, WaitReason,
 };
 use crate::storage::{
     AnswerEnds, Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections,
@@ -228,6 +228,7 @@ async fn check(file: &Path) -> std::result::Result<(), String> {
     let options = || SqliteOptions::default().durability(Durability::Normal);
     let open = || SqliteStorage::open_with(file, options());
     let storage = open().await.step("open")?;
+    ask_why_each_waits(&storage).await?;
     claim_all(&storage).await?;
     read_all(&storage).await?;
     write_all(&storage).await?;
@@ -248,6 +249,19 @@ async fn check(file: &Path) -> std::result::Result<(), String> {
         )?;
     }
     storage.close().await.step("close again")
+}
+
+/// Asks why each pending run waits. A damaged value hides no run.
+async fn ask_why_each_waits(storage: &SqliteStorage) -> std::result::Result<(), String> {
+    for n in [4, 5, 6, 7, SPARE_PENDING] {
+        let asked = storage.waiting(run_id(n), &Scope::All, fixtures::at(100));
+        let waiting = asked.await.step("waiting")?;
+        ensure(
+            waiting.is_some() || n != SPARE_PENDING,
+            "the healthy run does not wait",
+        )?;
+    }
+    Ok(())
 }
 
 /// Claims until each damaged run is poisoned. The healthy pending run is claimed at once.
@@ -468,6 +482,28 @@ fn table_names(shell: &Connection) -> Vec<String> {
     let mut names = shell.prepare(sql).unwrap();
     let names = names.query_map([], |row| row.get(0)).unwrap();
     names.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_gate_whose_latest_end_is_damaged_is_closed_for_a_claim_and_for_a_caller() {
+    let (dir, storage) = store().await;
+    fixtures::save(&storage, "up").await;
+    put_rules(&storage, "down", vec![DependencyRule::gate("up")]).await;
+    end_run(&storage, 0, "up", RunStatus::Success).await;
+    let new = NewRun::new(fixtures::new_run(9, "down"));
+    let create = CreateRuns::new(vec![new]);
+    storage.create_runs(create).await.unwrap();
+    storage.close().await.unwrap();
+    let shell = Connection::open(dir.path().join("runs.db")).unwrap();
+    let damaged = shell.execute("UPDATE latest_ends SET status = 99", []);
+    assert_eq!(damaged.unwrap(), 1);
+    drop(shell);
+    let storage = open(dir.path()).await;
+    let claims = storage.claim(fixtures::claim(9, 100)).await.unwrap();
+    assert!(claims.claimed.is_empty(), "{claims:?}");
+    let asked = storage.waiting(run_id(9), &Scope::All, fixtures::at(100));
+    let waiting = asked.await.unwrap().unwrap();
+    assert_eq!(waiting.reason, WaitReason::Dependency);
 }
 
 #[tokio::test]
