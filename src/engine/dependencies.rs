@@ -2,13 +2,9 @@
 //!
 //! The scheduler (`src/scheduler/answers.rs`) decides which ends start a run.
 
-use std::collections::BTreeMap;
-
-use super::run_date::set_params;
 use super::trigger::WakeOnDrop;
 use super::{SchedulerHandle, Shared};
 use crate::error::Result;
-use crate::graph::param_defs;
 use crate::metrics;
 use crate::model::{Run, RunId, StoredPipeline, Trigger};
 use crate::storage::{AnswerEnds, EndAnswer, NewRun, UpstreamEnd, WaitingEnds};
@@ -24,23 +20,30 @@ impl SchedulerHandle {
         Ok(waiting)
     }
 
-    /// Answers ends of a pipeline: with the run that one of them starts, or without a run.
-    ///
-    /// # Errors
-    /// `QueueFull`, and any error of storage. The ends then wait on, unless an answer has been
-    /// committed whose result was lost.
-    pub(crate) async fn answer(
+    /// Builds an answer to ends of a pipeline: with the run that one of them starts, or without a
+    /// run.
+    pub(crate) fn new_answer(
         &self,
         pipeline: &StoredPipeline,
         ends: Vec<RunId>,
         starts: Option<&UpstreamEnd>,
-    ) -> Result<EndAnswer> {
+    ) -> AnswerEnds {
         let shared = &self.0;
         let mut answer = AnswerEnds::new(pipeline, ends);
-        answer.run = starts.map(|end| NewRun::new(shared.run_after(pipeline, end)));
+        answer.run = starts.map(|end| NewRun::new(shared.dependent_run(pipeline, end)));
         let capacity = shared.capacity.current();
         answer.queued_pipeline_max = capacity.queued_pipeline_max;
         answer.queued_max = capacity.queued_max;
+        answer
+    }
+
+    /// Answers ends of a pipeline.
+    ///
+    /// # Errors
+    /// `QueueFull`, and any error of storage. The ends then wait on, unless an answer has been
+    /// committed whose result was lost.
+    pub(crate) async fn answer(&self, answer: AnswerEnds) -> Result<EndAnswer> {
+        let shared = &self.0;
         let _wake = WakeOnDrop(&shared.wake);
         match shared.storage.answer_ends(answer).await {
             Ok(outcome) => {
@@ -65,18 +68,9 @@ impl SchedulerHandle {
 
 impl Shared {
     /// Builds the run of a dependent pipeline. It has the date of the upstream run.
-    fn run_after(&self, pipeline: &StoredPipeline, end: &UpstreamEnd) -> Run {
-        let mut run = Run::new(
-            self.clock.new_run_id(),
-            pipeline.id.clone(),
-            pipeline.version,
-            Trigger::Dependency,
-            end.date,
-            self.clock.now(),
-        );
+    fn dependent_run(&self, pipeline: &StoredPipeline, end: &UpstreamEnd) -> Run {
+        let mut run = self.scheduled_run(pipeline, Trigger::Dependency, end.date);
         run.upstream_run_id = Some(end.run);
-        let params = param_defs::resolve(&pipeline.definition, BTreeMap::new());
-        set_params(&mut run, params);
         run
     }
 

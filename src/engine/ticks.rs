@@ -18,7 +18,8 @@ use crate::limits::Limits;
 use crate::loops;
 use crate::metrics;
 use crate::model::{
-    Cancel, Overlap, PageRequest, PipelineId, Qualified, Run, RunStatus, Scope, Trigger,
+    Cancel, Overlap, PageRequest, PipelineId, Qualified, Run, RunStatus, Scope, StoredPipeline,
+    Trigger,
 };
 use crate::storage::{Advance, NewRun, ReplacedRun, RunFilter, StoredSchedule, TickOutcome};
 
@@ -85,18 +86,7 @@ impl SchedulerHandle {
             date,
             trigger,
         } = tick;
-        let pipeline = &schedule.pipeline;
-        let mut run = Run::new(
-            shared.clock.new_run_id(),
-            pipeline.id.clone(),
-            pipeline.version,
-            trigger,
-            date,
-            shared.clock.now(),
-        );
-        let params = param_defs::resolve(&pipeline.definition, BTreeMap::new());
-        set_params(&mut run, params);
-        let mut new = NewRun::new(run);
+        let mut new = NewRun::new(shared.scheduled_run(&schedule.pipeline, trigger, date));
         new.fire_at = Some(fire_at);
         let mut advance = Advance::new(schedule, fire_at);
         advance.run = Some(new);
@@ -161,6 +151,26 @@ impl SchedulerHandle {
 }
 
 impl Shared {
+    /// Builds the run that the scheduler starts: with the parameters of the definition alone.
+    pub(super) fn scheduled_run(
+        &self,
+        pipeline: &StoredPipeline,
+        trigger: Trigger,
+        date: NaiveDate,
+    ) -> Run {
+        let mut run = Run::new(
+            self.clock.new_run_id(),
+            pipeline.id.clone(),
+            pipeline.version,
+            trigger,
+            date,
+            self.clock.now(),
+        );
+        let params = param_defs::resolve(&pipeline.definition, BTreeMap::new());
+        set_params(&mut run, params);
+        run
+    }
+
     /// Notifies the driver of the executing run of a schedule if storage holds a cancel request.
     ///
     /// The outcome of a failed commit is unknown: the run may have been replaced. At most one run

@@ -81,15 +81,20 @@ async fn answer_all(handle: &SchedulerHandle, was_full: &mut bool) -> Result<Opt
 }
 
 /// Gives one answer.
-async fn answer(
+///
+/// Its run has its id before the future begins, so that the runs of a pipeline are in the order of
+/// the ends, whichever answer comes first.
+fn answer(
     handle: SchedulerHandle,
     (pipeline, planned): (StoredPipeline, PlannedAnswer),
-) -> Result<Answered> {
-    let answered = handle.answer(&pipeline, planned.ends, planned.starts.as_ref());
-    match answered.await {
-        Ok(EndAnswer::Created | EndAnswer::Dropped) => Ok(Answered::Done),
-        Ok(EndAnswer::Stale) => Ok(Answered::Stale),
-        Err(error) if error.kind() == ErrorKind::QueueFull => Ok(Answered::QueueFull),
-        Err(error) => Err(error),
+) -> impl Future<Output = Result<Answered>> + Send + 'static {
+    let answer = handle.new_answer(&pipeline, planned.ends, planned.starts.as_ref());
+    async move {
+        match handle.answer(answer).await {
+            Ok(EndAnswer::Created | EndAnswer::Dropped) => Ok(Answered::Done),
+            Ok(EndAnswer::Stale) => Ok(Answered::Stale),
+            Err(error) if error.kind() == ErrorKind::QueueFull => Ok(Answered::QueueFull),
+            Err(error) => Err(error),
+        }
     }
 }

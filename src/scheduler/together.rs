@@ -5,7 +5,8 @@ use tokio::task::JoinSet;
 use crate::engine::SchedulerHandle;
 use crate::error::{Error, Result};
 
-/// Decides each item, some of them at once. Leaves the rest once the engine drains.
+/// Decides each item, some of them at once. Calls `decide` in the order of the items. Leaves the
+/// rest once the engine drains.
 ///
 /// A failure does not keep the other items from being decided.
 ///

@@ -15,7 +15,7 @@ use floret::{
 use http::Method as Verb;
 use serde_json::{Value, json};
 
-use crate::harness::{Host, STEP, Store, World, chain};
+use crate::harness::{Host, STEP, Store, World, chain, with_timeout};
 use crate::wire::{TestResponse, request, send};
 
 on_every_backend! {
@@ -454,6 +454,28 @@ async fn a_time_that_is_too_short_is_refused(store: Store) {
 
 /// More ends wait than one read returns.
 async fn many_ends_are_answered(store: Store) {
+    let runs = runs_of_many_ends(store).await;
+    let upstreams = runs.iter().filter_map(|run| run.upstream_run_id);
+    let upstreams: BTreeSet<_> = upstreams.collect();
+    assert_eq!((runs.len(), upstreams.len()), (251, 250));
+}
+
+/// The answers are given at once, on several threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn dependent_runs_are_in_the_order_of_their_upstream_runs() {
+    for store in [Store::memory(), Store::sqlite()] {
+        let test = Box::pin(runs_of_many_ends(store));
+        let runs = with_timeout("many ends on several threads", test).await;
+        let upstreams = runs.iter().filter_map(|run| run.upstream_run_id);
+        let upstreams: Vec<_> = upstreams.collect();
+        assert_eq!(upstreams.len(), 250);
+        assert!(upstreams.is_sorted(), "{upstreams:?}");
+    }
+}
+
+/// Has 250 runs of `load` end while no run of `report` can be created. Returns the runs of `report`
+/// once all have finished, in the order of their ids.
+async fn runs_of_many_ends(store: Store) -> Vec<Run> {
     let mut world = world(store, [report(DependencyRule::any("load"))]);
     world.limits.queued_pipeline_max = 1;
     let host = world.start().await;
@@ -466,8 +488,5 @@ async fn many_ends_are_answered(store: Store) {
     world.limits.queued_pipeline_max = 1_000;
     let host = world.start().await;
     host.floret.pipelines().unpause("report").await.unwrap();
-    let runs = finished_runs(&host, "report", 251).await;
-    let upstreams = runs.iter().filter_map(|run| run.upstream_run_id);
-    let upstreams: BTreeSet<_> = upstreams.collect();
-    assert_eq!((runs.len(), upstreams.len()), (251, 250));
+    finished_runs(&host, "report", 251).await
 }
