@@ -46,7 +46,7 @@ impl UpstreamEnd {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct WaitingEnds {
-    /// The pipeline, enabled or disabled.
+    /// The pipeline.
     pub pipeline: StoredPipeline,
     /// The ends in the order of their runs: at most [`WaitingEnds::MAX`], the oldest.
     pub ends: Vec<UpstreamEnd>,

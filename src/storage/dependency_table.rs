@@ -188,6 +188,11 @@ impl DependencyTable {
         })
     }
 
+    /// Returns the pipelines that depend on this one.
+    pub(in crate::storage) fn dependents_of(&self, upstream: &Key) -> impl Iterator<Item = &Key> {
+        self.by_upstream.get(upstream).into_iter().flatten()
+    }
+
     /// Returns whether no pipeline depends on another one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -202,8 +207,7 @@ impl DependencyTable {
         ended: &Qualified<PipelineId>,
         status: RunStatus,
     ) -> Vec<(Qualified<PipelineId>, DependencyMode)> {
-        let dependents = self.by_upstream.get(ended).into_iter().flatten();
-        let waiting = dependents.flat_map(|own| {
+        let waiting = self.dependents_of(ended).flat_map(|own| {
             let starts = self.dependents.get(own).into_iter();
             let starts = starts.flat_map(Dependent::starts);
             let accepting =
@@ -249,39 +253,27 @@ impl DependencyTable {
 
     /// Returns a shortest way along the dependencies from a pipeline to itself, without its end.
     fn cycle(&self, own: &Key, rules: &[DependencyRule]) -> Option<Vec<PipelineId>> {
-        let first: Vec<_> = rules
-            .iter()
-            .filter_map(|rule| upstream(own, rule))
-            .collect();
+        let first = rules.iter().filter_map(|rule| upstream(own, rule));
+        let first: Vec<_> = first.collect();
         let mut found_from: HashMap<Key, Key> = HashMap::new();
         let mut queue = VecDeque::from([own.clone()]);
         let mut seen = HashSet::new();
         while let Some(current) = queue.pop_front() {
-            let next = if current == *own {
-                first.clone()
-            } else {
-                self.upstreams_of(&current)
-            };
-            for next in next {
-                if next == *own {
+            let is_first = current == *own;
+            let own_rules = first.iter().filter(|_| is_first);
+            let stored = self.dependents.get(&current).filter(|_| !is_first);
+            let stored = stored.into_iter().flat_map(|found| &found.upstreams);
+            for next in own_rules.chain(stored.flatten()) {
+                if next == own {
                     return Some(way_to(&current, &found_from));
                 }
                 if seen.insert(next.clone()) {
                     found_from.insert(next.clone(), current.clone());
-                    queue.push_back(next);
+                    queue.push_back(next.clone());
                 }
             }
         }
         None
-    }
-}
-
-impl DependencyTable {
-    fn upstreams_of(&self, own: &Key) -> Vec<Key> {
-        let dependent = self.dependents.get(own).into_iter();
-        dependent
-            .flat_map(|found| found.upstreams.iter().flatten().cloned())
-            .collect()
     }
 }
 

@@ -42,11 +42,16 @@ impl State {
     }
 
     /// Removes the end of a purged run.
-    pub(super) fn forget_end(&mut self, run: RunId) {
-        self.waiting_ends.retain(|_, ends| {
-            ends.remove(&run);
-            !ends.is_empty()
-        });
+    pub(super) fn forget_end(&mut self, run: &Run) {
+        let upstream = run.qualified_pipeline();
+        for dependent in self.pipelines.dependencies.dependents_of(&upstream) {
+            if let Some(ends) = self.waiting_ends.get_mut(dependent) {
+                ends.remove(&run.id);
+                if ends.is_empty() {
+                    self.waiting_ends.remove(dependent);
+                }
+            }
+        }
     }
 
     /// Returns how the run of a pipeline that ended last has ended, among its newest runs.

@@ -118,7 +118,7 @@ impl State {
         if let Some(at) = row.fire_at {
             self.ticks.remove(&(row.run.qualified_pipeline(), at));
         }
-        self.forget_end(id);
+        self.forget_end(&row.run);
         if let Some(upstream) = row.run.upstream_run_id {
             let key = (row.run.qualified_pipeline(), upstream);
             self.upstream_runs.remove(&key);

@@ -89,6 +89,7 @@ impl Tx {
         self.set_latest_end(pipeline, own, None)
     }
 
+    /// Returns a pipeline that is not deleted.
     pub(super) fn live_pipeline(
         &mut self,
         own: &Qualified<PipelineId>,
@@ -113,6 +114,7 @@ impl Tx {
         }
     }
 
+    /// Sets how the latest run of a pipeline has ended, in its row and in memory.
     pub(super) fn set_latest_end(
         &mut self,
         pipeline: i64,
@@ -135,19 +137,18 @@ impl Tx {
         &mut self,
         pipeline: i64,
     ) -> Result<Option<Qualified<PipelineId>>, StoreError> {
-        Ok(self
-            .pipeline_with_rules(pipeline)?
-            .filter(|own| self.state.dependencies.is_upstream(own)))
-    }
-
-    /// Returns the id of a pipeline, if any pipeline has dependencies.
-    fn pipeline_with_rules(
-        &mut self,
-        pipeline: i64,
-    ) -> Result<Option<Qualified<PipelineId>>, StoreError> {
         if self.state.dependencies.is_empty() {
             return Ok(None);
         }
+        let own = self.readable_pipeline(pipeline)?;
+        Ok(own.filter(|own| self.state.dependencies.is_upstream(own)))
+    }
+
+    /// Returns the id of a pipeline, unless its row cannot be read.
+    pub(super) fn readable_pipeline(
+        &mut self,
+        pipeline: i64,
+    ) -> Result<Option<Qualified<PipelineId>>, StoreError> {
         let cached = self.state.pipelines.find_by_key(&self.conn, pipeline);
         let cached = self.unreadable.skip("a pipeline", pipeline, cached)?;
         Ok(cached.map(|cached| cached.qualified_id()))

@@ -80,8 +80,18 @@ impl Tx {
 
     /// Removes the end of a purged run.
     pub(super) fn forget_end(&mut self, run: &RunId) -> Result<(), StoreError> {
-        self.write("DELETE FROM waiting_ends WHERE run = ?", [id(run)])
-            .map(drop)
+        let sql = "SELECT pipeline FROM waiting_ends WHERE run = ?";
+        let pipelines = self.rows(sql, [id(run)], |row| Ok(row.get::<_, i64>(0)?))?;
+        if pipelines.is_empty() {
+            return Ok(());
+        }
+        self.write("DELETE FROM waiting_ends WHERE run = ?", [id(run)])?;
+        for pipeline in pipelines {
+            if let Some(own) = self.readable_pipeline(pipeline)? {
+                self.note_answerable(pipeline, &own)?;
+            }
+        }
+        Ok(())
     }
 
     /// Notes whether the ends that wait for a pipeline can be answered.

@@ -70,6 +70,7 @@ macro_rules! definition_contract {
                 ends_of_mode_all_wait_for_one_another,
                 an_end_is_forgotten_with_its_rule,
                 a_purged_run_has_no_end_that_waits,
+                a_purged_run_leaves_the_ends_beside_it_incomplete,
             ],
             upstream_ends: [
                 an_end_waits_for_each_pipeline_that_it_starts,

@@ -70,3 +70,24 @@ pub async fn a_purged_run_has_no_end_that_waits(storage: &dyn Storage) {
     storage.purge(purge).await.unwrap();
     assert_eq!(waiting_runs(storage).await, [run_id(2)]);
 }
+
+/// The purge of an upstream run MUST leave the ends of mode `all` incomplete that waited with its
+/// end, and no other pipeline.
+pub async fn a_purged_run_leaves_the_ends_beside_it_incomplete(storage: &dyn Storage) {
+    save(storage, "load").await;
+    save(storage, "clean").await;
+    let both = || vec![DependencyRule::all("load"), DependencyRule::all("clean")];
+    let report = put_rules(storage, "report", both()).await;
+    put_rules(storage, "other", vec![DependencyRule::all("clean")]).await;
+    end_run(storage, 1, "load", RunStatus::Success).await;
+    end_run(storage, 2, "clean", RunStatus::Success).await;
+    assert_eq!(waiting_runs(storage).await, [run_id(1), run_id(2)]);
+    storage.purge(Purge::new(at(1_002), 10)).await.unwrap();
+    let waiting = waiting(storage).await;
+    let pipelines: Vec<_> = waiting.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(pipelines, ["other"]);
+    end_run(storage, 3, "load", RunStatus::Success).await;
+    assert_eq!(waiting_runs(storage).await, [run_id(2), run_id(3)]);
+    let joined = answer(&report, 11, &[2, 3]);
+    assert_eq!(answered(storage, joined).await, EndAnswer::Created);
+}
