@@ -124,6 +124,20 @@ mod tests {
         assert_eq!(planned(&rules, &ends), [(vec![run(1)], None)]);
     }
 
+    /// The end that counts waits for another one, whose turn may come after its own is over.
+    #[test]
+    fn an_end_of_mode_all_that_no_longer_counts_is_dropped() {
+        let rules = [
+            DependencyRule::all("load").within(Duration::from_secs(10)),
+            DependencyRule::all("clean"),
+        ];
+        let ends = [end(89, "load"), end(95, "clean")];
+        assert_eq!(planned(&rules, &ends), [(vec![run(89)], None)]);
+        let ends = [end(90, "load"), end(95, "clean")];
+        let joined = (vec![run(90), run(95)], Some(run(95)));
+        assert_eq!(planned(&rules, &ends), [joined]);
+    }
+
     #[test]
     fn ends_without_a_rule_and_ends_that_no_longer_count_are_dropped() {
         let rules = [

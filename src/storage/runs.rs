@@ -146,6 +146,20 @@ impl CreateRuns {
             is_preview: false,
         }
     }
+
+    /// Creates a request for one run of this pipeline, within these limits on the queue.
+    pub(crate) fn one(
+        run: NewRun,
+        pipeline: &Qualified<PipelineId>,
+        (queued_pipeline_max, queued_max): (u64, u64),
+    ) -> Self {
+        Self {
+            scope: pipeline.scope(),
+            queued_pipeline_max,
+            queued_max,
+            ..Self::new(vec![run])
+        }
+    }
 }
 
 /// The result of a creation. A repeat with the same key returns that of the first one.

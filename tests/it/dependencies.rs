@@ -9,8 +9,8 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use floret::testing::{Fault, Gate, ManualClock, Method, Step};
 use floret::{
-    Access, DependencyRule, DependencyState, EventKind, Overlap, ParamDef, Pipeline, Problem, Run,
-    RunStatus, Trigger,
+    Access, Builder, DependencyRule, DependencyState, EventKind, Overlap, ParamDef, Pipeline,
+    Problem, Run, RunStatus, Trigger, WaitReason,
 };
 use http::Method as Verb;
 use serde_json::{Value, json};
@@ -29,6 +29,8 @@ on_every_backend! {
     an_answer_of_unknown_outcome_starts_one_run,
     a_full_queue_delays_a_dependent_run,
     a_disabled_pipeline_starts_no_dependent_run,
+    the_ends_of_a_host_without_schedules_wait_for_the_next_start,
+    the_run_that_starts_a_paused_pipeline_waits,
     a_scheduled_run_behind_a_gate_blocks_the_next_tick,
     a_circle_is_refused_when_it_is_saved,
     the_code_may_turn_a_dependency_around,
@@ -268,6 +270,40 @@ async fn a_disabled_pipeline_starts_no_dependent_run(store: Store) {
     let runs = finished_runs(&host, "report", 1).await;
     let upstreams: Vec<_> = runs.iter().map(|run| run.upstream_run_id).collect();
     assert_eq!(upstreams, [Some(load)]);
+}
+
+async fn the_ends_of_a_host_without_schedules_wait_for_the_next_start(store: Store) {
+    let mut world = world(store, [report(DependencyRule::any("load"))]);
+    world.start().await.stop().await;
+    let report = world.pipelines.pop().unwrap();
+    let without: [fn(Builder) -> Builder; 2] =
+        [Builder::no_schedules, Builder::only_these_pipelines];
+    for (count, without) in without.into_iter().enumerate() {
+        let host = world.start_with(without).await;
+        let load = host.run("load").await.run.id;
+        assert_eq!(host.runs().await.len(), 2 * count + 1);
+        host.stop().await;
+        world.pipelines.push(report.clone());
+        let host = world.start().await;
+        let started = finished_runs(&host, "report", count + 1).await;
+        assert_eq!(started[count].upstream_run_id, Some(load));
+        host.stop().await;
+        world.pipelines.pop();
+    }
+}
+
+async fn the_run_that_starts_a_paused_pipeline_waits(store: Store) {
+    let world = world(store, [report(DependencyRule::any("load"))]);
+    let host = world.start().await;
+    host.floret.pipelines().pause("report").await.unwrap();
+    let load = host.run("load").await.run.id;
+    host.wait_for_events(EventKind::RunCreated, 2).await;
+    let waiting = host.floret.runs().of("report").await.unwrap().items;
+    assert_eq!(waiting[0].upstream_run_id, Some(load));
+    let shown = host.floret.run_by_id(waiting[0].id).get().await.unwrap();
+    assert_eq!(shown.waiting.unwrap().reason, WaitReason::Paused);
+    host.floret.pipelines().unpause("report").await.unwrap();
+    assert_eq!(finished_runs(&host, "report", 1).await.len(), 1);
 }
 
 async fn a_scheduled_run_behind_a_gate_blocks_the_next_tick(store: Store) {

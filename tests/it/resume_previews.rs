@@ -237,13 +237,19 @@ async fn a_branch_that_executes_again_stands_in_a_preview(store: Store) {
     assert_as_previewed(&preview, &run);
 }
 
-async fn a_preview_creates_nothing(store: Store) {
+/// Returns a world whose `sum` fails at once the first time, and at the gate the second time.
+fn world_that_fails_again_at(gate: &Gate, store: Store) -> World {
     let world = world(store);
-    let gate = Gate::new();
-    let held = Step::permanent("broken").at(&gate);
+    let held = Step::permanent("broken").at(gate);
     world
         .script
         .script("sum", [Step::permanent("broken"), held]);
+    world
+}
+
+async fn a_preview_creates_nothing(store: Store) {
+    let gate = Gate::new();
+    let world = world_that_fails_again_at(&gate, store);
     let host = world.start().await;
     let failed = failed_run(&host).await;
     let succeeded = world.calls();
@@ -301,12 +307,8 @@ async fn a_preview_shows_a_run_to_those_who_see_it(store: Store) {
 }
 
 async fn a_preview_is_shown_during_a_shutdown(store: Store) {
-    let world = world(store);
     let gate = Gate::new();
-    let held = Step::permanent("broken").at(&gate);
-    world
-        .script
-        .script("sum", [Step::permanent("broken"), held]);
+    let world = world_that_fails_again_at(&gate, store);
     let host = world.start().await;
     let failed = failed_run(&host).await;
     let other = host.trigger("p").await;

@@ -132,11 +132,8 @@ impl State {
         let new = answer.run.filter(|_| !is_repeated);
         let outcome = match new {
             Some(new) => {
-                let mut create = CreateRuns::new(vec![new]);
-                create.scope = pipeline.scope();
-                create.queued_pipeline_max = answer.queued_pipeline_max;
-                create.queued_max = answer.queued_max;
-                self.create_runs(create)?;
+                let limits = (answer.queued_pipeline_max, answer.queued_max);
+                self.create_runs(CreateRuns::one(new, &pipeline, limits))?;
                 EndAnswer::Created
             }
             None => EndAnswer::Dropped,

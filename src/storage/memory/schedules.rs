@@ -69,10 +69,8 @@ impl State {
                 && !self.is_schedule_executing(&advance.pipeline);
             return Ok(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
         }
-        let mut create = CreateRuns::new(vec![run]);
-        create.scope = advance.pipeline.scope();
-        create.queued_pipeline_max = advance.queued_pipeline_max;
-        create.queued_max = advance.queued_max;
+        let limits = (advance.queued_pipeline_max, advance.queued_max);
+        let create = CreateRuns::one(run, &advance.pipeline, limits);
         tick_outcome(self.create_runs(create).map(drop))
     }
 

@@ -50,10 +50,10 @@ fn read_schedule(row: &Row<'_>) -> Result<ScheduleRow, StoreError> {
     Ok(ScheduleRow {
         pipeline,
         definition,
-        cursor: time(row.get(11)?)?,
-        last_run: optional_time(row.get(12)?)?,
+        cursor: time(row.get("cursor")?)?,
+        last_run: optional_time(row.get("last_run")?)?,
         skipped: row
-            .get::<_, Option<i64>>(13)?
+            .get::<_, Option<i64>>("skipped")?
             .map(to_skip_reason)
             .transpose()?,
     })
@@ -194,10 +194,8 @@ impl Tx {
                 && !self.state.is_schedule_executing(pipeline.key);
             return Ok(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
         }
-        let mut create = CreateRuns::new(vec![run.clone()]);
-        create.scope = advance.pipeline.scope();
-        create.queued_pipeline_max = advance.queued_pipeline_max;
-        create.queued_max = advance.queued_max;
+        let limits = (advance.queued_pipeline_max, advance.queued_max);
+        let create = CreateRuns::one(run.clone(), &advance.pipeline, limits);
         match self.create_runs(&create) {
             Ok(_) => Ok(TickOutcome::Created),
             Err(StoreError::Refused(error)) if error.kind() == ErrorKind::QueueFull => {

@@ -158,10 +158,8 @@ impl Tx {
         {
             return Ok(EndAnswer::Dropped);
         }
-        let mut create = CreateRuns::new(vec![new.clone()]);
-        create.scope = answer.pipeline.scope();
-        create.queued_pipeline_max = answer.queued_pipeline_max;
-        create.queued_max = answer.queued_max;
+        let limits = (answer.queued_pipeline_max, answer.queued_max);
+        let create = CreateRuns::one(new.clone(), &answer.pipeline, limits);
         self.create_runs(&create)?;
         Ok(EndAnswer::Created)
     }
@@ -202,8 +200,14 @@ impl Reader {
                 self.listed_pipeline(row)
             })?;
             let ends = self.ends_of(pipeline)?;
-            let found = found.into_iter().filter(|_| !ends.is_empty());
-            waiting.extend(found.map(|stored| WaitingEnds::new(stored, ends.clone())));
+            if !ends.is_empty() {
+                waiting.extend(
+                    found
+                        .into_iter()
+                        .next()
+                        .map(|stored| WaitingEnds::new(stored, ends)),
+                );
+            }
         }
         Ok(waiting)
     }

@@ -4,8 +4,8 @@
 
 use super::backfill_fixtures::new_backfill;
 use super::fixtures::{
-    Driver, at, claim, claim_one, claimed_ids, create, list_run_ids, new_run, pending_run,
-    pipeline_id, put, read_run, run_finished, run_id, save, scope, started_run,
+    Driver, at, claim, claim_one, claimed_ids, create, definition, list_run_ids, new_run,
+    pending_run, pipeline_id, put, read_run, run_finished, run_id, save, scope, started_run,
 };
 use super::gates::{end_pending, end_run, put_rules};
 use crate::error::ErrorKind;
@@ -13,8 +13,8 @@ use crate::model::{
     Cancel, DependencyRule, DependencyState, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
 use crate::storage::{
-    AnswerEnds, CancelRequest, DeletePipeline, EndAnswer, NewRun, RunFilter, Storage, UpstreamEnd,
-    WaitingEnds,
+    AnswerEnds, CancelRequest, CreateRuns, DeletePipeline, EndAnswer, NewRun, RunFilter, Storage,
+    UpstreamEnd, WaitingEnds,
 };
 
 /// Returns the ends that wait, by dependent pipeline.
@@ -234,14 +234,14 @@ pub async fn ends_belong_to_one_pipeline(storage: &dyn Storage) {
             let mut own = put(id);
             own.scope = scope(tenant);
             if id == "report" {
-                let definition = super::fixtures::definition(id);
+                let definition = definition(id);
                 own.definition = definition.dependency(DependencyRule::any("load")).into();
             }
             storage.put_pipeline(own).await.unwrap();
         }
     }
     for (n, tenant) in [(1, "ann"), (2, "bob")] {
-        let mut create = crate::storage::CreateRuns::new(vec![NewRun::new(new_run(n, "load"))]);
+        let mut create = CreateRuns::new(vec![NewRun::new(new_run(n, "load"))]);
         create.scope = scope(tenant);
         storage.create_runs(create).await.unwrap();
         end_pending(storage, n, RunStatus::Success).await;
