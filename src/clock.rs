@@ -162,6 +162,14 @@ impl Clock {
         OwnerId::from_uuid(self.next_uuid())
     }
 
+    /// Creates a secret token with 244 random bits from the operating system, in 64 hexadecimal
+    /// digits.
+    #[must_use]
+    pub(crate) fn new_token(&self) -> String {
+        let [first, second] = [Uuid::new_v4(), Uuid::new_v4()];
+        format!("{}{}", first.simple(), second.simple())
+    }
+
     /// Makes all later ids greater than `newest`.
     pub fn seed(&self, newest: RunId) {
         let mut newest_id = self.0.newest_id.lock();

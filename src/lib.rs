@@ -83,7 +83,7 @@ pub use model::{
     NodeRun, NodeStatus, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pause, Pipeline,
     PipelineId, PipelineVersion, Preview, Priority, Profile, ResumeAction, ResumeNode,
     ResumePreview, Retention, Run, RunCancel, RunId, RunStatus, Scope, SkipReason, Slug, TenantId,
-    Trigger, WaitReason, Waiting,
+    Trigger, WaitReason, Waiting, WebhookToken,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

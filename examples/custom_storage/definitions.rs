@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use floret::storage::{
     ConnectionFilter, Connections, DeletePipeline, Expect, PipelineFilter, Pipelines,
     PutConnection, PutPipeline, PutVariable, Qualified, SavedBy, SetPause, SlugChoice,
-    StoredConnection, StoredPipeline, StoredVariable, VariableFilter, VariableKey, Variables,
+    StoredConnection, StoredPipeline, StoredVariable, TokenChange, TokenHash, VariableFilter,
+    VariableKey, Variables,
 };
 use floret::{
     ConnectionId, Error, Managed, PageRequest, Pipeline, PipelineId, Problem, Result, RunId, Scope,
@@ -79,6 +80,7 @@ impl Pipelines for AuditedStorage {
             rows.schedules.remove(&own);
             remove_dependencies(rows, &own);
             rows.by_code.remove(&own);
+            rows.tokens_by_code.remove(&own);
             let Rows { keys, runs, .. } = rows;
             let is_own = |run: &RunId| {
                 let row = runs.get(run);
@@ -140,6 +142,7 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
     }
     let mut new = StoredPipeline::new(put.id.clone(), slug, decided.definition, put.now);
     new.managed = decided.managed;
+    new.webhook_token = save_token(rows, put, &own, old.as_ref());
     new.paused = old.as_ref().and_then(|old| old.paused.clone());
     let saved = rows.pipelines.save(&put.id, new, save())?;
     if let Some(by_code) = decided.by_code {
@@ -154,6 +157,30 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
     reschedule(rows, old.as_ref(), &saved, put.now);
     save_dependencies(rows, &saved);
     Ok(saved)
+}
+
+/// Returns the token of the webhook after a save, and notes that of the code.
+fn save_token(
+    rows: &mut Rows,
+    put: &PutPipeline,
+    own: &Qualified<PipelineId>,
+    old: Option<&StoredPipeline>,
+) -> Option<TokenHash> {
+    let current = old.and_then(|old| old.webhook_token);
+    let given = match put.webhook_token {
+        TokenChange::Set(hash) => Some(hash),
+        TokenChange::Remove => None,
+        _ => return current,
+    };
+    if put.saved_by != SavedBy::Code {
+        return given;
+    }
+    let noted = &mut rows.tokens_by_code;
+    let earlier = match given {
+        Some(hash) => noted.insert(own.clone(), hash),
+        None => noted.remove(own),
+    };
+    if earlier == given { current } else { given }
 }
 
 /// What a save makes of a pipeline.

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use floret::storage::{
     BackfillDetail, DependencyTable, IdempotentOperation, NodeIndex, NodeIndexes, OutputRef,
     OwnerId, ParkedEvent, Qualified, RunDetail, StoredConnection, StoredPipeline, StoredVariable,
-    UpstreamEnd, VariableKey,
+    TokenHash, UpstreamEnd, VariableKey,
 };
 use floret::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error, Event, EventKind,
@@ -45,6 +45,8 @@ pub(crate) struct Rows {
     pub(crate) backfills: BTreeMap<BackfillId, BackfillRow>,
     /// The definition in the latest save of each pipeline by code.
     pub(crate) by_code: BTreeMap<Qualified<PipelineId>, Arc<Pipeline>>,
+    /// The token of the webhook in the latest save of each pipeline by code.
+    pub(crate) tokens_by_code: BTreeMap<Qualified<PipelineId>, TokenHash>,
     pub(crate) schedules: BTreeMap<Qualified<PipelineId>, ScheduleRow>,
     pub(crate) dependencies: DependencyTable,
     /// By dependent pipeline and upstream run.

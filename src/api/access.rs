@@ -202,6 +202,20 @@ impl Access {
         }
     }
 
+    /// Checks that webhooks may start runs.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(super) fn check_webhooks(&self) -> Result<()> {
+        match self.0 {
+            Rule::ReadOnly => Err(Error::new(
+                Problem::Forbidden,
+                "this service is read-only, so that no webhook starts a run here",
+            )),
+            Rule::AllowAll | Rule::Extensions | Rule::Custom(_) => Ok(()),
+        }
+    }
+
     fn decide(&self, parts: &Parts, permission: Permission) -> Decision {
         match &self.0 {
             Rule::AllowAll => Decision::Allow(Scope::All),

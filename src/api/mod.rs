@@ -55,6 +55,7 @@ mod tenant;
 mod variables;
 mod versions;
 mod wait;
+mod webhook;
 
 #[cfg(feature = "testing")]
 pub(crate) use routes::routes;

@@ -12,7 +12,7 @@ use super::problem::IssueBody;
 use super::{paging, response};
 use crate::engine::SavedPipeline;
 use crate::error::Result;
-use crate::model::{Managed, StoredPipeline};
+use crate::model::{Managed, StoredPipeline, WebhookToken};
 use crate::views::PipelineFilter;
 
 #[derive(Serialize)]
@@ -42,6 +42,10 @@ pub(super) struct Checked<'a> {
 pub(super) struct Saved<'a> {
     #[serde(flatten)]
     pipeline: StoredPipeline,
+    // A schema has it already, from the pipeline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(skip))]
+    webhook_token: Option<WebhookToken>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<IssueBody<'a>>,
 }
@@ -93,12 +97,19 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 
 /// Returns the response with a pipeline that was saved, its entity tag and the warnings about it.
 pub(super) fn saved_response(status: StatusCode, saved: SavedPipeline) -> Result<Response<Body>> {
+    let mut pipeline = saved.stored;
+    let tag = EntityTag::of_pipeline(&pipeline)?;
+    if saved.webhook_token.is_some() {
+        // The new token takes the place of its mask.
+        pipeline.webhook_token = None;
+    }
     let body = Saved {
-        pipeline: saved.stored,
+        pipeline,
+        webhook_token: saved.webhook_token,
         warnings: saved.warnings.iter().map(IssueBody::from).collect(),
     };
     let mut response = response::json(status, &body);
-    EntityTag::of_pipeline(&body.pipeline)?.set(&mut response);
+    tag.set(&mut response);
     Ok(response)
 }
 

@@ -55,6 +55,8 @@ pub(super) enum Need {
     Nothing,
     /// At least one permission, no matter which.
     Caller,
+    /// The token of the pipeline's webhook. The handler compares it.
+    Token,
     /// This permission.
     Permission(Permission),
 }

@@ -14,7 +14,7 @@ use super::subject::Subject;
 use super::{
     attempts, backfills, bulk, calendar, capabilities, connections, dashboard, deliveries, dry_run,
     health, lineage, logs, openapi, pauses, pipelines, preview, profile, rerun, runs, schedules,
-    search, system, variables, versions,
+    search, system, variables, versions, webhook,
 };
 
 macro_rules! routes {
@@ -56,6 +56,9 @@ macro_rules! needs {
     (caller) => {
         Need::Caller
     };
+    (token) => {
+        Need::Token
+    };
     ($permission:ident) => {
         Need::Permission(Permission::$permission)
     };
@@ -82,6 +85,7 @@ routes! {
     Put "/variables/{key}" Variable VariablesEdit variables::replace => "replaces a variable", rust "Variables::put", body Required;
     Delete "/variables/{key}" Variable VariablesDelete variables::delete => "deletes a variable", rust "Variables::delete";
     Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", rust "Client::run", body Optional, query [Single("wait")];
+    Post "/pipelines/{id}/webhook" Pipeline token webhook::trigger => "starts a run for a caller that has the token of the webhook", rust "RunBuilder::webhook", body Optional;
     Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_by_pipeline => "lists the runs of a pipeline", rust "Runs::of", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Repeatable("label"), Single("idempotency_key"),
@@ -166,7 +170,7 @@ pub(crate) fn routes() -> impl Iterator<Item = RouteFacts> {
         method: route.method.method(),
         path: route.path,
         permission: match route.needs {
-            Need::Nothing | Need::Caller => None,
+            Need::Nothing | Need::Token | Need::Caller => None,
             Need::Permission(permission) => Some(permission),
         },
         rust: route.rust,
@@ -179,10 +183,12 @@ mod tests {
 
     /// Formats a row: its methods, path and permission.
     ///
-    /// The permission is `-` for a public route, and `caller` if any permission suffices.
+    /// The permission is `-` for a public route, `token` for one with a token of its own, and
+    /// `caller` if any permission suffices.
     fn row(route: &Route) -> String {
         let needs = match route.needs {
             Need::Nothing => "-",
+            Need::Token => "token",
             Need::Caller => "caller",
             Need::Permission(permission) => permission.as_str(),
         };
@@ -206,6 +212,7 @@ mod tests {
             "PUT /variables/{key} variables.edit",
             "DELETE /variables/{key} variables.delete",
             "POST /pipelines/{id}/run pipelines.run",
+            "POST /pipelines/{id}/webhook token",
             "GET, HEAD /pipelines/{id}/runs runs.view",
             "GET, HEAD /runs runs.view",
             "GET, HEAD /runs/calendar runs.view",

@@ -83,39 +83,46 @@ pub(super) struct CancelState {
 
 /// `POST /pipelines/{id}/run`
 pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
-    let (params, annotations, definition, place, key, wait) = call
+    let (request, wait) = call
         .read(|call| {
             let wait = wait::read(&call.query()?)?;
-            let (bytes, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, RUN_FIELDS)?;
-            let params = fields.params(&bytes);
-            let annotations = Annotations {
-                labels: fields.labels(),
-                note: fields.text("note").map(str::to_owned),
-            };
-            let definition = fields.number("definition", 1..=u32::MAX);
-            let place = QueuePlace {
-                priority: fields.choice("priority", &priorities()).unwrap_or_default(),
-                run_after: fields.instant("run_after"),
-            };
-            fields.finish()?;
-            let key = idempotency::key(&call.parts.headers, &body)?;
-            Ok((params, annotations, definition, place, key, wait))
+            Ok((read_request(call)?, wait))
         })
         .await?;
     let wait = StartWait::new(&call, wait)?;
-    let request = RunRequest {
+    let started = call.engine().trigger(request).await?;
+    started_response(&call, &started, None, wait).await
+}
+
+/// Reads the run that a request asks for: its body and its idempotency key.
+///
+/// # Errors
+/// `Malformed` or `Invalid` when they are not acceptable.
+pub(super) fn read_request(call: &mut Call) -> Result<RunRequest> {
+    let (bytes, body) = call.json()?;
+    let mut fields = BodyFields::of(&body, RUN_FIELDS)?;
+    let params = fields.params(&bytes);
+    let annotations = Annotations {
+        labels: fields.labels(),
+        note: fields.text("note").map(str::to_owned),
+    };
+    let definition = fields.number("definition", 1..=u32::MAX);
+    let place = QueuePlace {
+        priority: fields.choice("priority", &priorities()).unwrap_or_default(),
+        run_after: fields.instant("run_after"),
+    };
+    fields.finish()?;
+    Ok(RunRequest {
         pipeline: call.pipeline_key().to_owned(),
         params,
         definition,
         annotations,
         place,
-        key,
+        key: idempotency::key(&call.parts.headers, &body)?,
         scope: call.scope.clone(),
         by: call.by.clone(),
-    };
-    let started = call.engine().trigger(request).await?;
-    started_response(&call, &started, None, wait).await
+        webhook: None,
+    })
 }
 
 /// `POST /runs/{run_id}/resume`

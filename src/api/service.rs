@@ -30,7 +30,7 @@ use super::router::{self, Match};
 use super::shared::Shared;
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
-use super::{origin, path, problem, request, response, tenant};
+use super::{origin, path, problem, request, response, tenant, webhook};
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, log, panic_message, quote};
 use crate::model::Scope;
@@ -233,6 +233,15 @@ impl Shared {
                 scope: Scope::All,
                 by: None,
             }),
+            Need::Token => {
+                // Without a token, not even the body is read.
+                webhook::token(&parts.headers)?;
+                self.access.check_webhooks()?;
+                Ok(Grant {
+                    scope: Scope::All,
+                    by: None,
+                })
+            }
             Need::Caller => {
                 let admits = |scope: &Scope| tenant::narrow(scope.clone(), named).is_ok();
                 self.access.check_any(parts, admits)

@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Engine, Shared};
+use super::{Engine, Shared, webhook};
 use crate::error::{Error, ErrorKind, Problem, Result, log, quote};
 use crate::graph::definition;
 use crate::graph::dependencies::upstream_first;
 use crate::model::{Managed, PageRequest, Pipeline, Scope, StoredPipeline, TenantId};
-use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SlugChoice};
+use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SlugChoice, TokenChange};
 
 /// How many pipelines a start reads at once.
 const PAGE: u32 = 1_000;
@@ -134,6 +134,7 @@ impl Shared {
     /// `Invalid` with every problem.
     fn check_definition(&self, pipeline: &Pipeline) -> Result<()> {
         definition::check(pipeline, &self.limits)?;
+        webhook::refuse_request(pipeline)?;
         self.refuse_unusable_types(pipeline, pipeline.tenant.as_ref())
     }
 
@@ -203,7 +204,8 @@ impl Shared {
         self.put(put).await
     }
 
-    /// Restricts a caller's save of a pipeline of the code to a change of `enabled`.
+    /// Restricts a caller's save of a pipeline of the code to a change of `enabled`. A save without
+    /// a token leaves that of the code.
     ///
     /// # Errors
     /// `Conflict` (`managed-by-code`) if the save would change more.
@@ -219,10 +221,13 @@ impl Shared {
             SlugChoice::Given(given) => *given == found.slug,
             SlugChoice::Derived(_) => true,
         };
-        if !is_same_slug || !found.definition.is_same_but_enabled(&put.definition) {
+        let is_new_token = matches!(put.webhook_token, TokenChange::Set(_));
+        let is_same = found.definition.is_same_but_enabled(&put.definition);
+        if !is_same_slug || is_new_token || !is_same {
             return Err(managed_by_code(found, "may change only its enabled"));
         }
         put.slug = SlugChoice::Given(found.slug.clone());
+        put.webhook_token = TokenChange::Keep;
         // Otherwise the code's next definition could be lost to the one of this check.
         put.expect = Expect::Version(found.version);
         Ok(())

@@ -59,6 +59,7 @@ mod trigger;
 mod upstream_warnings;
 mod variables;
 mod versions;
+mod webhook;
 
 pub(crate) use crate::storage::{EditRun, PurgeMode};
 pub(crate) use backfill::{BackfillRequest, StartedBackfill};
@@ -141,7 +142,7 @@ pub(crate) struct Shared {
     wake: Notify,
     // Wakes the scheduler after a definition, and so its schedule, was saved or deleted.
     schedules_changed: Notify,
-    /// Ends of upstream runs may wait for an answer.
+    // Ends of upstream runs may wait for an answer.
     ends_changed: Notify,
     // The dead letters that callers retry. The deliveries take them.
     retry_requests: Arc<RetryRequests>,

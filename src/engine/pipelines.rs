@@ -12,11 +12,12 @@ use super::id_mismatch;
 use super::replaced_assets;
 use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
+use super::webhook;
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::issues::Issues;
 use crate::graph::{definition, slug};
-use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId};
+use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId, WebhookToken};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 use crate::template;
 
@@ -38,6 +39,9 @@ pub struct SavedPipeline {
     pub stored: StoredPipeline,
     /// What is odd, such as a key of a config that nothing reads.
     pub warnings: Vec<Issue>,
+    /// The token that the save has made for the webhook, because [`Pipeline::webhook_token`] was
+    /// empty. Nobody can read it later.
+    pub webhook_token: Option<WebhookToken>,
 }
 
 /// The revisions at which a caller allows a pipeline to be changed.
@@ -103,12 +107,18 @@ impl Engine {
         self.command(|shared| async move {
             let new_id = || shared.clock.new_run_id().to_string();
             id_mismatch::refuse_other_tenant(&definition, scope.tenant())?;
-            let pipeline = definition::parse(definition, new_id, &shared.limits)?;
+            let mut pipeline = definition::parse(definition, new_id, &shared.limits)?;
+            webhook::refuse_mask(&pipeline, None)?;
+            let webhook_token = shared.make_token(&mut pipeline);
             let (mut put, warnings) = shared.build_put(pipeline, scope.tenant()).await?;
             put.expect = Expect::Absent;
             put.scope = scope;
             let stored = shared.put(put).await?;
-            Ok(SavedPipeline { stored, warnings })
+            Ok(SavedPipeline {
+                stored,
+                warnings,
+                webhook_token,
+            })
         })
         .await
     }
@@ -212,10 +222,12 @@ impl Shared {
         let id = PipelineId::new(&pipeline.id).map_err(|error| invalid_id("/id", &error))?;
         let slug = choose_slug(&pipeline)?;
         normalize(&mut pipeline);
+        let webhook_token = webhook::take_token(&mut pipeline);
         let mut warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
         self.warn_of_upstreams(&pipeline, tenant, &mut warnings)
             .await?;
-        let put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
+        let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
+        put.webhook_token = webhook_token;
         Ok((put, warnings))
     }
 
@@ -224,15 +236,21 @@ impl Shared {
     pub(super) async fn put_over(
         &self,
         found: &StoredPipeline,
-        pipeline: Pipeline,
+        mut pipeline: Pipeline,
         expected: Option<u32>,
     ) -> Result<SavedPipeline> {
+        webhook::refuse_mask(&pipeline, found.webhook_token)?;
+        let webhook_token = self.make_token(&mut pipeline);
         let (mut put, warnings) = self.build_put(pipeline, found.tenant.as_ref()).await?;
         put.expect = expected.map_or(Expect::Present, Expect::Version);
         self.restrict_edit(found, &mut put)?;
         put.scope = Scope::of(found.tenant.as_ref());
         let stored = self.put(put).await?;
-        Ok(SavedPipeline { stored, warnings })
+        Ok(SavedPipeline {
+            stored,
+            warnings,
+            webhook_token,
+        })
     }
 
     pub(super) async fn put(&self, put: PutPipeline) -> Result<StoredPipeline> {

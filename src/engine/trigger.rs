@@ -16,7 +16,9 @@ use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
 use crate::graph::{param_defs, sizes};
 use crate::metrics;
-use crate::model::{CallerName, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, Trigger};
+use crate::model::{
+    CallerName, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, Trigger, WebhookToken,
+};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
 /// A caller's idempotency key with the hash of the request body.
@@ -64,6 +66,8 @@ pub(crate) struct RunRequest {
     pub(crate) scope: Scope,
     /// Who creates the run.
     pub(crate) by: Option<CallerName>,
+    /// The token of the webhook that asks, if one does.
+    pub(crate) webhook: Option<WebhookToken>,
 }
 
 /// The run that a request created, or the one that an earlier request with the same key created.
@@ -87,11 +91,27 @@ impl Engine {
     /// Creates a run of a pipeline.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`, `params-too-large`, `param-invalid`,
-    /// `idempotency-key-reused`), `QueueFull`, and any error of storage.
+    /// `NotFound`, `Unauthenticated` (a webhook), `Invalid` (`node-type-unknown`,
+    /// `params-too-large`, `param-invalid`, `idempotency-key-reused`), `QueueFull`, and any error
+    /// of storage.
     pub(crate) async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
         self.command(|shared| async move { shared.trigger(start).await })
             .await
+    }
+}
+
+impl Engine {
+    /// Checks that a token opens the webhook of a pipeline.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Unavailable`.
+    pub(crate) async fn check_webhook(
+        &self,
+        key: &str,
+        token: &WebhookToken,
+        scope: &Scope,
+    ) -> Result<()> {
+        self.0.find_by_token(key, token, scope).await.map(drop)
     }
 }
 
@@ -118,7 +138,14 @@ impl CreatedRuns {
 
 impl Shared {
     async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
-        let pipeline = self.find_pipeline(&start.pipeline, &start.scope).await?;
+        let (name, scope) = (&start.pipeline, &start.scope);
+        let (pipeline, trigger) = match &start.webhook {
+            Some(token) => (
+                self.find_by_token(name, token, scope).await?,
+                Trigger::Webhook,
+            ),
+            None => (self.find_pipeline(name, scope).await?, Trigger::Manual),
+        };
         let key = start
             .key
             .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.qualified_id())));
@@ -131,6 +158,7 @@ impl Shared {
         let run = match run.and_then(|run| start.place.give_to(run)) {
             Ok(run) => Run {
                 created_by: start.by,
+                trigger,
                 ..run
             },
             Err(refused) => {

@@ -1,7 +1,7 @@
 //! Earlier versions of pipelines: rolls a pipeline back, and starts runs on a version.
 
 use super::pipelines::{Precondition, SavedPipeline};
-use super::{Engine, Shared};
+use super::{Engine, Shared, webhook};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, Scope, StoredPipeline};
@@ -9,7 +9,7 @@ use crate::storage::VersionFilter;
 
 impl Engine {
     /// Saves an earlier version of the pipeline with this id or slug as its newest one. The slug
-    /// stays.
+    /// and the token of the webhook stay.
     ///
     /// # Errors
     /// `NotFound` (`pipeline-not-found`), `Invalid` if the version does not exist or is no longer
@@ -28,6 +28,7 @@ impl Engine {
             let earlier = shared.find_version(&found, version, "version").await?;
             let pipeline = Pipeline {
                 slug: Some(found.slug.as_str().to_owned()),
+                webhook_token: webhook::mask(found.webhook_token),
                 ..(*earlier.definition).clone()
             };
             definition::check(&pipeline, &shared.limits)?;

@@ -181,7 +181,7 @@ impl Floret {
     /// ```
     pub async fn add_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
         let added = self.0.engine().add_pipeline(pipeline).await;
-        added.map(StoredPipeline::with_tenant)
+        added.map(StoredPipeline::for_caller)
     }
 
     /// Removes a pipeline from those of the code: disables it and leaves it to callers.
@@ -199,7 +199,7 @@ impl Floret {
         tenant: Option<&TenantId>,
     ) -> Result<StoredPipeline> {
         let removed = self.0.engine().remove_pipeline(id, tenant).await;
-        removed.map(StoredPipeline::with_tenant)
+        removed.map(StoredPipeline::for_caller)
     }
 
     /// Returns the limits as they are now.

@@ -36,7 +36,7 @@ impl Pipelines {
             .engine()
             .unpause(key, &Precondition::Anything, client.scope())
             .await;
-        unpaused.map(StoredPipeline::with_tenant)
+        unpaused.map(StoredPipeline::for_caller)
     }
 }
 
@@ -78,7 +78,7 @@ impl IntoFuture for PauseBuilder {
             let paused = engine
                 .pause(&self.key, pause, &Precondition::Anything, scope)
                 .await;
-            paused.map(StoredPipeline::with_tenant)
+            paused.map(StoredPipeline::for_caller)
         })
     }
 }

@@ -73,7 +73,7 @@ impl Pipelines {
     /// - `Unavailable`.
     pub async fn get(&self, key: &str) -> Result<StoredPipeline> {
         let found = self.client.views().pipeline(key, self.client.scope()).await;
-        found.map(StoredPipeline::with_tenant)
+        found.map(StoredPipeline::for_caller)
     }
 
     /// Creates a pipeline. It belongs to its [`Pipeline::tenant`], or else to the tenant of the
@@ -87,7 +87,7 @@ impl Pipelines {
     pub async fn create(&self, pipeline: Pipeline) -> Result<SavedPipeline> {
         let (body, scope) = body(pipeline, self.client.scope())?;
         let saved = self.client.engine().create_pipeline(body, &scope).await;
-        saved.map(with_tenant)
+        saved.map(for_caller)
     }
 
     /// Prepares to replace the stored pipeline of the same id and of its [`Pipeline::tenant`], or
@@ -190,16 +190,16 @@ impl IntoFuture for Pipelines {
             page.items = page
                 .items
                 .into_iter()
-                .map(StoredPipeline::with_tenant)
+                .map(StoredPipeline::for_caller)
                 .collect();
             Ok(page)
         })
     }
 }
 
-fn with_tenant(saved: SavedPipeline) -> SavedPipeline {
+fn for_caller(saved: SavedPipeline) -> SavedPipeline {
     SavedPipeline {
-        stored: saved.stored.with_tenant(),
+        stored: saved.stored.for_caller(),
         ..saved
     }
 }
@@ -251,7 +251,7 @@ impl IntoFuture for PutPipelineBuilder {
             let saved = engine
                 .replace_pipeline(&id, body, &precondition, &scope)
                 .await;
-            saved.map(with_tenant)
+            saved.map(for_caller)
         })
     }
 }

@@ -13,7 +13,7 @@ use super::given_params::GivenParams;
 use super::{Client, RunHandle};
 use crate::engine::{Annotations, QueuePlace, RequestKey, RunRequest, hash_body};
 use crate::error::Result;
-use crate::model::{DATE_PARAM, Priority, RunId, rfc3339};
+use crate::model::{DATE_PARAM, Priority, RunId, WebhookToken, rfc3339};
 
 impl Client {
     /// Prepares a run of the pipeline with this id or slug.
@@ -49,6 +49,7 @@ impl Client {
             priority: None,
             run_after: None,
             key: None,
+            webhook: None,
         }
     }
 
@@ -90,6 +91,7 @@ pub struct RunBuilder {
     priority: Option<Priority>,
     run_after: Option<DateTime<Utc>>,
     key: Option<String>,
+    webhook: Option<WebhookToken>,
 }
 
 impl RunBuilder {
@@ -234,6 +236,14 @@ impl RunBuilder {
         self
     }
 
+    /// Starts the run as the webhook of the pipeline does: with its
+    /// [`Pipeline::webhook_token`](crate::Pipeline::webhook_token), for a host whose own endpoint
+    /// receives it.
+    pub fn webhook(mut self, token: impl Into<String>) -> Self {
+        self.webhook = Some(WebhookToken::from(token.into()));
+        self
+    }
+
     /// Creates the run. The run is durable when this method returns.
     ///
     /// # Errors
@@ -242,6 +252,8 @@ impl RunBuilder {
     /// - `Invalid` if a node type has no executor, a parameter does not fit its definition
     ///   (`param-invalid`) or is no scalar, a label, the note or `run_after` is out of bounds, the
     ///   pipeline has no such version, or the key was used with other options.
+    /// - `Unauthenticated` if [`RunBuilder::webhook`] was called, and no pipeline in scope has this
+    ///   name and this token.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(mut self) -> Result<RunHandle> {
@@ -263,6 +275,7 @@ impl RunBuilder {
             key,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
+            webhook: self.webhook,
         };
         let started = self.client.engine().trigger(start).await?;
         Ok(self.client.run_by_id(started.run_id))

@@ -64,7 +64,7 @@ impl Versions {
     pub async fn get(&self, version: u32) -> Result<StoredPipeline> {
         let (views, scope) = (self.client.views(), self.client.scope());
         let found = views.version(&self.pipeline, version, scope).await;
-        found.map(StoredPipeline::with_tenant)
+        found.map(StoredPipeline::for_caller)
     }
 
     /// Returns what turns one version into another one, as a JSON Patch (RFC 6902). The number of

@@ -13,7 +13,8 @@ use crate::error::{quote, reference_token};
 use crate::json;
 use crate::model::engine_keys::TIMEOUT_RANGE;
 use crate::model::{
-    CATCH_UP_MAX, DATE_PARAM, Edge, Node, NodeId, Overlap, ParamDef, Pipeline, PipelineId, Slug,
+    CATCH_UP_MAX, DATE_PARAM, Edge, MASKED, Node, NodeId, Overlap, ParamDef, Pipeline, PipelineId,
+    Slug, WebhookToken,
 };
 
 const NAME_CHARS_MAX: usize = 255;
@@ -36,7 +37,7 @@ pub(super) const fn is_catch_up_in_range(max: u32) -> bool {
 }
 
 /// The fields of a pipeline that Floret knows.
-pub(crate) const PIPELINE_FIELDS: [&str; 22] = [
+pub(crate) const PIPELINE_FIELDS: [&str; 23] = [
     "id",
     SLUG,
     PIPELINE_ID,
@@ -59,6 +60,7 @@ pub(crate) const PIPELINE_FIELDS: [&str; 22] = [
     "overlap",
     "depends_on",
     "dependency_rules",
+    "webhook_token",
 ];
 /// The fields of a node that Floret knows.
 pub(crate) const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
@@ -89,6 +91,7 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
         // `dependencies` checks them.
         depends_on: _,
         dependency_rules: _,
+        webhook_token,
         tenant: _,
         extra,
     } = pipeline;
@@ -122,16 +125,9 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
             format!("max_concurrent_runs must be {CONCURRENT_RUNS_RANGE}, received 0")
         });
     }
-    if *catch_up_all && *overlap != Overlap::Queue {
-        rules.issues.push("/catch_up_all", || {
-            let overlap = overlap.as_str();
-            format!("catch_up_all runs every missed tick, so that overlap must be queue, received {overlap}")
-        });
-    }
-    if let Some(max) = catch_up_max.filter(|max| !is_catch_up_in_range(*max)) {
-        rules.issues.push("/catch_up_max", || {
-            format!("catch_up_max must be {CATCH_UP_RANGE}, received {max}")
-        });
+    rules.catch_up(*catch_up_all, *catch_up_max, *overlap);
+    if let Some(token) = webhook_token {
+        rules.webhook_token(token);
     }
     rules.schedule(schedule.as_deref(), schedule_timezone.as_deref());
     rules.extra("", extra, &PIPELINE_FIELDS, 1);
@@ -164,6 +160,18 @@ impl Rules<'_> {
         self.extra(&at, extra, &NODE_FIELDS, 3);
     }
 
+    /// Checks a token. The empty text and the mask have meanings of their own. No message shows it.
+    fn webhook_token(&mut self, token: &WebhookToken) {
+        let is_special = token.as_str().is_empty() || token.as_str() == MASKED;
+        if !is_special && !token.is_well_formed() {
+            self.issues.push("/webhook_token", || {
+                let (min, max) = (WebhookToken::BYTES.start(), WebhookToken::BYTES.end());
+                let count = token.as_str().chars().count();
+                format!("webhook_token must be {min} to {max} visible ASCII characters, or empty to get one, received {count} characters")
+            });
+        }
+    }
+
     fn edge(&mut self, (index, edge): (usize, &Edge)) {
         if !edge.extra.is_empty() {
             self.extra(&format!("/edges/{index}"), &edge.extra, &EDGE_FIELDS, 3);
@@ -174,6 +182,20 @@ impl Rules<'_> {
         if let Some(error) = error {
             self.issues
                 .push(at, || format!("{what} {error}; received {}", quote(text)));
+        }
+    }
+
+    fn catch_up(&mut self, all: bool, max: Option<u32>, overlap: Overlap) {
+        if all && overlap != Overlap::Queue {
+            self.issues.push("/catch_up_all", || {
+                let overlap = overlap.as_str();
+                format!("catch_up_all runs every missed tick, so that overlap must be queue, received {overlap}")
+            });
+        }
+        if let Some(max) = max.filter(|max| !is_catch_up_in_range(*max)) {
+            self.issues.push("/catch_up_max", || {
+                format!("catch_up_max must be {CATCH_UP_RANGE}, received {max}")
+            });
         }
     }
 
@@ -313,7 +335,8 @@ mod tests {
             .catch_up_max(7)
             .overlap(crate::model::Overlap::Skip)
             .depends_on("load")
-            .dependency(DependencyRule::gate("clean"));
+            .dependency(DependencyRule::gate("clean"))
+            .webhook_token("");
         let written = |value: &Value| -> BTreeSet<String> {
             value.as_object().unwrap().keys().cloned().collect()
         };

@@ -9,6 +9,7 @@ pub(crate) mod condition;
 mod connection;
 mod dataset;
 mod defaults;
+mod definition_node;
 mod delivery;
 mod dependency;
 mod dry_run;
@@ -44,6 +45,7 @@ mod stored_pipeline;
 mod variable;
 mod version;
 mod waiting;
+mod webhook_token;
 
 pub use backfill::{
     Backfill, BackfillCounts, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus,
@@ -56,6 +58,7 @@ pub(crate) use dataset::Shape;
 pub(crate) use dataset::{
     Cell, ColumnType, DatasetBuilder, Misfit, OtherColumns, RowError, is_number_text, write_cell,
 };
+pub use definition_node::Node;
 pub use delivery::{Delivery, DeliveryId, DeliveryState};
 pub use dependency::{DependencyMode, DependencyRule, DependencyState};
 pub use dry_run::{DryRun, DryRunNode};
@@ -78,7 +81,7 @@ pub(crate) use params::DATE_PARAM;
 pub use params::Params;
 pub use pause::Pause;
 pub(crate) use percent::percent;
-pub use pipeline::{Node, Pipeline};
+pub use pipeline::Pipeline;
 pub use preview::Preview;
 pub(crate) use preview::{PreviewBounds, PreviewBuilder};
 pub use priority::{Priority, Rank};
@@ -99,3 +102,4 @@ pub use stored_pipeline::{Managed, StoredPipeline};
 pub use variable::{StoredVariable, VariableFields, VariableValue};
 pub use version::PipelineVersion;
 pub use waiting::{WaitReason, Waiting};
+pub use webhook_token::{TokenHash, WebhookToken};

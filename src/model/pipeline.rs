@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::defaults::is_default;
-use super::{DependencyMode, DependencyRule, Edge, Overlap, ParamDef, TenantId, seconds};
+use super::{
+    DependencyMode, DependencyRule, Edge, Node, Overlap, ParamDef, TenantId, WebhookToken, seconds,
+};
 
 /// The definition of a pipeline.
 ///
@@ -91,39 +93,20 @@ pub struct Pipeline {
     /// (`Limits::dependencies_max`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependency_rules: Vec<DependencyRule>,
+    /// The token with which a webhook starts runs: 16 to 255 visible ASCII characters. `None` means
+    /// no webhook.
+    ///
+    /// A save takes it out of the definition, and storage keeps its hash alone. Of a pipeline that
+    /// was found, it is `********`, which a save leaves as it is. An empty text asks the save to
+    /// make one ([`SavedPipeline`](crate::query::SavedPipeline)).
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "WebhookToken::lenient"
+    )]
+    pub webhook_token: Option<WebhookToken>,
     /// The tenant that the pipeline belongs to. Its JSON has none: a caller over HTTP has its own.
     #[serde(skip)]
     pub tenant: Option<TenantId>,
-    /// Fields that Floret does not know. It keeps them unchanged.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
-}
-
-/// A node of a pipeline definition.
-///
-/// ```
-/// use floret::{Node, Pipeline};
-///
-/// let load = Node::new("load", "http_get")
-///     .name("Load the orders")
-///     .config("url", "https://example.org/orders?date=${run.date}");
-/// let daily = Pipeline::new("daily").with(load);
-/// assert_eq!(daily.nodes[0].kind, "http_get");
-/// ```
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Node {
-    /// The id, unique within the pipeline. Has the format of a [`NodeId`](super::NodeId).
-    pub id: String,
-    /// The node type: the name under which the host registered its executor. 1 to 128 characters.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The display name, 1 to 255 characters. The id by default.
-    pub name: String,
-    /// The configuration for the executor. Its strings may contain templates such as `${param.x}`.
-    pub config: Map<String, Value>,
     /// Fields that Floret does not know. It keeps them unchanged.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -154,6 +137,7 @@ impl Default for Pipeline {
             overlap: Overlap::Queue,
             depends_on: Vec::new(),
             dependency_rules: Vec::new(),
+            webhook_token: None,
             tenant: None,
             extra: Map::new(),
         }
@@ -328,6 +312,30 @@ impl Pipeline {
         self
     }
 
+    /// Sets the token with which a webhook starts runs of the pipeline.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{Pipeline, Trigger, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// let token = "a-token-from-the-environment";
+    /// let daily = Pipeline::new("daily").node("load", "load").webhook_token(token);
+    /// let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let run = floret.run("daily").webhook(token).await?.finished().await?.run;
+    /// assert_eq!(run.trigger, Trigger::Webhook);
+    ///
+    /// let refused = floret.run("daily").webhook("another token").await.unwrap_err();
+    /// assert_eq!(refused.slug(), "unauthenticated");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn webhook_token(mut self, token: impl Into<String>) -> Self {
+        self.webhook_token = Some(WebhookToken::from(token.into()));
+        self
+    }
+
     /// Sets the default of a parameter.
     #[must_use]
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -493,42 +501,6 @@ impl Pipeline {
     }
 }
 
-impl Node {
-    /// Creates a node without config. Its name is its id.
-    #[must_use]
-    pub fn new(id: impl Into<String>, kind: impl Into<String>) -> Self {
-        let id = id.into();
-        Self {
-            name: id.clone(),
-            id,
-            kind: kind.into(),
-            ..Self::default()
-        }
-    }
-
-    /// Sets a key of the config.
-    #[must_use]
-    pub fn config(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.config.insert(key.into(), value.into());
-        self
-    }
-
-    /// Sets the display name.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// Sets a field that Floret does not know, and keeps unchanged. A save refuses the name of a
-    /// field that Floret knows.
-    #[must_use]
-    pub fn extra(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.extra.insert(field.into(), value.into());
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -555,6 +527,7 @@ mod tests {
             .overlap(Overlap::Skip)
             .depends_on("import")
             .dependency(DependencyRule::all("clean").within(Duration::from_secs(60)))
+            .webhook_token("0123456789abcdef")
             .tenant(TenantId::new("acme").unwrap())
             .extra("owner", "data")
     }
@@ -587,6 +560,7 @@ mod tests {
             overlap,
             depends_on,
             dependency_rules,
+            webhook_token,
             tenant,
             extra,
         } = full();
@@ -594,7 +568,7 @@ mod tests {
         assert!(differs(&params) && differs(&param_defs) && differs(&tags) && !enabled);
         assert!(differs(&timeout) && differs(&depends_on) && differs(&dependency_rules));
         assert!(differs(&max_concurrent_runs) && differs(&schedule) && differs(&schedule_timezone));
-        assert!(differs(&catch_up_all) && differs(&catch_up_max));
+        assert!(differs(&catch_up_all) && differs(&catch_up_max) && differs(&webhook_token));
         assert!(differs(&catch_up) && differs(&overlap) && differs(&tenant) && differs(&extra));
         for node in nodes {
             let Node {
@@ -633,7 +607,7 @@ mod tests {
             "catch_up": true, "catch_up_all": true, "catch_up_max": 7, "overlap": "skip",
             "depends_on": ["import"],
             "dependency_rules": [{"pipeline_id": "clean", "mode": "all", "within_seconds": 60}],
-            "owner": "data"
+            "webhook_token": "0123456789abcdef", "owner": "data"
         }"#;
         let json: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_value(full()).unwrap(), json);

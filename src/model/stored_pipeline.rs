@@ -7,7 +7,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{FoldedTexts, Pause, Pipeline, PipelineId, Qualified, Slug, TenantId};
+use super::{
+    FoldedTexts, MASKED, Pause, Pipeline, PipelineId, Qualified, Slug, TenantId, TokenHash,
+    WebhookToken,
+};
 
 /// Who decides what a pipeline is. JSON calls it `managed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,12 +54,15 @@ pub struct StoredPipeline {
     /// The version of the definition, from 1. Each save that changes something increases it by 1.
     pub version: u32,
     /// The definition of that version. Of what a [`Client`](crate::Client) returns, it has the
-    /// tenant, so that it can be changed and saved again; storage keeps it without.
+    /// tenant and a mask of the token, so that it can be changed and saved again; storage keeps it
+    /// without.
     pub definition: Arc<Pipeline>,
     /// Who decides what the pipeline is.
     pub managed: Managed,
     /// Since when the pipeline is paused, if it is. No save changes that.
     pub paused: Option<Pause>,
+    /// The hash of the token that starts runs by a webhook, if there is one.
+    pub webhook_token: Option<TokenHash>,
     /// When the pipeline was first saved.
     pub created_at: DateTime<Utc>,
     /// When a save last changed the pipeline.
@@ -80,15 +86,20 @@ impl StoredPipeline {
             definition,
             managed: Managed::Api,
             paused: None,
+            webhook_token: None,
             created_at,
             updated_at: created_at,
         }
     }
 
-    /// Gives the definition the tenant. A caller that saves it again then means this pipeline.
-    pub(crate) fn with_tenant(mut self) -> Self {
-        if self.tenant.is_some() {
-            Arc::make_mut(&mut self.definition).tenant = self.tenant.clone();
+    /// Gives the definition what is stored beside it: the tenant, and the mask of a token. A caller
+    /// that saves it again then means this pipeline, and changes nothing.
+    pub(crate) fn for_caller(mut self) -> Self {
+        let token = self.webhook_token.map(|_| WebhookToken::from(MASKED));
+        if self.definition.tenant != self.tenant || self.definition.webhook_token != token {
+            let definition = Arc::make_mut(&mut self.definition);
+            definition.tenant.clone_from(&self.tenant);
+            definition.webhook_token = token;
         }
         self
     }

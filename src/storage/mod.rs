@@ -52,6 +52,7 @@ pub use node_indexes::NodeIndexes;
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{
     DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SavedBy, SetPause, SlugChoice,
+    TokenChange,
 };
 pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 pub(crate) use rules::{blocks_resume, not_resumable};
@@ -74,8 +75,8 @@ pub use versions::{VersionFilter, Versions};
 
 pub use crate::model::{
     ConnectionFields, InheritedOutput, LaneClass, NodeIndex, OwnerId, Qualified, Rank, Sealed,
-    SearchText, StoredConnection, StoredPipeline, StoredVariable, UnstoredOutput, VariableFields,
-    VariableKey, VariableValue,
+    SearchText, StoredConnection, StoredPipeline, StoredVariable, TokenHash, UnstoredOutput,
+    VariableFields, VariableKey, VariableValue,
 };
 
 /// A complete backend. Every type that implements the traits of all nouns implements it.

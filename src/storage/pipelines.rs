@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::error::Result;
 use crate::model::{
     FoldedTexts, Managed, Page, PageRequest, Pause, Pipeline, PipelineId, Scope, SearchText, Slug,
-    StoredPipeline,
+    StoredPipeline, TokenHash,
 };
 
 /// The stored state that a save requires. In any other state, the save is refused.
@@ -59,6 +59,18 @@ pub enum SlugChoice {
     Derived(Slug),
 }
 
+/// What a save makes of the token of a pipeline's webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenChange {
+    /// The token stays.
+    Keep,
+    /// The pipeline has no token, so that no webhook starts its runs.
+    Remove,
+    /// The token with this hash replaces another one.
+    Set(TokenHash),
+}
+
 /// A request to save a pipeline.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -73,6 +85,8 @@ pub struct PutPipeline {
     pub expect: Expect,
     /// The author of the save.
     pub saved_by: SavedBy,
+    /// What becomes of the token of its webhook.
+    pub webhook_token: TokenChange,
     /// The scope of the caller. [`Scope::choose`] decides which pipeline of this id the save
     /// replaces. A new pipeline belongs to the tenant of this scope, if any.
     pub scope: Scope,
@@ -81,7 +95,8 @@ pub struct PutPipeline {
 }
 
 impl PutPipeline {
-    /// Creates a request that creates or replaces a pipeline, in every scope.
+    /// Creates a request that creates or replaces a pipeline, in every scope. The token of its
+    /// webhook stays.
     #[must_use]
     pub const fn new(
         id: PipelineId,
@@ -95,6 +110,7 @@ impl PutPipeline {
             definition,
             expect: Expect::Any,
             saved_by: SavedBy::Caller,
+            webhook_token: TokenChange::Keep,
             scope: Scope::All,
             now,
         }
@@ -228,8 +244,10 @@ pub trait Pipelines: Send + Sync + 'static {
     /// Saves a definition and returns the pipeline as it is after the save.
     ///
     /// - A save that changes nothing MUST keep the version and `updated_at`. A save that changes
-    ///   the definition or the slug MUST raise the version by one.
+    ///   the definition, the slug or the token of the webhook MUST raise the version by one.
     /// - A save MUST keep the pause of an existing pipeline.
+    /// - A save MUST change the token of the webhook as the request says. A save by code MUST keep
+    ///   the token, unless an earlier save by code had another one, or had one where this has none.
     /// - A save by code MUST keep `enabled` of an existing pipeline, unless an earlier save by code
     ///   had another value. The definition is stored with the value that is kept.
     /// - The id of a deleted pipeline MUST be free again. If the id is used again, its version
@@ -296,7 +314,7 @@ pub trait Pipelines: Send + Sync + 'static {
     /// - `Conflict` (`precondition-failed`): the pipeline is not at the expected version.
     async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline>;
 
-    /// Deletes a pipeline, and its pause.
+    /// Deletes a pipeline, its pause and the token of its webhook.
     ///
     /// - Its runs MUST stay readable until they are purged.
     /// - Its idempotency keys MUST be deleted, and its slug MUST be free again.

@@ -9,8 +9,8 @@ use super::pages::Listed;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
-    Managed, Overlap, Page, PageRequest, Pause, Pipeline, PipelineId, Scope, Slug, StoredPipeline,
-    TenantId, rfc3339, seconds,
+    MASKED, Managed, Overlap, Page, PageRequest, Pause, Pipeline, PipelineId, Scope, Slug,
+    StoredPipeline, TenantId, rfc3339, seconds,
 };
 
 /// A pipeline in a list.
@@ -188,8 +188,9 @@ impl Serialize for StoredPipeline {
             catch_up_all: _,
             catch_up_max: _,
             overlap: _,
-            depends_on,
-            dependency_rules,
+            depends_on: _,
+            dependency_rules: _,
+            webhook_token: _,
             tenant: _,
             extra,
         } = &*stored.definition;
@@ -214,11 +215,9 @@ impl Serialize for StoredPipeline {
             map.serialize_entry("max_concurrent_runs", runs)?;
         }
         serialize_schedule(&mut map, &stored.definition)?;
-        if !depends_on.is_empty() {
-            map.serialize_entry("depends_on", depends_on)?;
-        }
-        if !dependency_rules.is_empty() {
-            map.serialize_entry("dependency_rules", dependency_rules)?;
+        serialize_dependencies(&mut map, &stored.definition)?;
+        if stored.webhook_token.is_some() {
+            map.serialize_entry("webhook_token", MASKED)?;
         }
         // A definition may have these fields without an effect. They must not look like real ones.
         const OWN: [&str; 2] = ["slug", "paused"];
@@ -269,6 +268,19 @@ fn serialize_schedule<M: SerializeMap>(map: &mut M, definition: &Pipeline) -> Re
     }
     if schedule.is_some() || *overlap != Overlap::Queue {
         map.serialize_entry("overlap", overlap)?;
+    }
+    Ok(())
+}
+
+fn serialize_dependencies<M: SerializeMap>(
+    map: &mut M,
+    definition: &Pipeline,
+) -> Result<(), M::Error> {
+    if !definition.depends_on.is_empty() {
+        map.serialize_entry("depends_on", &definition.depends_on)?;
+    }
+    if !definition.dependency_rules.is_empty() {
+        map.serialize_entry("dependency_rules", &definition.dependency_rules)?;
     }
     Ok(())
 }

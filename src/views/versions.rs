@@ -55,7 +55,7 @@ impl Listed for PipelineVersion {
 }
 
 /// What a pipeline has beside its definition. A comparison of versions leaves it out.
-const BESIDE: [&str; 3] = ["version", "updated_at", "paused"];
+const BESIDE: [&str; 4] = ["version", "updated_at", "paused", "webhook_token"];
 
 impl Views {
     /// Returns a page of the versions of the pipeline with this id or slug, the newest first.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use floret::testing::{Gate, Method, Step, routes};
 use floret::{Access, Builder, EventKind, RunStatus};
 use futures_util::FutureExt as _;
+use http::HeaderValue;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -36,6 +37,7 @@ const SAVES: &[&str] = &[
 ];
 const CREATIONS: &[&str] = &[
     "POST /pipelines/{id}/run",
+    "POST /pipelines/{id}/webhook",
     "POST /pipelines/{id}/backfill",
     "POST /runs/{run_id}/resume",
     "POST /runs/{run_id}/rerun",
@@ -90,6 +92,9 @@ const CALLS: &[Method] = &[
     Method::ChangeDeadLetter,
 ];
 
+/// The token of the webhook.
+const TOKEN: &str = "a-token-of-the-tests-17";
+
 /// Longer than the sleep of the scheduler, and shorter than all other sleeps in a quiet world.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -111,7 +116,8 @@ enum At {
 
 impl Scene {
     async fn new(store: Store, command: &'static str) -> Self {
-        let world = World::quiet(store).pipeline(chain("p", &["a", "b"]));
+        let pipeline = chain("p", &["a", "b"]).webhook_token(TOKEN);
+        let world = World::quiet(store).pipeline(pipeline);
         let host = world.start_with(Builder::allow_pipeline_edits).await;
         let mut scene = Self {
             world,
@@ -244,7 +250,10 @@ impl Scene {
         let method = self.command.split_once(' ').unwrap().0.parse().unwrap();
         let has_body = method != http::Method::DELETE;
         let body = self.body.as_ref().filter(|_| has_body);
-        request(method, &format!("/api{}", self.path), body)
+        let mut request = request(method, &format!("/api{}", self.path), body);
+        let token = HeaderValue::from_static(TOKEN);
+        request.headers_mut().insert("x-floret-token", token);
+        request
     }
 
     /// Executes the command and returns the calls of storage that it makes.
@@ -314,6 +323,7 @@ impl Scene {
                 .await;
             }
             "POST /pipelines/{id}/run"
+            | "POST /pipelines/{id}/webhook"
             | "POST /pipelines/{id}/unpause"
             | "POST /runs/{run_id}/resume"
             | "POST /runs/{run_id}/rerun"

@@ -144,5 +144,6 @@ mod tidy;
 mod tidy_circles;
 mod triggers;
 mod trust;
+mod webhook_triggers;
 mod webhooks;
 mod wire;

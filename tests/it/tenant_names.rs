@@ -2,7 +2,7 @@
 //!
 //! `tenants` tests that a tenant reads nothing of another.
 
-use floret::testing::{Step, routes};
+use floret::testing::{Route, Step, routes};
 use floret::{RunStatus, Scope, TenantId};
 use http::Method;
 use serde_json::{Value, json};
@@ -38,7 +38,9 @@ fn naming() -> Vec<(Method, String)> {
     let filters = ["/runs", "/runs/calendar"];
     let filters = filters.map(|path| (Method::GET, format!("{path}?pipeline_id=shared")));
     let mut naming = Vec::from(filters);
-    for route in routes() {
+    // A webhook reveals nothing to a caller without its token.
+    let asking = |route: &Route| route.path != "/pipelines/{id}/webhook";
+    for route in routes().into_iter().filter(asking) {
         let path = route
             .path
             .replace("{conn_id}", "shared")

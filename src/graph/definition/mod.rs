@@ -17,7 +17,7 @@ use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
 use crate::model::engine_keys::TIMEOUT_RANGE;
-use crate::model::{Edge, Node, Overlap, Pipeline, condition};
+use crate::model::{Edge, Node, Overlap, Pipeline, WebhookToken, condition};
 
 /// Reads a definition. Calls `default_id` if the definition has no id. Keeps fields that Floret
 /// does not know.
@@ -134,6 +134,7 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
             .unwrap_or_default(),
         depends_on: fields.texts("depends_on", "a dependency"),
         dependency_rules: fields.objects("dependency_rules", "a dependency", dependencies::read),
+        webhook_token: fields.text("webhook_token").map(WebhookToken::from),
         // A tenant in a body is checked against that of the caller, and never read here.
         tenant: None,
         extra: fields.rest(),

@@ -11,11 +11,11 @@ use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
     BackfillOrder, DependencyRule, DependencyState, InheritedOutput, Overlap, PageRequest, Pause,
-    Pipeline, PipelineId, Priority, Qualified, RunStatus, Scope, Trigger,
+    Pipeline, PipelineId, Priority, Qualified, RunStatus, Scope, TokenHash, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
-    PipelineFilter, PutPipeline, RunDetail, RunFilter, SavedBy, SetPause, SlugChoice,
+    PipelineFilter, PutPipeline, RunDetail, RunFilter, SavedBy, SetPause, SlugChoice, TokenChange,
 };
 use crate::testing::contract::fixtures::{
     at, definition, list_run_ids, new_backfill, new_run, pipeline_id, resume, slug,
@@ -39,6 +39,8 @@ impl World<'_> {
         let mut put = PutPipeline::new(id, slug_of(choice), definition, self.now());
         put.expect = EXPECTATIONS[usize::from(expect)];
         put.saved_by = AUTHORS[usize::from(saved_by)];
+        let token = usize::from(variant) + usize::from(expect) + usize::from(saved_by);
+        put.webhook_token = TOKENS[token % TOKENS.len()];
         put.scope = scope_of(scope);
         drop(both!(self, command, |storage, _side| storage
             .put_pipeline(put.clone())));
@@ -233,6 +235,14 @@ pub(super) const TRIGGERS: [Trigger; 7] = [
     Trigger::Catchup,
     Trigger::Webhook,
     Trigger::Dependency,
+];
+
+/// What saves make of tokens.
+const TOKENS: [TokenChange; 4] = [
+    TokenChange::Keep,
+    TokenChange::Remove,
+    TokenChange::Set(TokenHash::from_bytes([1; 32])),
+    TokenChange::Set(TokenHash::from_bytes([2; 32])),
 ];
 
 /// Twice a caller, so that edits come between saves by code.

@@ -5,6 +5,7 @@
 
 mod backfills;
 mod cancel;
+mod code_saves;
 mod connections;
 mod cursor_table;
 mod deliveries;

@@ -1,7 +1,7 @@
 //! The table of pipelines, found by id, slug and age, with their schedules and versions.
 //!
-//! `slugs` chooses the slug of a pipeline, `pipelines` decides whether it may be deleted, and
-//! `schedules` handles ticks.
+//! `slugs` chooses the slug of a pipeline, `code_saves` has what a save by code leaves, `pipelines`
+//! decides whether it may be deleted, and `schedules` handles ticks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,31 +14,33 @@ use super::rows::{ScheduleRow, Version};
 use super::rules;
 use crate::error::{Error, Result};
 use crate::model::{
-    FoldedTexts, Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline,
+    FoldedTexts, Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline, TokenHash,
 };
 use crate::storage::{DependencyTable, Expect, PipelineFilter, PutPipeline, SavedBy, SetPause};
 
 /// Pipelines by id and tenant. The live ones are also found by slug and age.
 #[derive(Default)]
 pub(super) struct PipelineTable {
-    rows: BTreeMap<Qualified<PipelineId>, PipelineRow>,
+    pub(super) rows: BTreeMap<Qualified<PipelineId>, PipelineRow>,
     pub(super) slugs: BTreeMap<Qualified<Slug>, PipelineId>,
     by_age: BTreeSet<(DateTime<Utc>, Qualified<PipelineId>)>,
     pub(super) dependencies: DependencyTable,
 }
 
-struct PipelineRow {
-    stored: StoredPipeline,
+pub(super) struct PipelineRow {
+    pub(super) stored: StoredPipeline,
     texts: FoldedTexts,
     schedule: Option<ScheduleRow>,
     /// `enabled` in the latest save by the host's code.
-    enabled_by_code: Option<bool>,
+    pub(super) enabled_by_code: Option<bool>,
+    /// The token of the webhook in the latest save by the host's code.
+    pub(super) token_by_code: Option<TokenHash>,
     /// The version in the latest save by the host's code, if the code manages the pipeline.
-    code_version: Option<u32>,
+    pub(super) code_version: Option<u32>,
     /// A deleted pipeline remains as a cursor of lists, and its version numbers continue.
     is_deleted: bool,
     /// Every version, because a run may name one that has been replaced.
-    versions: BTreeMap<u32, VersionRow>,
+    pub(super) versions: BTreeMap<u32, VersionRow>,
 }
 
 /// A version of a pipeline.
@@ -142,6 +144,7 @@ impl PipelineTable {
         let saved_by = put.saved_by;
         self.check_expectation(&put, &own, before.as_ref())?;
         let enabled = self.enabled_after(&put, before.as_ref());
+        let tokens = self.tokens_after(&put, &own, before.as_ref());
         let code_before = self.rows.get(&own).and_then(|row| row.code_version);
         let managed = rules::managed_after(put.saved_by, code_before);
         let kept = self.kept_edit(&put, before.as_ref());
@@ -166,8 +169,9 @@ impl PipelineTable {
             && stored.slug == slug
             && stored.definition == put.definition
             && stored.managed == managed
+            && stored.webhook_token == tokens.current
         {
-            self.note_code(&own, (saved_by, keeps_edit), enabled);
+            self.note_code(&own, (saved_by, keeps_edit), enabled, tokens);
             return Ok(stored.clone());
         }
         let number = self.rows.get(&own).map_or(0, |row| row.stored.version) + 1;
@@ -177,53 +181,13 @@ impl PipelineTable {
             managed,
             created_at: before.as_ref().map_or(put.now, |stored| stored.created_at),
             paused: before.and_then(|stored| stored.paused),
+            webhook_token: tokens.current,
             updated_at: put.now,
             ..StoredPipeline::new(put.id, slug, put.definition, put.now)
         };
         self.store(&own, stored.clone(), version);
-        self.note_code(&own, (saved_by, keeps_edit), enabled);
+        self.note_code(&own, (saved_by, keeps_edit), enabled, tokens);
         Ok(stored)
-    }
-
-    /// Returns the current version of a pipeline if a caller has edited it since its latest save by
-    /// code, which `put` repeats.
-    fn kept_edit(
-        &self,
-        put: &PutPipeline,
-        before: Option<&StoredPipeline>,
-    ) -> Option<Arc<Version>> {
-        let before = before.filter(|_| put.saved_by == SavedBy::Code)?;
-        let row = self.rows.get(&before.qualified_id())?;
-        let by_code = &row.versions.get(&row.code_version?)?.version;
-        let current = &row.versions.get(&before.version)?.version;
-        rules::keeps_edit(&put.definition, &by_code.definition, &current.definition)
-            .then(|| Arc::clone(current))
-    }
-
-    fn enabled_after(&self, put: &PutPipeline, before: Option<&StoredPipeline>) -> rules::Enabled {
-        let before = before.map(|stored| rules::Enabled {
-            current: stored.definition.enabled,
-            by_code: self
-                .rows
-                .get(&stored.qualified_id())
-                .and_then(|row| row.enabled_by_code),
-        });
-        rules::Enabled::after_save(put.saved_by, put.definition.enabled, before)
-    }
-
-    /// Notes what the code has said of a saved pipeline.
-    fn note_code(
-        &mut self,
-        pipeline: &Qualified<PipelineId>,
-        (saved_by, keeps_edit): (SavedBy, bool),
-        enabled: rules::Enabled,
-    ) {
-        if let Some(row) = self.rows.get_mut(pipeline) {
-            row.enabled_by_code = enabled.by_code;
-            let version = row.stored.version;
-            row.code_version =
-                rules::code_version_after(saved_by, version, row.code_version, keeps_edit);
-        }
     }
 
     fn check_expectation(
@@ -267,6 +231,7 @@ impl PipelineTable {
             texts: stored.searched_texts(),
             schedule,
             enabled_by_code: None,
+            token_by_code: None,
             code_version: None,
             is_deleted: false,
             versions: BTreeMap::new(),
@@ -312,6 +277,7 @@ impl PipelineTable {
             row.is_deleted = true;
             row.schedule = None;
             row.code_version = None;
+            row.token_by_code = None;
             row.versions.clear();
         }
     }

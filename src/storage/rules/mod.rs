@@ -30,6 +30,7 @@ mod schedules;
 mod settings;
 mod slugs;
 mod waiting;
+mod webhook_token;
 
 pub(super) use append::{accepts_chunk, check_entries};
 pub(super) use backfill::{BackfillOutcomes, OpenBackfill, Settlement};
@@ -57,3 +58,4 @@ pub(super) use settings::SettingMetadata;
 pub(super) use settings::{PutSetting, Setting, StoredSetting, decide_save};
 pub(super) use slugs::{is_derived_from, numbered};
 pub(super) use waiting::{Competitors, Obstacles};
+pub(super) use webhook_token::WebhookTokens;

@@ -9,16 +9,18 @@ use rusqlite::{Row, params};
 
 use super::cached_pipelines::CachedPipeline;
 use super::definitions::Definition;
+use super::rows::read_token;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::to_u32;
-use crate::model::StoredPipeline;
+use crate::model::{StoredPipeline, TokenHash};
 use crate::storage::{PutPipeline, SavedBy, rules};
 
 /// What a pipeline has of its latest save by code.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CodeSave {
     pub(super) enabled: rules::Enabled,
+    pub(super) tokens: rules::WebhookTokens,
     /// The version that the save led to, if the code manages the pipeline.
     pub(super) version: Option<u32>,
 }
@@ -31,12 +33,16 @@ impl Tx {
     ) -> Result<Option<CodeSave>, StoreError> {
         // Reads a damaged value too, so that a save can repair the pipeline.
         let sql = "SELECT enabled IS NOT 0, CASE enabled_by_code WHEN 0 THEN 0 WHEN 1 THEN 1 END, \
-                   code_version FROM pipelines WHERE key = ?";
+                   code_version, webhook_token, webhook_token_by_code FROM pipelines WHERE key = ?";
         let read = |row: &Row<'_>| {
             let (current, by_code) = (row.get(0)?, row.get(1)?);
             Ok(CodeSave {
                 enabled: rules::Enabled { current, by_code },
                 version: row.get::<_, Option<i64>>(2)?.map(to_u32),
+                tokens: rules::WebhookTokens {
+                    current: read_token(row, 3)?,
+                    by_code: read_token(row, 4)?,
+                },
             })
         };
         match visible {
@@ -82,17 +88,18 @@ impl Tx {
         key.map(find).transpose()
     }
 
-    /// Writes what a pipeline has of its latest save by code.
-    pub(super) fn note_code(
-        &mut self,
-        pipeline: i64,
-        enabled: rules::Enabled,
-        version: Option<u32>,
-    ) -> Result<(), StoreError> {
+    /// Writes what a pipeline has of its latest save by code, and the token of its webhook.
+    pub(super) fn note_code(&mut self, pipeline: i64, save: CodeSave) -> Result<(), StoreError> {
+        let CodeSave {
+            enabled,
+            tokens,
+            version,
+        } = save;
+        let bytes = |token: Option<TokenHash>| token.map(|hash| *hash.as_bytes());
         self.write(
-            "UPDATE pipelines SET enabled_by_code = ?1, code_version = ?2 WHERE key = ?3 \
-             AND (enabled_by_code IS NOT ?1 OR code_version IS NOT ?2)",
-            params![enabled.by_code, version, pipeline],
+            "UPDATE pipelines SET enabled_by_code = ?1, code_version = ?2, webhook_token = ?3, webhook_token_by_code = ?4 WHERE key = ?5 \
+             AND (enabled_by_code IS NOT ?1 OR code_version IS NOT ?2 OR webhook_token IS NOT ?3 OR webhook_token_by_code IS NOT ?4)",
+            params![enabled.by_code, version, bytes(tokens.current), bytes(tokens.by_code), pipeline],
         )
         .map(drop)
     }

@@ -80,6 +80,7 @@ mod search_cache;
 mod searched_pipelines;
 mod settings;
 mod settlement;
+mod slugs;
 mod state;
 #[cfg(test)]
 mod statement_counts;

@@ -220,7 +220,7 @@ impl Tx {
         }
         self.write(
             "UPDATE pipelines SET slug = NULL, code_version = NULL, paused_at = NULL, paused_by = NULL, \
-             pause_reason = NULL, deleted_at = ? WHERE key = ?",
+             pause_reason = NULL, webhook_token = NULL, webhook_token_by_code = NULL, deleted_at = ? WHERE key = ?",
             params![millis(*now), pipeline.key],
         )?;
         self.write(

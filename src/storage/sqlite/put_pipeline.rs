@@ -1,4 +1,4 @@
-//! Saves a definition: checks the expectation, chooses the slug and writes the next version.
+//! Saves a definition: checks the expectation and writes the next version.
 //!
 //! `pipelines` finds, lists and deletes pipelines, and `schedules` handles schedules.
 
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use rusqlite::params;
 
 use super::cached_pipelines::CachedPipeline;
+use super::code_saves::CodeSave;
 use super::definitions::Definition;
-use super::naming::tenant_text;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
 use super::searched_pipelines::{PipelineChange, SearchedPipeline};
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{NUMBERS_END, millis, pipeline_id, text, to_u32};
+use super::values::{NUMBERS_END, millis, text, to_u32};
 use crate::error::{Error, Result};
 use crate::model::{PipelineId, Qualified, Slug, StoredPipeline, TenantId};
-use crate::storage::{Expect, PutPipeline, SlugChoice, rules};
+use crate::storage::{Expect, PutPipeline, rules};
 
 impl Tx {
     pub(super) fn put_pipeline(
@@ -46,12 +46,15 @@ impl Tx {
         );
         let code_before = by_code.and_then(|it| it.version);
         let managed = rules::managed_after(put.saved_by, code_before);
-        let code_version =
-            |version| rules::code_version_after(put.saved_by, version, code_before, kept.is_some());
+        let tokens = by_code.map(|it| it.tokens).unwrap_or_default();
+        let tokens = tokens.after_save(put.saved_by, put.webhook_token);
+        let code_save = |version| CodeSave {
+            enabled,
+            tokens,
+            version: rules::code_version_after(put.saved_by, version, code_before, kept.is_some()),
+        };
         let definition = kept.as_ref().unwrap_or(definition);
-        let changed = (definition.pipeline.enabled != enabled.current)
-            .then(|| changed_definition(enabled, definition))
-            .transpose()?;
+        let changed = changed_definition(enabled, definition)?;
         let (body, definition) = match &changed {
             Some((body, definition)) => (body.as_str(), definition),
             None => (body, definition),
@@ -61,20 +64,23 @@ impl Tx {
             Some(before)
                 if before.slug == slug
                     && before.definition == definition.pipeline
-                    && before.managed == managed =>
+                    && before.managed == managed
+                    && before.webhook_token == tokens.current =>
             {
-                self.note_code(pipeline, enabled, code_version(before.version))?;
+                self.note_code(pipeline, code_save(before.version))?;
                 self.save_dependencies(pipeline, &own, &definition.pipeline)?;
                 return Ok(before);
             }
             Some(before) => StoredPipeline {
                 managed,
+                webhook_token: tokens.current,
                 ..replaced(put, slug, before, definition)
             },
             None => StoredPipeline {
                 tenant: own.tenant.clone(),
                 version: self.version_after(visible, cached.as_deref())?,
                 managed,
+                webhook_token: tokens.current,
                 ..StoredPipeline::new(
                     own.id.clone(),
                     slug,
@@ -84,7 +90,7 @@ impl Tx {
             },
         };
         let key = self.write_pipeline(&stored, body, pipeline)?;
-        self.note_code(pipeline, enabled, code_version(stored.version))?;
+        self.note_code(pipeline, code_save(stored.version))?;
         self.save_schedule(pipeline, old.as_deref(), &definition.pipeline, put.now)?;
         self.save_dependencies(pipeline, &own, &definition.pipeline)?;
         self.state.definitions.insert(key, Arc::clone(definition));
@@ -161,87 +167,6 @@ impl Tx {
         Ok(to_u32(greatest.flatten().unwrap_or(0)).saturating_add(1))
     }
 
-    fn choose_slug(
-        &mut self,
-        put: &PutPipeline,
-        own: &Qualified<PipelineId>,
-        before: Option<&StoredPipeline>,
-    ) -> Result<Slug, StoreError> {
-        match &put.slug {
-            SlugChoice::Given(slug) if self.is_name_taken(slug, own)? => {
-                Err(rules::already_exists(slug).into())
-            }
-            SlugChoice::Given(slug) => Ok(slug.clone()),
-            SlugChoice::Derived(base) => {
-                let current = before.map(|before| &before.slug);
-                if let Some(current) = current.filter(|slug| rules::is_derived_from(slug, base)) {
-                    return Ok(current.clone());
-                }
-                self.first_free_slug(base, own)
-            }
-        }
-    }
-
-    fn first_free_slug(
-        &mut self,
-        base: &Slug,
-        own: &Qualified<PipelineId>,
-    ) -> Result<Slug, StoreError> {
-        let mut number = 1;
-        loop {
-            let slug = rules::numbered(base, number);
-            if !self.is_name_taken(&slug, own)? {
-                return Ok(slug);
-            }
-            number += 1;
-        }
-    }
-
-    /// Returns whether another pipeline of the same tenant has this text as its slug or its id.
-    fn is_name_taken(
-        &mut self,
-        slug: &Slug,
-        own: &Qualified<PipelineId>,
-    ) -> Result<bool, StoreError> {
-        let tenant = tenant_text(own.tenant.as_ref());
-        let is_id = self.row(
-            "SELECT 1 FROM pipelines WHERE id = ? AND coalesce(tenant, '') = ? AND id <> ? AND slug IS NOT NULL",
-            [slug.as_str(), tenant, own.id.as_str()],
-            |_| Ok(()),
-        )?;
-        Ok(is_id.is_some() || self.is_slug_of_another(slug.as_str(), own)?)
-    }
-
-    /// Returns whether another pipeline of the same tenant has this text as its slug.
-    ///
-    /// A pipeline whose id cannot be read loses its slug, because nobody can delete it.
-    fn is_slug_of_another(
-        &mut self,
-        text: &str,
-        own: &Qualified<PipelineId>,
-    ) -> Result<bool, StoreError> {
-        let sql =
-            "SELECT id, key FROM pipelines WHERE slug = ? AND coalesce(tenant, '') = ? AND id <> ?";
-        let values = [text, tenant_text(own.tenant.as_ref()), own.id.as_str()];
-        let found = self.row(sql, values, |row| {
-            let id = row.get::<_, String>(0).map_err(StoreError::from);
-            let id = id.and_then(|id| pipeline_id(&id));
-            Ok((
-                self.unreadable.skip("a pipeline", text, id)?,
-                row.get::<_, i64>(1)?,
-            ))
-        })?;
-        match found {
-            None => Ok(false),
-            Some((Some(_), _)) => Ok(true),
-            Some((None, key)) => {
-                self.write("UPDATE pipelines SET slug = NULL WHERE key = ?", [key])?;
-                self.state.pipelines.note(PipelineChange::Removed(key));
-                Ok(false)
-            }
-        }
-    }
-
     /// Writes a version of a pipeline. Returns the key of its definition.
     fn write_pipeline(
         &mut self,
@@ -257,6 +182,7 @@ impl Tx {
             definition,
             managed: _,
             paused: _,
+            webhook_token: _,
             created_at,
             updated_at,
         } = stored;
@@ -293,15 +219,18 @@ impl Tx {
     }
 }
 
-/// Returns a definition with another value of `enabled`, and its text.
+/// Returns a definition with the value of `enabled` that applies, and its text, unless it has it.
 fn changed_definition(
     enabled: rules::Enabled,
     definition: &Definition,
-) -> Result<(String, Arc<Definition>), StoreError> {
+) -> Result<Option<(String, Arc<Definition>)>, StoreError> {
+    if definition.pipeline.enabled == enabled.current {
+        return Ok(None);
+    }
     let pipeline = rules::definition_with(enabled.current, &definition.pipeline);
     let body = text(&*pipeline)?;
     let definition = Definition::new(pipeline, body.len())?;
-    Ok((body, Arc::new(definition)))
+    Ok(Some((body, Arc::new(definition))))
 }
 
 fn replaced(

@@ -21,7 +21,7 @@ use super::values::{
 };
 use crate::model::{
     CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Priority, Run, RunCancel, Slug,
-    StoredPipeline, TenantId,
+    StoredPipeline, TenantId, TokenHash,
 };
 
 /// The columns that [`read_run`] reads, in this order.
@@ -233,7 +233,7 @@ pub(super) fn read_node(
 
 /// The columns that [`read_pipeline`] reads, in this order.
 pub(super) const PIPELINE: &str = "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key, p.code_version IS NOT NULL, \
-     p.paused_at, p.paused_by, p.pause_reason";
+     p.paused_at, p.paused_by, p.pause_reason, p.webhook_token";
 
 /// The `FROM` clause for the columns [`PIPELINE`].
 ///
@@ -253,6 +253,7 @@ pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), StoreEr
         updated_at: time(row.get(5)?)?,
         managed: managed(row.get(7)?),
         paused: read_pause(row)?,
+        webhook_token: read_token(row, 11)?,
     };
     Ok((pipeline, row.get(6)?))
 }
@@ -267,6 +268,13 @@ fn read_pause(row: &Row<'_>) -> Result<Option<Pause>, StoreError> {
     pause.by = row.get::<_, Option<String>>(9)?.map(CallerName::from);
     pause.reason = row.get(10)?;
     Ok(Some(pause))
+}
+
+/// Reads the hash of a token. A damaged one must not hide the pipeline, and no token matches it.
+pub(super) fn read_token(row: &Row<'_>, column: usize) -> Result<Option<TokenHash>, StoreError> {
+    let bytes = row.get_ref(column)?.as_bytes_or_null();
+    let bytes = bytes.ok().flatten().and_then(|bytes| bytes.try_into().ok());
+    Ok(bytes.map(TokenHash::from_bytes))
 }
 
 const fn managed(has_code_version: bool) -> Managed {
@@ -288,6 +296,7 @@ pub(super) struct PipelineRow {
     pub(super) updated_at: DateTime<Utc>,
     pub(super) managed: Managed,
     pub(super) paused: Option<Pause>,
+    pub(super) webhook_token: Option<TokenHash>,
 }
 
 impl PipelineRow {
@@ -302,6 +311,7 @@ impl PipelineRow {
             updated_at,
             managed,
             paused,
+            webhook_token,
         } = self;
         StoredPipeline {
             id,
@@ -311,6 +321,7 @@ impl PipelineRow {
             definition: Arc::clone(&definition.pipeline),
             managed,
             paused,
+            webhook_token,
             created_at,
             updated_at,
         }

@@ -48,6 +48,12 @@ macro_rules! definition_contract {
                 a_kept_value_changes_neither_version_nor_schedule,
                 a_deleted_pipeline_forgets_its_value,
             ],
+            webhook_tokens: [
+                a_save_changes_the_token,
+                a_token_is_returned_with_its_pipeline,
+                a_save_by_code_keeps_the_token_of_an_operator,
+                a_deleted_pipeline_forgets_its_token,
+            ],
             pauses: [
                 a_pause_is_returned_with_its_pipeline,
                 a_pause_that_expects_another_version_is_refused,

@@ -73,6 +73,7 @@ pub mod upstream_ends;
 pub mod variables;
 pub mod versions;
 pub mod waiting;
+pub mod webhook_tokens;
 
 /// Creates a test for every promise of [`Storage`](crate::storage::Storage), each on a fresh store.
 ///

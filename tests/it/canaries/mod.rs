@@ -31,6 +31,8 @@ use crate::wire::{Backend, Host, request};
 
 const PASSWORD: &str = "canary-password-47118153";
 const TOKEN: &str = "canary-token-\"47128153\"";
+/// The token of the webhook of each pipeline.
+const HOOK_TOKEN: &str = "canary-webhook-47158153";
 const VARIABLE: &str = "canary-variable-47138153";
 /// The prefix of every secret.
 const CANARY: &str = "canary-";
@@ -97,9 +99,12 @@ async fn store_secrets(host: &Host) {
     ] {
         let nodes = json!([{"id": "leaky", "type": "leaky", "config": config}, {"id": "next", "type": "any"}]);
         let edges = json!([{"from": "leaky", "to": "next"}]);
-        let pipeline = json!({"id": id, "name": id, "nodes": nodes, "edges": edges});
+        let pipeline = json!({
+            "id": id, "name": id, "nodes": nodes, "edges": edges, "webhook_token": HOOK_TOKEN,
+        });
         let created = host.post("/api/pipelines", Some(&pipeline)).await;
         assert_eq!(created.status, 201, "{created:?}");
+        assert_hidden("the response", &created.body);
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::{PASSWORD, TOKEN, VARIABLE};
+use super::{HOOK_TOKEN, PASSWORD, TOKEN, VARIABLE};
 use crate::harness::park_dead_letter;
 use crate::wire::{Host, request};
 
@@ -43,6 +43,7 @@ pub(super) fn every_request(round: &Round) -> Vec<(Route, Request<Full<Bytes>>)>
         let is_keyed = matches!(
             route.path,
             "/pipelines/{id}/run"
+                | "/pipelines/{id}/webhook"
                 | "/pipelines/{id}/backfill"
                 | "/runs/{run_id}/resume"
                 | "/runs/{run_id}/rerun"
@@ -50,6 +51,10 @@ pub(super) fn every_request(round: &Round) -> Vec<(Route, Request<Full<Bytes>>)>
         if is_keyed {
             let key = HeaderValue::try_from(&round.key).unwrap();
             request.headers_mut().insert("idempotency-key", key);
+        }
+        if route.path == "/pipelines/{id}/webhook" {
+            let token = HeaderValue::from_static(HOOK_TOKEN);
+            request.headers_mut().insert("x-floret-token", token);
         }
         (route, request)
     });
@@ -118,6 +123,7 @@ fn body(route: &Route) -> Option<Value> {
         (
             "POST",
             "/pipelines/{id}/run"
+            | "/pipelines/{id}/webhook"
             | "/pipelines/{id}/dry-run"
             | "/runs/{run_id}/cancel"
             | "/runs/{run_id}/resume"

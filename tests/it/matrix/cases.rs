@@ -5,17 +5,22 @@
 use floret::testing::Route;
 use serde_json::{Value, json};
 
+/// The token of the webhook of the tenant's pipeline.
+pub(super) const TOKEN: &str = "acme-webhook-token";
+
 /// A request to a route, and the statuses that permitted callers receive.
 pub(super) struct Case {
     pub(super) query: &'static str,
     pub(super) body: Option<Value>,
+    /// The token of the webhook.
+    pub(super) token: Option<&'static str>,
     /// The run that replaces `{run_id}`.
     pub(super) run: &'static str,
     /// The status for the tenant's own callers.
     pub(super) own: u16,
     /// The status for another tenant.
     pub(super) foreign: u16,
-    /// Whether the route needs no credentials.
+    /// Whether the route needs no credentials of a caller.
     pub(super) is_open: bool,
 }
 
@@ -24,6 +29,7 @@ impl Case {
         Self {
             query: "",
             body: None,
+            token: None,
             run: "finished",
             own,
             foreign,
@@ -66,6 +72,11 @@ pub(super) fn case(route: &Route) -> Case {
             ..Case::list()
         },
         "POST /pipelines/{id}/run" => Case::object(202),
+        "POST /pipelines/{id}/webhook" => Case {
+            is_open: true,
+            token: Some(TOKEN),
+            ..Case::object(202)
+        },
         "POST /pipelines/{id}/dry-run" => Case::object(200),
         "PATCH /runs/{run_id}" => Case::object(200).body(json!({"labels": {"team": "data"}})),
         "POST /runs/{run_id}/cancel" => Case::object(200).run("running"),
@@ -101,6 +112,13 @@ pub(super) fn case(route: &Route) -> Case {
         "GET /runs/{run_id}/logs/export" => Case::object(200).query("?format=ndjson"),
         "GET /events" => Case::list().query("?since=0"),
         "GET /search" => Case::list().query("?q=acme"),
+        _ => plain_case(&name),
+    }
+}
+
+/// Returns the case of a route without a body and a query.
+fn plain_case(name: &str) -> Case {
+    match name {
         "GET /runs"
         | "GET /pipelines"
         | "GET /connections"

@@ -9,10 +9,10 @@ use floret::testing::{FaultyStorage, Gate, Route, Scratch, ScriptedExecutor, Ste
 use floret::{
     Access, Event, EventKind, Floret, Permission, Permissions, RunsService, Scope, TenantId,
 };
-use http::Method;
+use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::cases::Case;
+use super::cases::{Case, TOKEN};
 use crate::harness::{park_dead_letter, until};
 use crate::wire::{Backend, TestResponse, request, send};
 
@@ -109,7 +109,7 @@ impl World {
     }
 
     async fn fill(&mut self, floret: &Floret) {
-        let pipeline = json!({"id": "acme-daily", "name": "acme daily", "nodes": [{"id": "load", "type": "any"}]});
+        let pipeline = json!({"id": "acme-daily", "name": "acme daily", "webhook_token": TOKEN, "nodes": [{"id": "load", "type": "any"}]});
         self.create("/api/pipelines", &pipeline).await;
         let connection = json!({"conn_id": "acme-db", "type": "http", "host": "acme.example"});
         self.create("/api/connections", &connection).await;
@@ -191,6 +191,10 @@ impl World {
         }
         let path = format!("/api{path}{query}");
         let mut request = request(route.method.clone(), &path, case.body.as_ref());
+        if let Some(token) = case.token {
+            let token = HeaderValue::from_static(token);
+            request.headers_mut().insert("x-floret-token", token);
+        }
         if let Some(own) = permissions {
             request.extensions_mut().insert(own);
         }

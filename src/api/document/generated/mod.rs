@@ -111,6 +111,12 @@ fn document() -> Value {
                 "description": "The host decides how a caller proves who it is. The standalone \
                     server takes its API key as a bearer token. The names of a requirement are the \
                     permissions that the caller needs.",
+            }, "webhookToken": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Floret-Token",
+                "description": "The token of the webhook of a pipeline. A bearer token in \
+                    `Authorization` is read, too.",
             }},
         },
     })
@@ -119,7 +125,7 @@ fn document() -> Value {
 /// Returns the name of the permission that a route needs, `any`, or none.
 fn permission(needs: Need) -> Option<&'static str> {
     match needs {
-        Need::Nothing => None,
+        Need::Nothing | Need::Token => None,
         Need::Caller => Some("any"),
         Need::Permission(permission) => Some(permission.as_str()),
     }

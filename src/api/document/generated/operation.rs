@@ -103,6 +103,7 @@ impl Operation {
 fn security(needs: Need) -> Value {
     match needs {
         Need::Nothing => json!([]),
+        Need::Token => json!([{"webhookToken": []}]),
         Need::Caller => json!([{"bearer": []}]),
         Need::Permission(permission) => json!([{"bearer": [permission.as_str()]}]),
     }

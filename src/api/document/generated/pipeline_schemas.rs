@@ -80,6 +80,9 @@ struct PipelineFields {
     /// The dependencies on other pipelines.
     #[schemars(skip_serializing_if = "Option::is_none")]
     dependency_rules: Option<Vec<DependencyRule>>,
+    /// `********` if a token is stored. The answer of the save that has made one has the token.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    webhook_token: Option<String>,
     /// Grows with each change.
     version: u32,
     /// When the pipeline was created.
@@ -144,6 +147,12 @@ pub(super) fn request() -> Value {
                 "description": "The ids of pipelines that must have succeeded.",
             },
             "dependency_rules": {"type": "array", "maxItems": 100, "items": dependency()},
+            "webhook_token": {
+                "type": "string", "pattern": "^(|\\*{8}|[!-~]{16,255})$",
+                "description": "The token with which a webhook starts runs. Without one, no \
+                    webhook does. An empty one asks for a new token, which only this answer shows; \
+                    `********` leaves the stored one.",
+            },
             "tenant": {"type": ["string", "null"], "description": "It changes nothing."},
         }),
     )

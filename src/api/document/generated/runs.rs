@@ -24,19 +24,10 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
     let operation = |id| Operation::new("runs", id);
     Some(match (route.method, route.path) {
         (Verb::Post, "/pipelines/{id}/run") => {
-            let body = schemas.define("RunRequest", bodies::run());
-            let accepted = accepted(schemas, "The run is stored and waits.");
-            operation("startRun")
-                .header(idempotency_key())
-                .body(
-                    body,
-                    json!({"params": {"date": "2024-01-15"}, "labels": {"team": "data"}}),
-                )
-                .answer(finished(schemas))
-                .answer(accepted)
-                .problems(&IDEMPOTENCY)
-                .problems(&START)
+            let finished = finished(schemas);
+            start(operation("startRun"), schemas).answer(finished)
         }
+        (Verb::Post, "/pipelines/{id}/webhook") => start(operation("startRunByWebhook"), schemas),
         (Verb::Post, "/pipelines/{id}/dry-run") => {
             let body = schemas.define("DryRunRequest", bodies::dry_run());
             let answer = Answer::json(200, "The first rows of each node.", schemas.of::<DryRun>());
@@ -83,6 +74,18 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
             return others.or_else(|| output(route, schemas));
         }
     })
+}
+
+/// Describes an operation that starts a run of a pipeline.
+fn start(operation: Operation, schemas: &mut Schemas) -> Operation {
+    let body = schemas.define("RunRequest", bodies::run());
+    let example = json!({"params": {"date": "2024-01-15"}, "labels": {"team": "data"}});
+    operation
+        .header(idempotency_key())
+        .body(body, example)
+        .answer(accepted(schemas, "The run is stored and waits."))
+        .problems(&IDEMPOTENCY)
+        .problems(&START)
 }
 
 /// Describes the operations that start a run from an earlier one.

@@ -73,6 +73,8 @@ ALTER TABLE node_runs DROP COLUMN branch;
 ALTER TABLE pipelines DROP COLUMN paused_at;
 ALTER TABLE pipelines DROP COLUMN paused_by;
 ALTER TABLE pipelines DROP COLUMN pause_reason;
+ALTER TABLE pipelines DROP COLUMN webhook_token;
+ALTER TABLE pipelines DROP COLUMN webhook_token_by_code;
 DROP INDEX runs_delayed;
 ALTER TABLE runs DROP COLUMN run_after;
 ALTER TABLE runs DROP COLUMN rerun_of;
