@@ -85,14 +85,23 @@ fn drop_outputs(rows: &mut Rows, run: &Run, result_bytes_max: u64) -> Result<()>
     match run.status {
         RunStatus::Success => {
             let results = results(rows, run, result_bytes_max)?;
-            let mut chain: BTreeSet<_> = run.inherited.iter().map(|node| node.from_run).collect();
-            let members = rows
+            let (members, others): (Vec<_>, Vec<_>) = rows
                 .runs
                 .values()
-                .filter(|row| row.run.first_run == run.first_run);
-            chain.extend(members.map(|row| row.run.id));
+                .partition(|row| row.run.first_run == run.first_run);
+            let mut chain: BTreeSet<_> = run.inherited.iter().map(|node| node.from_run).collect();
+            // A rerun inherits outputs of another chain, which stay.
+            for row in &others {
+                chain.remove(&row.run.id);
+            }
+            chain.extend(members.iter().map(|row| row.run.id));
+            let held = others.iter().flat_map(|row| &row.run.inherited);
+            let held: BTreeSet<_> = held
+                .map(|output| (output.from_run, output.from_node_index))
+                .collect();
+            let keeps = |key: &(RunId, NodeIndex)| results.contains(key) || held.contains(key);
             rows.outputs
-                .retain(|key, _| !chain.contains(&key.0) || results.contains(key));
+                .retain(|key, _| !chain.contains(&key.0) || keeps(key));
         }
         RunStatus::Cancelled if run.resumed_from.is_none() => {
             rows.outputs.retain(|(owner, _), _| *owner != run.id);

@@ -11,32 +11,36 @@ use super::wait::{self, StartWait};
 use crate::engine::RerunRequest;
 use crate::error::Result;
 
+/// The fields of the body.
+const FIELDS: &[&str] = &["definition", "from_node", "params", "note"];
+
 /// `POST /runs/{run_id}/rerun`
 pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
-    let (definition, params, note, key, wait) = call
+    let run = call.run_id()?;
+    let (request, wait) = call
         .read(|call| {
             let wait = wait::read(&call.query()?)?;
             let (bytes, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["definition", "params", "note"])?;
+            let mut fields = BodyFields::of(&body, FIELDS)?;
             let definition = fields.choice("definition", DEFINITIONS);
             let params = fields.params(&bytes);
+            let from_node = fields.text("from_node").map(str::to_owned);
             let note = fields.text("note").map(str::to_owned);
             fields.finish()?;
-            let key = idempotency::key(&call.parts.headers, &body)?;
-            Ok((definition.unwrap_or_default(), params, note, key, wait))
+            let request = RerunRequest {
+                run,
+                definition: definition.unwrap_or_default(),
+                params,
+                from_node,
+                note,
+                key: idempotency::key(&call.parts.headers, &body)?,
+                scope: call.scope.clone(),
+                by: call.by.clone(),
+            };
+            Ok((request, wait))
         })
         .await?;
     let wait = StartWait::new(&call, wait)?;
-    let run = call.run_id()?;
-    let request = RerunRequest {
-        run,
-        definition,
-        params,
-        note,
-        key,
-        scope: call.scope.clone(),
-        by: call.by.clone(),
-    };
     let started = call.engine().rerun(request).await?;
     started_response(&call, &started, None, wait).await
 }

@@ -46,6 +46,9 @@ const RUN_FIELDS: &[&str] = &[
     "run_after",
 ];
 
+/// The fields of the body that resumes a run.
+const RESUME_FIELDS: &[&str] = &["from_node", "skip_nodes", "params", "definition", "preview"];
+
 /// The words for the priorities of runs.
 fn priorities() -> [(&'static str, Priority); Priority::ALL.len()] {
     Priority::ALL.map(|priority| (priority.as_str(), priority))
@@ -131,8 +134,10 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
     let (request, is_preview, wait) = call
         .read(|call| {
             let wait = wait::read(&call.query()?)?;
-            let (_, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["from_node", "definition", "preview"])?;
+            let (bytes, body) = call.json()?;
+            let mut fields = BodyFields::of(&body, RESUME_FIELDS)?;
+            let skip_nodes = fields.texts("skip_nodes").unwrap_or_default();
+            let params = fields.params(&bytes);
             let from_node = fields.text("from_node").map(str::to_owned);
             let definition = fields.choice("definition", DEFINITIONS);
             let is_preview = fields.flag("preview").unwrap_or(false);
@@ -140,6 +145,8 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
             let request = ResumeRequest {
                 run,
                 from_node,
+                skip_nodes: skip_nodes.into_iter().map(str::to_owned).collect(),
+                params,
                 definition: definition.unwrap_or_default(),
                 key: idempotency::key(&call.parts.headers, &body)?,
                 scope: call.scope.clone(),

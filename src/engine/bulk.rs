@@ -333,6 +333,7 @@ impl BulkRerun {
 
     fn into_request(self, run: RunId) -> RerunRequest {
         RerunRequest {
+            from_node: None,
             run,
             definition: self.definition,
             params: BTreeMap::new(),

@@ -1,15 +1,17 @@
-//! Reruns a finished run: creates a new run with its parameters, which executes every node.
+//! Reruns a finished run: creates a new run with its parameters, which executes every node, or
+//! those from one on.
 //!
-//! `resume` continues a failed run instead.
+//! `resume` continues a failed run instead, and has the rules of what is reused.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::labels::Annotations;
-use super::resume::ResumeDefinition;
+use super::resume::{Chain, DefinitionGraph, NamedNodes, ResumeDefinition, ReusingRun};
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
-use crate::model::{CallerName, Run, RunId, Scope, StoredPipeline};
-use crate::storage::IdempotentOperation;
+use crate::model::{CallerName, Pipeline, Run, RunId, Scope, StoredPipeline};
+use crate::storage::{IdempotentOperation, RunDetail};
 
 /// A request to rerun a run.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub(crate) struct RerunRequest {
     pub(crate) definition: ResumeDefinition,
     /// Parameters that override those of the earlier run.
     pub(crate) params: BTreeMap<String, String>,
+    /// The first node to execute. The nodes that are not below it reuse what the run has of them.
+    pub(crate) from_node: Option<String>,
     pub(crate) note: Option<String>,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
@@ -62,14 +66,45 @@ impl Shared {
         let pipeline = match rerun.definition {
             ResumeDefinition::Recorded => StoredPipeline {
                 version: old.run.pipeline_version,
-                definition: old.definition,
+                definition: Arc::clone(&old.definition),
                 ..pipeline
             },
             ResumeDefinition::Current => pipeline,
         };
-        let run = self.new_rerun(&old.run, &pipeline, rerun)?;
+        let from_node = rerun.from_node.clone();
+        let mut run = self.new_rerun(&old.run, &pipeline, rerun)?;
+        if let Some(from_node) = from_node {
+            run = self.reuse_above(run, &old, &pipeline.definition, &from_node)?;
+        }
         let created = self.create(run, key, scope).await?;
         created.into_started_run(old.run.qualified_pipeline())
+    }
+
+    /// Gives a run what an earlier one has of the nodes that are not below the named one.
+    ///
+    /// # Errors
+    /// `Invalid` (`invalid-field`) if there is no such node, or no edge to it is taken.
+    fn reuse_above(
+        &self,
+        mut run: Run,
+        old: &RunDetail,
+        definition: &Pipeline,
+        from_node: &str,
+    ) -> Result<Run> {
+        let current = DefinitionGraph::new(definition)?;
+        let named = NamedNodes::find(&current, Some(from_node), &[])?;
+        let chain = Chain::new(std::slice::from_ref(old), old.run.id)?;
+        let nodes = self.choose_nodes(&mut run, &current, &chain, &named);
+        // A rerun begins a chain of its own.
+        run.generations.clear();
+        let reusing = ReusingRun {
+            run,
+            graph: current.graph,
+            named,
+            nodes,
+        };
+        reusing.refuse_untaken()?;
+        Ok(reusing.run)
     }
 
     fn new_rerun(&self, old: &Run, pipeline: &StoredPipeline, rerun: RerunRequest) -> Result<Run> {

@@ -41,6 +41,7 @@ pub struct RerunBuilder {
     run: RunId,
     definition: ResumeDefinition,
     params: GivenParams,
+    from_node: Option<String>,
     note: Option<String>,
     key: Option<String>,
 }
@@ -53,6 +54,7 @@ impl RunHandle {
             run: self.id(),
             definition: ResumeDefinition::Recorded,
             params: GivenParams::default(),
+            from_node: None,
             note: None,
             key: None,
         }
@@ -79,6 +81,34 @@ impl RerunBuilder {
         self
     }
 
+    /// Executes this node and everything downstream of it.
+    ///
+    /// The other nodes that have succeeded in the earlier run do not execute again, unless one that
+    /// executes needs an output of theirs that was not kept
+    /// ([`Node::keep_output`](crate::Node::keep_output)). A sink that has succeeded is not repeated
+    /// even then: the node that needs its output fails.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{NodeStatus, Pipeline, executor::Ctx, testing::memory};
+    /// # async fn work(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "work").node("send", "work");
+    /// # let daily = daily.after("load");
+    /// # let floret = memory().node("work", work).pipeline(daily).start().await?;
+    /// let run = floret.run("daily").await?;
+    /// run.finished().await?;
+    /// let again = run.rerun().from_node("send").await?.finished().await?;
+    /// let statuses: Vec<_> = again.nodes.iter().map(|node| node.status).collect();
+    /// assert_eq!(statuses, [NodeStatus::Skipped, NodeStatus::Success]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_node(mut self, node: impl Into<String>) -> Self {
+        self.from_node = Some(node.into());
+        self
+    }
+
     /// Sets a note about the new run, of at most 2,000 characters.
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
@@ -98,17 +128,19 @@ impl RerunBuilder {
     /// # Errors
     /// - `NotFound` if there is no such run, or its pipeline was deleted.
     /// - `Conflict` (`run-not-finished`) if the run has not finished.
-    /// - `Invalid` if a node type has no executor, a parameter does not fit its definition or is no
-    ///   scalar, the note is too long, or the key was used with other options.
+    /// - `Invalid` if there is no such node, a node type has no executor, a parameter does not fit
+    ///   its definition or is no scalar, the note is too long, or the key was used with other
+    ///   options.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
-    pub async fn start(self) -> Result<RunHandle> {
-        let params = self.params.into_texts()?;
-        let body_hash = hash_body(&body(self.definition, &params, self.note.as_deref()));
+    pub async fn start(mut self) -> Result<RunHandle> {
+        let params = std::mem::take(&mut self.params).into_texts()?;
+        let body_hash = hash_body(&self.body(&params));
         let rerun = RerunRequest {
             run: self.run,
             definition: self.definition,
             params,
+            from_node: self.from_node,
             note: self.note,
             key: self.key.map(|key| RequestKey { key, body_hash }),
             scope: self.client.scope().clone(),
@@ -116,6 +148,24 @@ impl RerunBuilder {
         };
         let started = self.client.engine().rerun(rerun).await?;
         Ok(self.client.run_by_id(started.run_id))
+    }
+
+    /// Returns the body that a client would send for the same rerun.
+    fn body(&self, params: &BTreeMap<String, String>) -> Value {
+        let mut body = Map::new();
+        if self.definition == ResumeDefinition::Current {
+            body.insert("definition".to_owned(), Value::from("current"));
+        }
+        if !params.is_empty() {
+            body.insert("params".to_owned(), json!(params));
+        }
+        if let Some(node) = &self.from_node {
+            body.insert("from_node".to_owned(), Value::from(node.as_str()));
+        }
+        if let Some(note) = &self.note {
+            body.insert("note".to_owned(), Value::from(note.as_str()));
+        }
+        Value::Object(body)
     }
 }
 
@@ -130,23 +180,4 @@ impl IntoFuture for RerunBuilder {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())
     }
-}
-
-/// Returns the body that a client would send for the same rerun.
-fn body(
-    definition: ResumeDefinition,
-    params: &BTreeMap<String, String>,
-    note: Option<&str>,
-) -> Value {
-    let mut body = Map::new();
-    if definition == ResumeDefinition::Current {
-        body.insert("definition".to_owned(), Value::from("current"));
-    }
-    if !params.is_empty() {
-        body.insert("params".to_owned(), json!(params));
-    }
-    if let Some(note) = note {
-        body.insert("note".to_owned(), Value::from(note));
-    }
-    Value::Object(body)
 }

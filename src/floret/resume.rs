@@ -2,9 +2,13 @@
 //!
 //! `engine/resume` decides what the new run inherits.
 
-use futures_core::future::BoxFuture;
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
+use futures_core::future::BoxFuture;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::given_params::GivenParams;
 use super::{Client, RunHandle};
 use crate::engine::{RequestKey, ResumeDefinition, ResumeRequest, hash_body};
 use crate::error::Result;
@@ -51,6 +55,8 @@ pub struct ResumeBuilder {
     client: Client,
     run: RunId,
     from_node: Option<String>,
+    skip_nodes: Vec<String>,
+    params: GivenParams,
     definition: ResumeDefinition,
     key: Option<String>,
 }
@@ -65,6 +71,8 @@ impl RunHandle {
             client: self.client().clone(),
             run: self.id(),
             from_node: None,
+            skip_nodes: Vec::new(),
+            params: GivenParams::default(),
             definition: ResumeDefinition::Recorded,
             key: None,
         }
@@ -75,6 +83,48 @@ impl ResumeBuilder {
     /// Executes this node again, with everything downstream of it, including sinks that succeeded.
     pub fn from_node(mut self, node: impl Into<String>) -> Self {
         self.from_node = Some(node.into());
+        self
+    }
+
+    /// Leaves this node out, as if it had succeeded without an output. A node that has succeeded is
+    /// reused as ever. Call it once for each node.
+    ///
+    /// Later resumes leave it out, too, unless [`ResumeBuilder::from_node`] executes it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # use floret::{NodeStatus, Pipeline, RunStatus, executor::Ctx, testing::memory};
+    /// # async fn send(_: Ctx) -> Result<(), std::io::Error> { Err(std::io::Error::other("down")) }
+    /// # async fn save(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("send", "send").node("save", "save");
+    /// # let daily = daily.after("send");
+    /// # let builder = memory().node("send", send).node("save", save).pipeline(daily);
+    /// # let floret = builder.start().await?;
+    /// let run = floret.run("daily").await?;
+    /// assert_eq!(run.finished().await?.run.status, RunStatus::Failed);
+    /// let resumed = run.resume().skip_node("send").await?.finished().await?;
+    /// assert_eq!(resumed.run.status, RunStatus::Success);
+    /// assert_eq!(resumed.nodes[0].status, NodeStatus::Skipped);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn skip_node(mut self, node: impl Into<String>) -> Self {
+        self.skip_nodes.push(node.into());
+        self
+    }
+
+    /// Sets a parameter, which overrides that of the resumed run. What is reused was made with the
+    /// earlier value. The date stays that of the resumed run.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.insert(name, value);
+        self
+    }
+
+    /// Sets a parameter for each field of a struct or entry of a map, as
+    /// [`RunBuilder::params`](crate::RunBuilder::params) does.
+    pub fn params(mut self, params: &(impl Serialize + ?Sized)) -> Self {
+        self.params.extend(params);
         self
     }
 
@@ -101,15 +151,16 @@ impl ResumeBuilder {
     ///
     /// # Errors
     /// - `NotFound` if there is no such run.
-    /// - `Invalid` if there is no such node, a node type has no executor, or the key was used with
-    ///   other options.
+    /// - `Invalid` if there is no such node, `from_node` executes one that is to be skipped, or it
+    ///   decides which edges are taken; if a parameter does not fit its definition or is no scalar;
+    ///   if a node type has no executor; or if the key was used with other options.
     /// - `Conflict` if the run has not failed, another run already resumes it, or its pipeline was
     ///   deleted.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {
         let client = self.client.clone();
-        let started = client.engine().resume(self.into_request()).await?;
+        let started = client.engine().resume(self.into_request()?).await?;
         Ok(client.run_by_id(started.run_id))
     }
 
@@ -119,26 +170,35 @@ impl ResumeBuilder {
     /// Those of [`ResumeBuilder::start`], apart from `QueueFull`.
     pub async fn preview(self) -> Result<ResumePreview> {
         let client = self.client.clone();
-        client.engine().preview_resume(self.into_request()).await
+        client.engine().preview_resume(self.into_request()?).await
     }
 
-    fn into_request(self) -> ResumeRequest {
-        let body_hash = hash_body(&self.body());
-        ResumeRequest {
+    fn into_request(mut self) -> Result<ResumeRequest> {
+        let params = std::mem::take(&mut self.params).into_texts()?;
+        let body_hash = hash_body(&self.body(&params));
+        Ok(ResumeRequest {
             run: self.run,
             from_node: self.from_node,
+            skip_nodes: self.skip_nodes,
+            params,
             definition: self.definition,
             key: self.key.map(|key| RequestKey { key, body_hash }),
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
-        }
+        })
     }
 
     /// Returns the body that a client would send for the same resume.
-    fn body(&self) -> Value {
+    fn body(&self, params: &BTreeMap<String, String>) -> Value {
         let mut body = Map::new();
         if let Some(node) = &self.from_node {
             body.insert("from_node".to_owned(), Value::from(node.as_str()));
+        }
+        if !self.skip_nodes.is_empty() {
+            body.insert("skip_nodes".to_owned(), json!(self.skip_nodes));
+        }
+        if !params.is_empty() {
+            body.insert("params".to_owned(), json!(params));
         }
         match self.definition {
             ResumeDefinition::Recorded => {}

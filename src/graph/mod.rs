@@ -22,7 +22,7 @@ pub(crate) mod sizes;
 pub(crate) mod slug;
 mod validate;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use self::validate::GraphSize;
@@ -148,6 +148,16 @@ impl Graph {
     /// Returns the downstream nodes of a node, in ascending order of their indexes.
     pub(crate) fn downstream(&self, node_index: NodeIndex) -> &[NodeIndex] {
         self.node(node_index).map_or(&[], |node| &node.downstream)
+    }
+
+    /// Returns a node and all nodes below it.
+    pub(crate) fn with_downstream(&self, node_index: NodeIndex) -> BTreeSet<NodeIndex> {
+        let (mut found, mut pending) = (BTreeSet::from([node_index]), vec![node_index]);
+        while let Some(above) = pending.pop() {
+            let below = self.downstream(above).iter().copied();
+            pending.extend(below.filter(|next| found.insert(*next)));
+        }
+        found
     }
 
     /// Returns the condition of the edge between two nodes.

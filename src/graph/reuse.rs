@@ -3,6 +3,8 @@
 //! `plan` decides which other nodes execute because an output is unavailable. `engine` reads the
 //! results of the chain.
 
+use std::collections::BTreeSet;
+
 use super::Graph;
 use crate::model::NodeIndex;
 
@@ -43,10 +45,12 @@ pub(crate) enum ResumeChoice {
 ///   changed. The same holds for the nodes downstream of that sink.
 /// - A node that has not succeeded is repeated, not finished, if its definition has changed or one
 ///   of its upstreams is repeated.
+/// - A node of `skips` does not execute, whatever its result. None of them is below `from`.
 pub(crate) fn choose(
     graph: &Graph,
     earlier: &[ChainResult],
     from: Option<NodeIndex>,
+    skips: &BTreeSet<NodeIndex>,
 ) -> Vec<ResumeChoice> {
     let mut is_below_from = vec![false; graph.len()];
     let mut choices = Vec::with_capacity(graph.len());
@@ -71,6 +75,7 @@ pub(crate) fn choose(
             };
         let has_succeeded = matches!(earlier.get(index), Some(ChainResult::Succeeded { .. }));
         choices.push(match (is_repeated, has_succeeded) {
+            _ if skips.contains(&node_index) => ResumeChoice::Reuse,
             (true, _) => ResumeChoice::Repeat,
             (false, true) => ResumeChoice::Reuse,
             (false, false) => ResumeChoice::Finish,
@@ -81,8 +86,6 @@ pub(crate) fn choose(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::ResumeChoice::{Finish, Repeat, Reuse};
     use super::*;
     use crate::graph::random::Random;
@@ -121,7 +124,8 @@ mod tests {
             .node("report", "x")
             .after("save");
         let graph = Graph::new(&pipeline).unwrap();
-        assert_eq!(choose(&graph, &earlier, from), expected, "{earlier:?}");
+        let chosen = choose(&graph, &earlier, from, &BTreeSet::new());
+        assert_eq!(chosen, expected, "{earlier:?}");
     }
 
     #[test]
@@ -185,6 +189,7 @@ mod tests {
         graph: &Graph,
         earlier: &[ChainResult],
         from: Option<NodeIndex>,
+        skips: &BTreeSet<NodeIndex>,
     ) -> Vec<ResumeChoice> {
         let below = |start: NodeIndex, passes: &dyn Fn(NodeIndex) -> bool| {
             let (mut seen, mut pending) = (BTreeSet::from([start]), vec![start]);
@@ -199,17 +204,19 @@ mod tests {
         };
         let result = |node_index: NodeIndex| earlier[usize::from(node_index)];
         let named = from.map(|from| below(from, &|_| true)).unwrap_or_default();
-        let stops = |node_index: NodeIndex| result(node_index) == SINK;
+        let stops =
+            |node_index: NodeIndex| result(node_index) == SINK || skips.contains(&node_index);
         let mut repeated = named.clone();
         for node_index in graph.node_indexes() {
             let is_start = [CHANGED, CHANGED_SINK, CHANGED_LEFT].contains(&result(node_index))
                 || named.contains(&node_index);
-            if is_start {
+            if is_start && !skips.contains(&node_index) {
                 repeated.extend(below(node_index, &|next| !stops(next)));
             }
         }
         let choice = |node_index: NodeIndex| match result(node_index) {
             _ if repeated.contains(&node_index) => Repeat,
+            _ if skips.contains(&node_index) => Reuse,
             ChainResult::Succeeded { .. } => Reuse,
             ChainResult::NotSucceeded { .. } => Finish,
         };
@@ -230,8 +237,13 @@ mod tests {
             let from = random
                 .one_in(2)
                 .then(|| node_indexes[random.below(node_indexes.len())]);
-            let expected = by_paths(&graph, &earlier, from);
-            assert_eq!(choose(&graph, &earlier, from), expected, "seed {seed}");
+            let named = from.map(|from| graph.with_downstream(from));
+            let named = named.unwrap_or_default();
+            let free = node_indexes.iter().filter(|index| !named.contains(index));
+            let skips = free.copied().filter(|_| random.one_in(6)).collect();
+            let expected = by_paths(&graph, &earlier, from, &skips);
+            let chosen = choose(&graph, &earlier, from, &skips);
+            assert_eq!(chosen, expected, "seed {seed}");
         }
     }
 }

@@ -335,7 +335,8 @@ pub struct Run {
     pub upstream_run_id: Option<RunId>,
     /// The first run of its chain of resumes. For a run that resumes no other, its own id.
     pub first_run: RunId,
-    /// The outputs that the run inherits from earlier runs of its chain.
+    /// The outputs that the run inherits from earlier runs of its chain, or from the run that it
+    /// repeats. One from the run itself stands for a node that a resume was asked to skip.
     pub inherited: Vec<InheritedOutput>,
     /// The generations of nodes that resumes of the chain re-executed on purpose, by node index.
     /// A node that is absent has generation 1.

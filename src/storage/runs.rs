@@ -393,8 +393,8 @@ pub trait Runs: Send + Sync + 'static {
     /// - A refused creation MUST NOT use up its key.
     /// - It MUST refuse to resume a run (`resumed_from`) unless that run is `failed` and every run
     ///   of its chain (same `first_run`) is `failed` or `cancelled`.
-    /// - A resume MUST hold the outputs that it inherits. Purging the runs that produced them MUST
-    ///   NOT delete these outputs.
+    /// - A resume and a rerun (`rerun_of`) MUST hold the outputs that they inherit. Purging the
+    ///   runs that produced them MUST NOT delete these outputs.
     /// - A preview MUST create nothing and MUST NOT use up a key. Only an absent pipeline refuses
     ///   it.
     ///

@@ -26,6 +26,9 @@ impl Views {
         let Some(node) = find(&detail, node_index) else {
             return Ok(not_succeeded(detail.run.status.unstarted_node()));
         };
+        if node.reused_from == Some(run) {
+            return Ok(SKIPPED.to_owned());
+        }
         if let Some(reason) = without_output(node) {
             return Ok(reason);
         }
@@ -89,6 +92,8 @@ fn not_succeeded(status: NodeStatus) -> String {
     let status = status.as_str();
     format!("is not stored: the node has not succeeded, it is {status}")
 }
+
+const SKIPPED: &str = "does not exist: the resume was asked to skip the node";
 
 const NO_DATASET: &str = "does not exist: the node succeeded and returned none";
 

@@ -118,6 +118,7 @@ mod resume_previews;
 mod resumes;
 mod retention;
 mod retries;
+mod reuse_options;
 mod run_dates;
 mod schedules;
 mod seeds;

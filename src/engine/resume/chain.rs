@@ -14,9 +14,9 @@ use crate::model::{InheritedOutput, Node, NodeIndex, NodeRun, NodeStatus, Pipeli
 use crate::storage::RunDetail;
 
 /// A definition with its graph.
-pub(super) struct DefinitionGraph<'a> {
+pub(in crate::engine) struct DefinitionGraph<'a> {
     pub(super) definition: &'a Pipeline,
-    pub(super) graph: Arc<Graph>,
+    pub(in crate::engine) graph: Arc<Graph>,
 }
 
 /// A run of the chain.
@@ -30,7 +30,7 @@ struct ChainLink<'a> {
 }
 
 /// The runs of a chain, newest first.
-pub(super) struct Chain<'a>(Vec<ChainLink<'a>>);
+pub(in crate::engine) struct Chain<'a>(Vec<ChainLink<'a>>);
 
 /// A node's success in some run of the chain.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) struct PastSuccess {
 }
 
 impl<'a> DefinitionGraph<'a> {
-    pub(super) fn new(definition: &'a Pipeline) -> Result<Self> {
+    pub(in crate::engine) fn new(definition: &'a Pipeline) -> Result<Self> {
         Ok(Self {
             graph: Arc::new(Graph::new(definition)?),
             definition,
@@ -82,11 +82,11 @@ fn is_same_work(config: &Map<String, Value>, past: &Map<String, Value>) -> bool 
 }
 
 impl<'a> Chain<'a> {
-    /// Builds the chain for the resume of `old` from its runs, oldest first.
+    /// Builds the chain for a run that continues `old` from its runs, oldest first.
     ///
     /// # Errors
     /// `Invalid` if a stored definition is not a valid graph.
-    pub(super) fn new(chain: &'a [RunDetail], old: RunId) -> Result<Self> {
+    pub(in crate::engine) fn new(chain: &'a [RunDetail], old: RunId) -> Result<Self> {
         let mut next = Some(old);
         let link = |detail: &'a RunDetail| {
             let is_ancestor = next == Some(detail.run.id);

@@ -4,27 +4,25 @@
 //! `prepare` checks that the inherited outputs are still readable when the run starts.
 
 mod chain;
+mod choices;
 mod preview;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::chain::{Chain, DefinitionGraph, PastSuccess};
+pub(super) use self::chain::{Chain, DefinitionGraph};
+pub(super) use self::choices::{NamedNodes, NodeChoices};
 use super::prepare::PlannedRun;
 use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
-use crate::error::{Error, Issue, Problem, Result, quote};
-use crate::executor::is_sink;
-use crate::graph::Graph;
-use crate::graph::reuse::{ChainResult, ResumeChoice, choose};
+use crate::error::{Error, Issue, Problem, Result};
+use crate::graph::reuse::ChainResult;
+use crate::graph::{Graph, sizes};
 use crate::model::{
-    CallerName, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId,
-    Trigger,
+    CallerName, DATE_PARAM, NodeId, NodeIndex, Params, Pipeline, Run, RunId, RunStatus, Scope,
+    StoredPipeline, Trigger,
 };
 use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
-use crate::suggestion::{did_you_mean, nearest};
-
-/// How many nodes a refusal lists if none is similar to the requested one.
-const NODES_NAMED_MAX: usize = 20;
 
 /// A request to resume a run.
 #[derive(Debug, Clone)]
@@ -32,6 +30,10 @@ pub(crate) struct ResumeRequest {
     pub(crate) run: RunId,
     /// A node that executes again, with everything downstream of it, even if it succeeded.
     pub(crate) from_node: Option<String>,
+    /// Nodes that do not execute, as if they had succeeded without an output.
+    pub(crate) skip_nodes: Vec<String>,
+    /// Parameters that override those of the resumed run.
+    pub(crate) params: BTreeMap<String, String>,
     pub(crate) definition: ResumeDefinition,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
@@ -49,19 +51,15 @@ pub(crate) enum ResumeDefinition {
     Current,
 }
 
-/// A run that resumes another one, before it is stored.
-struct NewResume {
-    run: Run,
-    graph: Arc<Graph>,
-    /// The node that the caller has named.
-    from: Option<NodeIndex>,
-    /// What the chain has for each node.
-    results: Vec<ChainResult>,
-    /// What the run does with each node.
-    choices: Vec<ResumeChoice>,
+/// A run that reuses what earlier runs have, before it is stored.
+pub(super) struct ReusingRun {
+    pub(super) run: Run,
+    pub(super) graph: Arc<Graph>,
+    pub(super) named: NamedNodes,
+    pub(super) nodes: NodeChoices,
 }
 
-impl NewResume {
+impl ReusingRun {
     /// Returns what the run would execute.
     fn planned(&self) -> PlannedRun<'_> {
         PlannedRun::new(&self.graph, &self.run, |node_index| {
@@ -71,22 +69,20 @@ impl NewResume {
 
     /// Returns whether a node is a sink that has succeeded.
     fn is_sink(&self, node_index: NodeIndex) -> bool {
-        let result = self.results.get(usize::from(node_index));
+        let result = self.nodes.results.get(usize::from(node_index));
         matches!(result, Some(ChainResult::Succeeded { is_sink: true, .. }))
     }
 
-    /// Refuses a resume from a node that it would not execute, since no edge to the node is taken.
-    fn refuse_untaken(&self) -> Result<()> {
-        let Some(from) = self.from.filter(|from| self.planned().is_untaken(*from)) else {
-            return Ok(());
-        };
-        let id = self.graph.id(from).map_or("", NodeId::as_str);
-        let detail = format!(
-            "from_node must name a node that the resume executes, and no edge to {} is taken; name the node whose branch decides it",
-            quote(id)
-        );
-        let issues = vec![Issue::pointer("/from_node", detail)];
-        Err(Error::invalid(Problem::InvalidField, issues))
+    /// Refuses a run from a node that it would not execute, since no edge to the node is taken.
+    pub(super) fn refuse_untaken(&self) -> Result<()> {
+        let from = self.named.from;
+        match from.filter(|from| self.planned().is_untaken(*from)) {
+            Some(from) => {
+                let id = self.graph.id(from).map_or("", NodeId::as_str);
+                Err(choices::untaken(id))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -131,7 +127,7 @@ impl Shared {
     ///
     /// # Errors
     /// `Conflict` (`run-not-resumable`), `Invalid`, and any error of storage.
-    async fn new_resume(&self, resume: &ResumeRequest, old: &RunDetail) -> Result<NewResume> {
+    async fn new_resume(&self, resume: &ResumeRequest, old: &RunDetail) -> Result<ReusingRun> {
         let scope = &Scope::of(old.run.tenant.as_ref());
         let pipeline_id = &old.run.pipeline_id;
         let pipeline = self.storage.find_pipeline(pipeline_id.as_str(), scope);
@@ -142,7 +138,7 @@ impl Shared {
         };
         let current = DefinitionGraph::new(definition)?;
         let from = resume.from_node.as_deref();
-        let from = from.map(|id| parse_from_node(&current, id)).transpose()?;
+        let named = NamedNodes::find(&current, from, &resume.skip_nodes)?;
         let pipeline = refuse_not_resumable(&old.run, pipeline.as_ref())?;
         self.refuse_unusable_types(definition, old.run.tenant.as_ref())?;
         let mut run = self.new_run(&old.run);
@@ -152,19 +148,46 @@ impl Shared {
             let params = self.params_on(definition, &old.run.params)?;
             set_params(&mut run, params);
         }
+        let params = self.params_over(&run.params, &resume.params, definition)?;
+        set_params(&mut run, params);
         let chain = self.storage.find_chain(run.first_run, scope).await?;
         refuse_blocked_chain(&old.run, &chain)?;
         let chain = Chain::new(&chain, old.run.id)?;
-        let (results, choices) = self.choose_nodes(&mut run, &current, &chain, from);
-        let new = NewResume {
+        let nodes = self.choose_nodes(&mut run, &current, &chain, &named);
+        let new = ReusingRun {
             run,
             graph: current.graph,
-            from,
-            results,
-            choices,
+            named,
+            nodes,
         };
         new.refuse_untaken()?;
         Ok(new)
+    }
+
+    /// Returns the parameters of a resume: those of the resumed run, with the given ones over them.
+    ///
+    /// # Errors
+    /// `Invalid` (`invalid-field` for the date, `params-too-large`, `param-invalid`).
+    fn params_over(
+        &self,
+        old: &Params,
+        given: &BTreeMap<String, String>,
+        definition: &Pipeline,
+    ) -> Result<Params> {
+        if given.is_empty() {
+            return Ok(old.clone());
+        }
+        if given.contains_key(DATE_PARAM) {
+            let detail =
+                "a resume has the date of the run that it resumes; a rerun can have another";
+            let issues = vec![Issue::pointer("/params/date", detail)];
+            return Err(Error::invalid(Problem::InvalidField, issues));
+        }
+        let mut params = old.to_map();
+        params.extend(given.clone());
+        sizes::check_params(&params, &self.limits)?;
+        self.refuse_unfit_params(definition, &params)?;
+        Ok(params.into())
     }
 
     fn new_run(&self, old: &Run) -> Run {
@@ -185,94 +208,6 @@ impl Shared {
         run.first_run = old.first_run;
         run
     }
-
-    /// Sets the outputs that the next run of a chain inherits, and the generations of its nodes.
-    /// Returns the results that the chain has for the nodes, and what the run does with each.
-    fn choose_nodes(
-        &self,
-        run: &mut Run,
-        current: &DefinitionGraph<'_>,
-        chain: &Chain<'_>,
-        from: Option<NodeIndex>,
-    ) -> (Vec<ChainResult>, Vec<ResumeChoice>) {
-        let tenant = run.tenant.clone();
-        let successes: Vec<_> = current
-            .graph
-            .node_indexes()
-            .map(|node_index| self.success(current, chain, node_index, tenant.as_ref()))
-            .collect();
-        let earlier: Vec<_> = successes.iter().map(|(result, _)| *result).collect();
-        let choices = choose(&current.graph, &earlier, from);
-        let nodes = current.graph.node_indexes().zip(successes).zip(&choices);
-        for ((node_index, (_, success)), choice) in nodes {
-            if *choice == ResumeChoice::Reuse {
-                run.inherited.extend(success.map(|found| found.inherited));
-            }
-            let is_repeated = *choice == ResumeChoice::Repeat;
-            let generation = chain
-                .generation(current, node_index)
-                .saturating_add(u32::from(is_repeated));
-            if generation > 1 {
-                run.generations.insert(node_index, generation);
-            }
-        }
-        (earlier, choices)
-    }
-
-    /// Returns the result that the chain has for a node, with the success that counts.
-    fn success(
-        &self,
-        current: &DefinitionGraph<'_>,
-        chain: &Chain<'_>,
-        node_index: NodeIndex,
-        tenant: Option<&TenantId>,
-    ) -> (ChainResult, Option<PastSuccess>) {
-        let is_sink = current
-            .node(node_index)
-            .is_some_and(|node| self.is_sink(node, tenant));
-        let found = chain.latest_success(current, node_index, is_sink);
-        let result = match &found {
-            Some(found) => ChainResult::Succeeded {
-                is_unchanged: found.is_unchanged,
-                is_sink,
-            },
-            None => ChainResult::NotSucceeded {
-                is_unchanged: chain.is_unchanged(current, node_index),
-            },
-        };
-        (result, found)
-    }
-
-    fn is_sink(&self, node: &Node, tenant: Option<&TenantId>) -> bool {
-        let executor = self.registry.get(&node.kind, tenant);
-        executor.is_none_or(|executor| is_sink(&**executor, node))
-    }
-}
-
-/// Finds the node that a caller wants to execute again.
-fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex> {
-    current.graph.node_index(id).ok_or_else(|| {
-        let node_indexes = current.graph.node_indexes();
-        let node_ids: Vec<_> = node_indexes
-            .filter_map(|node_index| current.graph.id(node_index))
-            .map(NodeId::as_str)
-            .collect();
-        let hint = match nearest(id, node_ids.iter().copied()) {
-            Some(near) => did_you_mean(near),
-            None => {
-                let first = node_ids.len().min(NODES_NAMED_MAX);
-                format!("; its first nodes are {}", node_ids[..first].join(", "))
-            }
-        };
-        let detail = format!(
-            "from_node must name a node of the definition that runs, received {}{hint}",
-            quote(id)
-        );
-        Error::invalid(
-            Problem::InvalidField,
-            vec![Issue::pointer("/from_node", detail)],
-        )
-    })
 }
 
 /// Refuses a run that is not failed, or whose pipeline was deleted.

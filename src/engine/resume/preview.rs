@@ -2,7 +2,7 @@
 //!
 //! `prepare` makes the same plan when the run starts, and also checks the bytes of the outputs.
 
-use super::{NewResume, ResumeRequest};
+use super::{ResumeRequest, ReusingRun};
 use crate::engine::Engine;
 use crate::engine::prepare::PlannedRun;
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ impl Engine {
 
 /// Returns what a resume does with a node, and why.
 fn decide(
-    new: &NewResume,
+    new: &ReusingRun,
     planned: &PlannedRun<'_>,
     node_index: NodeIndex,
 ) -> (ResumeAction, String) {
@@ -50,6 +50,9 @@ fn decide(
     }
     let mut inherited = new.run.inherited.iter();
     let source = inherited.find(|inherited| inherited.node_index == node_index);
+    if source.is_some_and(|inherited| inherited.from_run == new.run.id) {
+        return (ResumeAction::Skip, "skip_nodes names it".to_owned());
+    }
     let source = source.map_or_else(String::new, |found| format!(" in run {}", found.from_run));
     if new.is_sink(node_index) {
         let reason = format!("it is a sink that has succeeded{source}");
@@ -59,21 +62,21 @@ fn decide(
     }
 }
 
-fn execute_reason(new: &NewResume, planned: &PlannedRun<'_>, node_index: NodeIndex) -> String {
+fn execute_reason(new: &ReusingRun, planned: &PlannedRun<'_>, node_index: NodeIndex) -> String {
     if let Some(sink) = planned.missing_input(node_index) {
         let sink = new.graph.id(sink).map_or("", |id| id.as_str());
         return format!("it will fail: the output of the sink {sink} that it needs was not kept");
     }
     let index = usize::from(node_index);
-    let is_changed = match new.results.get(index) {
+    let is_changed = match new.nodes.results.get(index) {
         Some(
             ChainResult::NotSucceeded { is_unchanged }
             | ChainResult::Succeeded { is_unchanged, .. },
         ) => !is_unchanged,
         None => false,
     };
-    let reason = match new.choices.get(index) {
-        Some(ResumeChoice::Repeat) if new.from == Some(node_index) => "from_node names it",
+    let reason = match new.nodes.choices.get(index) {
+        Some(ResumeChoice::Repeat) if new.named.from == Some(node_index) => "from_node names it",
         Some(ResumeChoice::Repeat) if is_changed => "its definition or an edge from it has changed",
         Some(ResumeChoice::Repeat) => "a node above it executes again on purpose",
         Some(ResumeChoice::Reuse) => "its output was not kept, and a node below it needs it",

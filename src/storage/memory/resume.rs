@@ -48,9 +48,9 @@ impl State {
     /// Returns the outputs that a run inherits. It shares them with the runs of its chain that hold
     /// them.
     pub(super) fn inherited_outputs(&self, run: &Run) -> BTreeMap<NodeIndex, OutputRow> {
-        let holders: Vec<_> = self
-            .index
-            .chain(run.first_run)
+        let chain = self.index.chain(run.first_run);
+        let holders: Vec<_> = chain
+            .chain(run.rerun_of)
             .filter_map(|id| self.runs.get(&id))
             .collect();
         let held = |inherited: &InheritedOutput| {

@@ -188,7 +188,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes rows for the outputs that a resume inherits, so that it holds them as well.
+    /// Writes rows for the outputs that a run inherits, so that it holds them as well.
     pub(super) fn inherit_outputs(&mut self, key: i64, run: &Run) -> Result<(), StoreError> {
         for inherited in &run.inherited {
             let found = self.find_inherited(run, inherited)?;
@@ -209,7 +209,8 @@ impl Tx {
 
     /// Returns the output of the run that produced it.
     ///
-    /// If that run was purged, returns the output that another run of the chain holds.
+    /// If that run was purged, returns the output that another run of the chain holds, or the run
+    /// that is repeated.
     fn find_inherited(
         &self,
         run: &Run,
@@ -225,8 +226,8 @@ impl Tx {
         }
         let chain = self.readable_rows(
             "a run of a chain",
-            "SELECT key, inherited FROM runs WHERE (id = ?1 OR first_run = ?1) AND inherited IS NOT NULL AND id <> ?2",
-            [id(&run.first_run), id(&run.id)],
+            "SELECT key, inherited FROM runs WHERE (id = ?1 OR first_run = ?1 OR id = ?3) AND inherited IS NOT NULL AND id <> ?2",
+            params![id(&run.first_run), id(&run.id), run.rerun_of.as_ref().map(id)],
             |row| {
                 let text: String = row.get(1)?;
                 Ok((row.get::<_, i64>(0)?, json("a run's inherited outputs", &text)?))

@@ -3,7 +3,7 @@
 //! `outputs` covers the outputs that a run wrote itself.
 
 use super::fixtures::{
-    Driver, at, claim, claim_one, create, hash, node_finished, node_reused, node_started,
+    Driver, at, claim, claim_one, create, hash, new_run, node_finished, node_reused, node_started,
     purge_all, read_node, read_output, resume, run_finished, run_id, started_run,
 };
 use super::outputs::save_keeping;
@@ -124,6 +124,70 @@ pub async fn a_success_keeps_an_inherited_output_of_a_node_that_keeps_it(storage
         .await;
     assert_eq!(read_output(storage, new.run, 0).await.unwrap(), b"one");
     assert_eq!(read_output(storage, new.run, 1).await, None);
+}
+
+/// Creates run `n`, a rerun of `old` that inherits the output of node 0 from run 1.
+async fn pending_rerun(storage: &dyn Storage, n: u64, old: RunId) -> RunId {
+    let mut run = new_run(n, "daily");
+    run.rerun_of = Some(old);
+    run.inherited = vec![inherited(0, run_id(1), b"one")];
+    create(storage, run).await.unwrap();
+    run_id(n)
+}
+
+/// A rerun MUST hold the outputs that it inherits, though the run that it repeats is purged, or a
+/// resume of that run succeeds.
+pub async fn a_rerun_holds_the_outputs_that_it_inherits(storage: &dyn Storage) {
+    let old = failed_run(storage).await;
+    let mut second = claimed_resume(storage, 2, old).await;
+    let rerun = pending_rerun(storage, 3, old).await;
+    assert_eq!(read_output(storage, rerun, 0).await.unwrap(), b"one");
+    second
+        .append(storage, [node_reused(0, old), node_reused(1, old)])
+        .await;
+    second.succeed(storage, 2, b"seven").await;
+    second
+        .append(storage, [run_finished(2, RunStatus::Success)])
+        .await;
+    assert_eq!(read_output(storage, rerun, 0).await.unwrap(), b"one");
+    assert_eq!(purge_all(storage).await, 2);
+    assert_eq!(read_output(storage, rerun, 0).await.unwrap(), b"one");
+}
+
+/// A rerun that succeeds MUST NOT drop the outputs of the run that it repeats.
+pub async fn a_rerun_that_succeeds_keeps_the_outputs_of_the_other_run(storage: &dyn Storage) {
+    let old = failed_run(storage).await;
+    let rerun = pending_rerun(storage, 2, old).await;
+    let mut driver = Driver::new(&claim_one(storage, claim(1, 10), rerun).await);
+    driver.append(storage, [node_reused(0, old)]).await;
+    driver.succeed(storage, 1, b"five").await;
+    driver.succeed(storage, 2, b"seven").await;
+    driver
+        .append(storage, [run_finished(2, RunStatus::Success)])
+        .await;
+    assert_eq!(read_output(storage, old, 0).await.unwrap(), b"one");
+    assert_eq!(read_output(storage, old, 1).await.unwrap(), b"four");
+}
+
+/// A rerun of a resume MUST hold what that resume has inherited, though the run that produced it is
+/// purged.
+pub async fn a_rerun_of_a_resume_holds_what_that_inherits(storage: &dyn Storage) {
+    let old = failed_run(storage).await;
+    let mut second = claimed_resume(storage, 2, old).await;
+    second
+        .append(
+            storage,
+            [node_reused(0, old), run_finished(2, RunStatus::Failed)],
+        )
+        .await;
+    // It is pending, so that the purge leaves it.
+    let mut third = resume(3, second.run, old);
+    third.inherited = vec![inherited(0, old, b"one")];
+    create(storage, third).await.unwrap();
+    assert_eq!(purge_all(storage).await, 2);
+    assert_eq!(read_output(storage, old, 0).await, None);
+    let rerun = pending_rerun(storage, 4, run_id(3)).await;
+    assert_eq!(read_output(storage, rerun, 0).await.unwrap(), b"one");
 }
 
 /// A success MUST drop all outputs of its chain but its own result.

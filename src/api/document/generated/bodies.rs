@@ -110,6 +110,10 @@ pub(super) fn rerun() -> Value {
     definition["description"] = "The definition of the earlier run, or the newest one.".into();
     let fields = json!({
         "definition": definition,
+        "from_node": {
+            "type": "string",
+            "description": "Only this node and all downstream of it execute.",
+        },
         "params": params("The parameters of the run, over those of the earlier one."),
         "note": note(&json!("string")),
     });
@@ -179,6 +183,12 @@ pub(super) fn resume() -> Value {
     definition["description"] = "The definition of the failed run, or the newest one.".into();
     let fields = json!({
         "from_node": from_node,
+        "skip_nodes": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Nodes that do not execute, as if they had succeeded without an output.",
+        },
+        "params": params("Parameters over those of the failed run. It keeps its date."),
         "definition": definition,
         "preview": {
             "type": "boolean",
