@@ -188,6 +188,7 @@ impl World<'_> {
         self.left.find_run(run, &Scope::All).await.unwrap()
     }
 
+    /// Creates a resume, or a rerun that inherits as one does.
     pub(super) async fn resume(&mut self, command: &Command, run: u8, inherit: bool, key: bool) {
         let Some(old) = self.old_run(run).await else {
             return;
@@ -196,6 +197,11 @@ impl World<'_> {
         new.pipeline_id = old.run.pipeline_id.clone();
         new.pipeline_version = old.run.pipeline_version;
         new.created_at = self.now();
+        let is_rerun = run % 3 == 1;
+        if is_rerun {
+            (new.resumed_from, new.rerun_of) = (None, Some(old.run.id));
+            (new.first_run, new.trigger) = (new.id, Trigger::Manual);
+        }
         for node in old.nodes.iter().filter(|_| inherit) {
             let from = node.reused_from.unwrap_or(old.run.id);
             let mut inherited = InheritedOutput::new(node.node_index, from, node.node_index);
@@ -208,7 +214,10 @@ impl World<'_> {
             create.scope = old.run.qualified_pipeline().scope();
         }
         if key {
-            let operation = IdempotentOperation::Resume(old.run.id);
+            let operation = match is_rerun {
+                true => IdempotentOperation::Rerun(old.run.id),
+                false => IdempotentOperation::Resume(old.run.id),
+            };
             create.idempotency = Some(IdempotencyKey::new(operation, "once", [1; 32]));
         }
         let created = both!(self, command, |storage, _side| storage
