@@ -71,8 +71,8 @@ pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
-    BackfillBuilder, BackfillCancelBuilder, BackfillHandle, CancelBuilder, Client, DryRunBuilder,
-    EditBuilder, Floret, RerunBuilder, ResumeBuilder, RunBuilder, RunHandle,
+    BackfillBuilder, BackfillCancelBuilder, BackfillHandle, BackfillRerunBuilder, CancelBuilder,
+    Client, DryRunBuilder, EditBuilder, Floret, RerunBuilder, ResumeBuilder, RunBuilder, RunHandle,
 };
 pub use limits::{DatasetLimits, Limits};
 pub use model::{

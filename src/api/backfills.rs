@@ -1,4 +1,4 @@
-//! Handlers that start, preview, show, list and cancel backfills.
+//! Handlers that start, preview, repeat, show, list and cancel backfills.
 //!
 //! The engine carries out the commands; `views` decides what a backfill looks like.
 
@@ -10,7 +10,9 @@ use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
 use super::{idempotency, paging, response};
-use crate::engine::{BackfillDates, BackfillRequest};
+use crate::engine::{
+    BackfillDates, BackfillRequest, BackfillRerun, RepeatedDates, StartedBackfill,
+};
 use crate::error::Result;
 use crate::graph::params::parse_date;
 use crate::model::BackfillOrder;
@@ -34,6 +36,11 @@ const ORDERS: &[(&str, BackfillOrder)] = &[
     ("desc", BackfillOrder::Descending),
 ];
 
+const REPEATED: &[(&str, RepeatedDates)] = &[
+    ("failed", RepeatedDates::Failed),
+    ("all", RepeatedDates::All),
+];
+
 /// The engine checks the upper bounds.
 const COUNTS: RangeInclusive<u32> = 1..=u32::MAX;
 
@@ -52,6 +59,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
                 max_parallel: fields.number("max_parallel", COUNTS).unwrap_or(1),
                 max_failures: fields.number("max_failures", COUNTS),
                 skip_existing: fields.flag("skip_existing").unwrap_or(false),
+                repeats: None,
                 key: idempotency::key(&call.parts.headers, &body)?,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
@@ -63,13 +71,41 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
     if is_preview {
         return preview(&call, start).await;
     }
-    let made = call.engine().backfill(start).await?;
-    let mut response = response::json(StatusCode::ACCEPTED, &made.run_ids);
-    if let Some(id) = made.id {
+    let started = call.engine().backfill(start).await?;
+    accepted(&call, &started)
+}
+
+/// Returns the answer to a backfill that was created.
+fn accepted(call: &Call, started: &StartedBackfill) -> Result<Response<Body>> {
+    let mut response = response::json(StatusCode::ACCEPTED, &started.run_ids);
+    if let Some(id) = started.id {
         response::set_location(&mut response, call.link(&format!("/backfills/{id}")))?;
     }
-    idempotency::mark(&mut response, made.replayed);
+    idempotency::mark(&mut response, started.replayed);
     Ok(response)
+}
+
+/// `POST /backfills/{backfill_id}/rerun`
+pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
+    let backfill = call.backfill_id()?;
+    let rerun = call
+        .read(|call| {
+            call.query()?;
+            let (_, body) = call.json()?;
+            let mut fields = BodyFields::of(&body, &["only"])?;
+            let only = fields.choice("only", REPEATED);
+            fields.finish()?;
+            Ok(BackfillRerun {
+                backfill,
+                only: only.unwrap_or_default(),
+                key: idempotency::key(&call.parts.headers, &body)?,
+                scope: call.scope.clone(),
+                by: call.by.clone(),
+            })
+        })
+        .await?;
+    let started = call.engine().rerun_backfill(rerun).await?;
+    accepted(&call, &started)
 }
 
 /// Reads a range or a list of dates.

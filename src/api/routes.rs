@@ -115,6 +115,7 @@ routes! {
     ];
     Get "/backfills/{backfill_id}" Backfill RunsView backfills::find => "returns a backfill", rust "Backfills::get";
     Post "/backfills/{backfill_id}/cancel" Backfill RunsCancel backfills::cancel => "cancels the unfinished runs of a backfill", rust "Backfills::cancel", body Optional, query [Single("force")];
+    Post "/backfills/{backfill_id}/rerun" Backfill PipelinesRun backfills::rerun => "starts a backfill with the dates of a finished one", rust "Backfills::rerun", body Optional;
     #[cfg(feature = "websocket")]
     Get "/ws" - EventsView websocket::open => "streams events over a WebSocket", rust "Client::events_of", query [
         Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
@@ -233,6 +234,7 @@ mod tests {
             "GET, HEAD /pipelines/{id}/backfills runs.view",
             "GET, HEAD /backfills/{backfill_id} runs.view",
             "POST /backfills/{backfill_id}/cancel runs.cancel",
+            "POST /backfills/{backfill_id}/rerun pipelines.run",
             #[cfg(feature = "websocket")]
             "GET, HEAD /ws events.view",
             "GET, HEAD /events events.view",

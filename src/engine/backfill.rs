@@ -37,10 +37,19 @@ pub(crate) struct BackfillRequest {
     pub(crate) max_parallel: u32,
     pub(crate) max_failures: Option<u32>,
     pub(crate) skip_existing: bool,
+    /// What the backfill repeats, if it repeats one.
+    pub(crate) repeats: Option<Repeated>,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
     /// Who creates the runs.
     pub(crate) by: Option<CallerName>,
+}
+
+/// What a backfill repeats.
+#[derive(Debug, Clone)]
+pub(crate) struct Repeated {
+    pub(super) backfill: BackfillId,
+    pub(super) runs: BTreeMap<NaiveDate, RunId>,
 }
 
 /// The backfill that a request created, or the one that an earlier request with the same key
@@ -112,6 +121,17 @@ impl Engine {
     }
 }
 
+impl StartedBackfill {
+    /// Returns the answer to a request that leaves no date.
+    pub(super) const fn empty() -> Self {
+        Self {
+            id: None,
+            run_ids: Vec::new(),
+            replayed: false,
+        }
+    }
+}
+
 impl From<CreatedRuns> for StartedBackfill {
     fn from(created: CreatedRuns) -> Self {
         Self {
@@ -123,7 +143,7 @@ impl From<CreatedRuns> for StartedBackfill {
 }
 
 impl Shared {
-    async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
+    pub(super) async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
         let pipeline = self
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
@@ -198,6 +218,7 @@ impl Shared {
             max_parallel,
             max_failures,
             skip_existing,
+            repeats,
             key: _,
             scope: _,
             by,
@@ -214,6 +235,7 @@ impl Shared {
         let mut backfill = Backfill::new(id, pipeline.id.clone(), range, now);
         (backfill.order, backfill.max_parallel) = (order, max_parallel);
         backfill.max_failures = max_failures;
+        backfill.rerun_of = repeats.as_ref().map(|repeated| repeated.backfill);
         // Shared by all runs.
         let all = Params::from(param_defs::resolve(&pipeline.definition, params));
         let run_of = |date: NaiveDate| {
@@ -229,6 +251,8 @@ impl Shared {
             set_params(&mut run, all.clone());
             run.backfill_id = Some(id);
             run.created_by.clone_from(&by);
+            let repeated = repeats.as_ref().and_then(|it| it.runs.get(&date));
+            run.rerun_of = repeated.copied();
             NewRun::new(run)
         };
         let runs = dates.into_iter().map(run_of);

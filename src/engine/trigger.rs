@@ -4,6 +4,7 @@
 //! `queue` decides when a run executes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -116,6 +117,13 @@ impl Engine {
 }
 
 impl RequestKey {
+    /// Binds the key to an object that the path names and the body does not.
+    pub(super) fn about(self, object: &impl fmt::Display) -> Self {
+        let own = Sha256::new_with_prefix(self.body_hash);
+        let body_hash = own.chain_update(object.to_string()).finalize().into();
+        Self { body_hash, ..self }
+    }
+
     pub(super) fn for_operation(self, operation: IdempotentOperation) -> IdempotencyKey {
         IdempotencyKey::new(operation, self.key, self.body_hash)
     }

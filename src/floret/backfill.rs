@@ -98,6 +98,7 @@ impl Client {
                 max_parallel: 1,
                 max_failures: None,
                 skip_existing: false,
+                repeats: None,
                 key: None,
                 scope: self.scope().clone(),
                 by: self.name().cloned(),
@@ -175,16 +176,7 @@ impl BackfillBuilder {
         let body_hash = hash_body(&body(&self.start));
         self.start.key = self.key.map(|key| RequestKey { key, body_hash });
         let started = self.client.engine().backfill(self.start).await?;
-        let StartedBackfill {
-            id,
-            run_ids,
-            replayed: _,
-        } = started;
-        Ok(BackfillHandle {
-            client: self.client,
-            id,
-            run_ids,
-        })
+        Ok(BackfillHandle::new(self.client, started))
     }
 
     /// Returns the dates that would run. Nothing is created.
@@ -273,6 +265,19 @@ pub struct BackfillHandle {
 }
 
 impl BackfillHandle {
+    pub(super) fn new(client: Client, started: StartedBackfill) -> Self {
+        let StartedBackfill {
+            id,
+            run_ids,
+            replayed: _,
+        } = started;
+        Self {
+            client,
+            id,
+            run_ids,
+        }
+    }
+
     /// Returns the backfill's id, or `None` if every date was skipped and nothing was created.
     #[must_use]
     pub const fn id(&self) -> Option<BackfillId> {

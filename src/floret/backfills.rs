@@ -1,11 +1,11 @@
-//! Backfills that exist: find, list and cancel them from the host's own code.
+//! Backfills that exist: find, list, repeat and cancel them from the host's own code.
 //!
 //! `backfill` starts new ones.
 
 use futures_core::future::BoxFuture;
 
 use super::paging::{PageChoice, page_methods};
-use super::{BackfillCancelBuilder, Client};
+use super::{BackfillCancelBuilder, BackfillRerunBuilder, Client};
 use crate::error::Result;
 use crate::model::{BackfillId, Page};
 use crate::storage::{BackfillDetail, BackfillFilter};
@@ -37,7 +37,7 @@ pub struct Backfills {
 }
 
 impl Client {
-    /// Returns the backfills in scope, to be found, listed or cancelled.
+    /// Returns the backfills in scope, to be found, listed, repeated or cancelled.
     pub fn backfills(&self) -> Backfills {
         Backfills {
             client: self.clone(),
@@ -60,6 +60,12 @@ impl Backfills {
     /// it.
     pub fn cancel(&self, id: BackfillId) -> BackfillCancelBuilder {
         BackfillCancelBuilder::new(self.client.clone(), id)
+    }
+
+    /// Prepares a backfill with the dates of a finished one that have no successful run. Awaiting
+    /// the result creates it.
+    pub fn rerun(&self, id: BackfillId) -> BackfillRerunBuilder {
+        BackfillRerunBuilder::new(self.client.clone(), id)
     }
 
     /// Lists only the backfills of the pipeline with this id or slug.

@@ -3,6 +3,7 @@
 //! `engine` carries the commands out and `views` reads; `api` offers the same over HTTP.
 
 mod backfill;
+mod backfill_rerun;
 mod backfills;
 mod bulk;
 mod calendar;
@@ -32,6 +33,7 @@ mod variables;
 mod versions;
 
 pub use backfill::{BackfillBuilder, BackfillHandle};
+pub use backfill_rerun::BackfillRerunBuilder;
 pub use backfills::Backfills;
 pub use bulk::{BulkCancelBuilder, BulkRerunBuilder};
 pub use calendar::Calendar;

@@ -157,6 +157,8 @@ pub struct Backfill {
     pub max_failures: Option<u32>,
     /// The cancel request, if there is one: from a caller, or because `max_failures` was reached.
     pub cancel: Option<Cancel>,
+    /// The backfill that this one repeats.
+    pub rerun_of: Option<BackfillId>,
     /// The number of its runs per status.
     pub counts: BackfillCounts,
     /// When the backfill was created.
@@ -187,6 +189,7 @@ impl Backfill {
             max_parallel: 1,
             max_failures: None,
             cancel: None,
+            rerun_of: None,
             counts: BackfillCounts {
                 pending: 0,
                 running: 0,

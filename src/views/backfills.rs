@@ -89,6 +89,8 @@ struct BackfillBody<'a> {
     max_parallel: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_failures: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerun_of: Option<BackfillId>,
     counts: BackfillCounts,
     /// Ordered by date, oldest first.
     run_ids: Vec<RunId>,
@@ -117,6 +119,7 @@ impl Serialize for BackfillDetail {
             max_parallel,
             max_failures,
             cancel: _,
+            rerun_of,
             counts,
             created_at,
             finished_at,
@@ -130,6 +133,7 @@ impl Serialize for BackfillDetail {
             order: *order,
             max_parallel: *max_parallel,
             max_failures: *max_failures,
+            rerun_of: *rerun_of,
             counts: *counts,
             run_ids: self.runs.iter().map(|run| run.id).collect(),
             created_at: *created_at,

@@ -39,6 +39,7 @@ const CREATIONS: &[&str] = &[
     "POST /pipelines/{id}/run",
     "POST /pipelines/{id}/webhook",
     "POST /pipelines/{id}/backfill",
+    "POST /backfills/{backfill_id}/rerun",
     "POST /runs/{run_id}/resume",
     "POST /runs/{run_id}/rerun",
     "POST /runs/rerun",
@@ -216,6 +217,17 @@ impl Scene {
                 self.world.script.started("a").await;
                 self.body = Some(json!({"run_ids": [run], "force": true}));
             }
+            "POST /backfills/{backfill_id}/rerun" => {
+                let steps = [Step::permanent("no"), Step::pass_on(), Step::pass_on()];
+                self.world.script.script("a", steps);
+                self.send("POST", "/pipelines/p/backfill", &two_dates())
+                    .await;
+                self.host.wait_for_events(EventKind::RunCompleted, 1).await;
+                let run = self.host.runs().await.remove(0);
+                let id = run.backfill_id.unwrap().to_string();
+                self.path = self.path.replace("{backfill_id}", &id);
+                self.body = Some(json!({"only": "all"}));
+            }
             "POST /backfills/{backfill_id}/cancel" => {
                 self.hold_first_node();
                 self.send("POST", "/pipelines/p/backfill", &two_dates())
@@ -332,6 +344,9 @@ impl Scene {
             }
             "POST /pipelines/{id}/backfill" => {
                 self.host.wait_for_events(EventKind::RunCompleted, 2).await;
+            }
+            "POST /backfills/{backfill_id}/rerun" => {
+                self.host.wait_for_events(EventKind::RunCompleted, 3).await;
             }
             "POST /runs/{run_id}/cancel"
             | "POST /runs/cancel"

@@ -51,6 +51,7 @@ mod api_ws;
 mod api_ws_hosts;
 mod api_ws_load;
 mod api_ws_session;
+mod backfill_reruns;
 mod backfills;
 mod bad_input;
 mod bounds;

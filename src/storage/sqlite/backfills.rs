@@ -71,7 +71,7 @@ impl Backfills for SqliteStorage {
 
 /// The columns of [`read_backfill`].
 pub(super) const BACKFILL: &str = "b.key, b.id, p.id, b.tenant, b.status, b.start_date, b.end_date, b.is_descending, b.max_parallel, b.max_failures, \
-     b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled";
+     b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled, b.rerun_of";
 
 /// The tables of [`BACKFILL`].
 const BACKFILL_FROM: &str = "backfills b CROSS JOIN pipelines p ON p.key = b.pipeline";
@@ -98,6 +98,8 @@ fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), StoreError> {
         failed: to_u64(row.get(16)?),
         cancelled: to_u64(row.get(17)?),
     };
+    let rerun_of = row.get::<_, Option<Vec<u8>>>(18)?;
+    backfill.rerun_of = rerun_of.map(|bytes| backfill_id(&bytes)).transpose()?;
     Ok((row.get(0)?, backfill))
 }
 
@@ -253,6 +255,7 @@ impl Tx {
             max_parallel,
             max_failures,
             cancel,
+            rerun_of,
             counts: _,
             created_at,
             finished_at,
@@ -260,8 +263,8 @@ impl Tx {
         let key = self.state.backfills.next_key;
         self.write(
             "INSERT INTO backfills (key, id, pipeline, tenant, status, start_date, end_date, is_descending, max_parallel, max_failures, cancel, \
-             created_at, finished_at, params, pending, running, success, failed, cancelled, ended_failed, ended_cancelled) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0)",
+             created_at, finished_at, params, rerun_of, pending, running, success, failed, cancelled, ended_failed, ended_cancelled) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0)",
             params![
                 key,
                 &id.as_uuid().as_bytes()[..],
@@ -277,6 +280,7 @@ impl Tx {
                 millis(*created_at),
                 finished_at.map(millis),
                 params.text()?,
+                rerun_of.as_ref().map(|id| &id.as_uuid().as_bytes()[..]),
             ],
         )?;
         let cached = CachedBackfill {

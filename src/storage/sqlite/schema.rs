@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 16] = [
+pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/14.sql"),
     include_str!("migrations/15.sql"),
     include_str!("migrations/16.sql"),
+    include_str!("migrations/17.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -166,6 +167,7 @@ mod tests {
             "5b05ebc1216f02dee8f2d61d2b1ca7e10a98bd4b0c1f29afcb7447c20a46e80c",
             "178164150bee793d01a3630684e62151c114df832630bc2f8a13b3f297fe29ff",
             "21651ccb1c057ecab587cb12559cb01e0625da77e20d0aea51f62cea5d73e9bc",
+            "35287446e8db1b7d25a3a9a00b18a43591dada586f91a224bec95dcbaf83848b",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

@@ -48,7 +48,7 @@ pub async fn a_backfill_is_created_with_its_runs(storage: &dyn Storage) {
     let mut new = new_backfill(1, "daily", 1, 3);
     let given = &mut new.backfill.as_mut().unwrap().backfill;
     (given.order, given.max_parallel) = (BackfillOrder::Descending, 2);
-    given.max_failures = Some(7);
+    (given.max_failures, given.rerun_of) = (Some(7), Some(backfill_id(9)));
     let mut expected = given.clone();
     let created = storage.create_runs(new.clone()).await.unwrap();
     assert_eq!((created.run_ids, created.seq), (run_ids(&new), 3));

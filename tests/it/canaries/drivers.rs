@@ -81,6 +81,7 @@ async fn messages_of_the_driver_about_a_ruined_file_reach_no_client() {
         key: "once".to_owned(),
         active: failed.clone(),
         failed,
+        finished_backfill: backfill.clone(),
         backfill,
         dead,
     };

@@ -151,6 +151,7 @@ struct Failing {
     /// A pending run.
     waiting: String,
     backfill: String,
+    finished_backfill: String,
     /// Routes of which a request failed because of the storage.
     failed: BTreeSet<String>,
     /// Routes of which a request succeeded.
@@ -211,6 +212,8 @@ impl Failing {
         host.executor
             .script("waits", [Step::pass_on().at(&Gate::new())]);
         store_secrets(&host).await;
+        let backfill = super::backfill(&host);
+        let (finished_backfill, _) = run_with_clock(&clock, "a backfill", backfill).await;
         let active = host.post("/api/pipelines/holds/run", None).await.json();
         let waiting = host.post("/api/pipelines/gated/run", None).await.json();
         let body = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
@@ -230,6 +233,7 @@ impl Failing {
             active: active["id"].as_str().unwrap().to_owned(),
             waiting: waiting["id"].as_str().unwrap().to_owned(),
             backfill,
+            finished_backfill,
             failed: BTreeSet::new(),
             succeeded: BTreeSet::new(),
             rounds: 0,
@@ -249,6 +253,7 @@ impl Failing {
             failed,
             active: self.active.clone(),
             backfill: self.backfill.clone(),
+            finished_backfill: self.finished_backfill.clone(),
             dead,
         };
         let before = self.host.faults.calls(method);

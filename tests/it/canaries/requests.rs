@@ -22,6 +22,8 @@ pub(super) struct Round {
     pub(super) active: String,
     /// A backfill that has not finished.
     pub(super) backfill: String,
+    /// A backfill that has finished.
+    pub(super) finished_backfill: String,
     /// Two dead letters.
     pub(super) dead: [String; 2],
 }
@@ -64,6 +66,10 @@ pub(super) fn every_request(round: &Round) -> Vec<(Route, Request<Full<Bytes>>)>
 fn path(route: &Route, round: &Round) -> String {
     let is_saved = matches!(route.method, Method::PUT | Method::DELETE);
     let own = |shared, spare| -> &str { if is_saved { spare } else { shared } };
+    let backfill = match route.path {
+        "/backfills/{backfill_id}/rerun" => &round.finished_backfill,
+        _ => &round.backfill,
+    };
     let run = match route.path {
         "/runs/{run_id}/cancel" => &round.active,
         _ => &round.failed,
@@ -76,7 +82,7 @@ fn path(route: &Route, round: &Round) -> String {
         ("{version}", "1"),
         ("{to}", "1"),
         ("{node_id}", "load"),
-        ("{backfill_id}", round.backfill.as_str()),
+        ("{backfill_id}", backfill.as_str()),
         ("{delivery_id}", own(&round.dead[0], &round.dead[1])),
     ];
     let replace = |path: String, (name, value): (&str, &str)| path.replace(name, value);
@@ -110,6 +116,7 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/runs/cancel" | "/runs/rerun") => {
             Some(json!({"filter": {"pipeline_id": "fine", "label": ["none:none"]}}))
         }
+        ("POST", "/backfills/{backfill_id}/rerun") => Some(json!({"only": "all"})),
         ("POST", "/pipelines/{id}/rollback") => Some(json!({"version": 1})),
         ("POST", "/pipelines/{id}/pause") => Some(json!({"reason": "seen"})),
         ("POST", "/pipelines/{id}/unpause") => Some(json!({})),

@@ -94,6 +94,7 @@ pub(super) fn case(route: &Route) -> Case {
             Case::object(202).body(json!({"start_date": "2024-01-01", "end_date": "2024-01-02"}))
         }
         "GET /backfills/{backfill_id}" => Case::object(200),
+        "POST /backfills/{backfill_id}/rerun" => Case::object(202).body(json!({"only": "all"})),
         // The backfill has already finished.
         "POST /backfills/{backfill_id}/cancel" => Case::new(409, 404),
         "POST /connections" => Case::new(201, 201).body(json!({"conn_id": "beta", "type": "http"})),

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use floret::query::{NewConnection, NewVariable, SavedPipeline};
 use floret::storage::{RunDetail, StoredPipeline};
 use floret::testing::{Route, routes};
-use floret::{Client, Error, Permissions, Pipeline, RunHandle, RunId, Scope};
+use floret::{BackfillHandle, Client, Error, Permissions, Pipeline, RunHandle, RunId, Scope};
 use http::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ async fn value_of(world: &World, route: &Route, answer: &TestResponse) -> Value 
             let id = answer.json()["id"].as_str().unwrap().parse().unwrap();
             finished(&world.floret.run_by_id(id)).await
         }
-        "/pipelines/{id}/backfill" => {
+        "/pipelines/{id}/backfill" | "/backfills/{backfill_id}/rerun" => {
             let ids = answer.json();
             let mut runs = Vec::new();
             for id in ids.as_array().unwrap() {
@@ -187,6 +187,10 @@ impl Call<'_> {
             "Client::backfill" => self.backfill(pipeline).await,
             "Backfills::of" => Ok(json(&client.backfills().of(pipeline).await?.items)),
             "Backfills::get" => Ok(json(&client.backfills().get(self.backfill_id()).await?)),
+            "Backfills::rerun" => {
+                let rerun = client.backfills().rerun(self.backfill_id());
+                Ok(self.runs_of(&rerun.all().await?).await)
+            }
             "Backfills::cancel" => Ok(json(&client.backfills().cancel(self.backfill_id()).await?)),
             "Client::pipelines" => Ok(summaries(&client.pipelines().await?.items)),
             "Pipelines::get" => Ok(json(&client.pipelines().get(pipeline).await?)),
@@ -336,11 +340,16 @@ impl Call<'_> {
     async fn backfill(&self, pipeline: &str) -> Result<Value, Error> {
         let (from, to) = ("2024-01-01".parse().unwrap(), "2024-01-02".parse().unwrap());
         let backfill = self.client.backfill(pipeline, from..=to).await?;
+        Ok(self.runs_of(&backfill).await)
+    }
+
+    /// Waits for the runs of a backfill.
+    async fn runs_of(&self, backfill: &BackfillHandle) -> Value {
         let mut runs = Vec::new();
         for run in backfill.run_ids() {
             runs.push(finished(&self.client.run_by_id(*run)).await);
         }
-        Ok(Value::from(runs))
+        Value::from(runs)
     }
 
     fn backfill_id(&self) -> floret::BackfillId {

@@ -50,14 +50,23 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
                 .answer(answer)
                 .problems(&[Problem::RunFinished])
         }
+        (Verb::Post, "/backfills/{backfill_id}/rerun") => {
+            let body = schemas.define("BackfillRerunRequest", bodies::backfill_rerun());
+            operation("rerunBackfill")
+                .header(idempotency_key())
+                .body(body, json!({"only": "failed"}))
+                .answer(accepted(schemas))
+                .problems(&[Problem::RunNotFinished, Problem::PipelineNotFound])
+                .problems(&IDEMPOTENCY)
+                .problems(&START)
+        }
         _ => return None,
     })
 }
 
-fn start(schemas: &mut Schemas) -> Operation {
-    let body = schemas.define("BackfillRequest", bodies::backfill());
-    let example = json!({"start_date": "2024-01-01", "end_date": "2024-01-03", "order": "desc"});
-    let runs = Answer::json(
+/// Describes the answer to a backfill that was created.
+fn accepted(schemas: &mut Schemas) -> Answer {
+    Answer::json(
         202,
         "The ids of the runs, the oldest date first.",
         schemas.of::<Vec<RunId>>(),
@@ -71,7 +80,13 @@ fn start(schemas: &mut Schemas) -> Operation {
         "`true` if the answer repeats an earlier one.",
     )
     .link("getRun", "run_id", "/0")
-    .link("cancelRun", "run_id", "/0");
+    .link("cancelRun", "run_id", "/0")
+}
+
+fn start(schemas: &mut Schemas) -> Operation {
+    let body = schemas.define("BackfillRequest", bodies::backfill());
+    let example = json!({"start_date": "2024-01-01", "end_date": "2024-01-03", "order": "desc"});
+    let runs = accepted(schemas);
     let preview = schemas.of::<BackfillPreview>();
     Operation::new("backfills", "startBackfill")
         .header(idempotency_key())

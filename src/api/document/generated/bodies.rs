@@ -120,6 +120,12 @@ pub(super) fn rerun() -> Value {
     closed("How a run is repeated.", &[], fields)
 }
 
+pub(super) fn backfill_rerun() -> Value {
+    let mut only = with_default(words(&["failed", "all"]), "failed");
+    only["description"] = "The dates that have no successful run, or every date.".into();
+    closed("Which dates are repeated.", &[], json!({"only": only}))
+}
+
 /// Returns the fields that choose the runs of a call.
 fn chosen_runs() -> Value {
     let one_of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});

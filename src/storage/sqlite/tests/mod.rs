@@ -75,6 +75,7 @@ ALTER TABLE pipelines DROP COLUMN paused_by;
 ALTER TABLE pipelines DROP COLUMN pause_reason;
 ALTER TABLE pipelines DROP COLUMN webhook_token;
 ALTER TABLE pipelines DROP COLUMN webhook_token_by_code;
+ALTER TABLE backfills DROP COLUMN rerun_of;
 DROP INDEX runs_delayed;
 ALTER TABLE runs DROP COLUMN run_after;
 ALTER TABLE runs DROP COLUMN rerun_of;

@@ -1,0 +1,104 @@
+//! Repeats a backfill: a new one of its dates, or of those that have not succeeded.
+//!
+//! `backfill` creates it.
+
+use std::collections::BTreeMap;
+
+use super::backfill::{BackfillRequest, Repeated, StartedBackfill};
+use super::backfill_dates::BackfillDates;
+use super::{Engine, RequestKey, Shared};
+use crate::error::{Error, Problem, Result};
+use crate::model::{BackfillId, BackfillRun, CallerName, DATE_PARAM, RunId, RunStatus, Scope};
+
+/// The dates of a backfill that are repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum RepeatedDates {
+    /// Those that have no successful run.
+    #[default]
+    Failed,
+    /// Every date.
+    All,
+}
+
+/// A request to repeat a backfill.
+#[derive(Debug, Clone)]
+pub(crate) struct BackfillRerun {
+    pub(crate) backfill: BackfillId,
+    pub(crate) only: RepeatedDates,
+    pub(crate) key: Option<RequestKey>,
+    pub(crate) scope: Scope,
+    /// Who repeats the backfill.
+    pub(crate) by: Option<CallerName>,
+}
+
+impl Engine {
+    /// Creates a backfill of the dates of a finished one, with its parameters and its settings, on
+    /// the newest definition.
+    ///
+    /// # Errors
+    /// `NotFound` (`backfill-not-found`, `pipeline-not-found`), `Conflict` (`run-not-finished`),
+    /// and those of [`Engine::backfill`].
+    pub(crate) async fn rerun_backfill(&self, rerun: BackfillRerun) -> Result<StartedBackfill> {
+        self.command(|shared| async move { shared.rerun_backfill(rerun).await })
+            .await
+    }
+}
+
+impl Shared {
+    async fn rerun_backfill(&self, rerun: BackfillRerun) -> Result<StartedBackfill> {
+        let BackfillRerun {
+            backfill: id,
+            only,
+            key,
+            scope,
+            by,
+        } = rerun;
+        let found = self.storage.find_backfill(id, &scope).await?;
+        let old = found.ok_or_else(|| Error::backfill_not_found(id))?;
+        let unfinished = |run: &&BackfillRun| !run.status.is_terminal();
+        if let Some(run) = old.runs.iter().find(unfinished) {
+            let message = format!(
+                "run {} of the backfill {id} has not finished, so that the backfill cannot be rerun",
+                run.id
+            );
+            return Err(Error::new(Problem::RunNotFinished, message));
+        }
+        let is_repeated =
+            |run: &&BackfillRun| only == RepeatedDates::All || run.status != RunStatus::Success;
+        let runs: BTreeMap<_, _> = old
+            .runs
+            .iter()
+            .filter(is_repeated)
+            .map(|run| (run.date, run.id))
+            .collect();
+        let Some(first) = runs.values().next() else {
+            return Ok(StartedBackfill::empty());
+        };
+        let scope = Scope::of(old.backfill.tenant.as_ref());
+        let params = self.backfill_params(*first, &scope).await?;
+        let request = BackfillRequest {
+            pipeline: old.backfill.pipeline_id.to_string(),
+            dates: BackfillDates::Listed(runs.keys().copied().collect()),
+            params,
+            order: old.backfill.order,
+            max_parallel: old.backfill.max_parallel,
+            max_failures: old.backfill.max_failures,
+            // A resume or a run of the schedule may have succeeded since.
+            skip_existing: only == RepeatedDates::Failed,
+            repeats: Some(Repeated { backfill: id, runs }),
+            key: key.map(|key| key.about(&id)),
+            scope,
+            by,
+        };
+        self.backfill(request).await
+    }
+
+    /// Returns the parameters that the runs of a backfill share.
+    async fn backfill_params(&self, run: RunId, scope: &Scope) -> Result<BTreeMap<String, String>> {
+        let found = self.storage.find_run(run, scope).await?;
+        let found = found.ok_or_else(|| Error::run_not_found(run))?;
+        let mut params = found.run.params.to_map();
+        params.remove(DATE_PARAM);
+        Ok(params)
+    }
+}

@@ -1,0 +1,108 @@
+//! Reruns of backfills from the host's own code.
+//!
+//! `engine/backfill_rerun` carries them out.
+
+use futures_core::future::BoxFuture;
+use serde_json::json;
+
+use super::{BackfillHandle, Client};
+use crate::engine::{BackfillRerun, RepeatedDates, RequestKey, hash_body};
+use crate::error::Result;
+use crate::model::BackfillId;
+
+/// A backfill to repeat, from [`Backfills::rerun`](crate::query::Backfills::rerun).
+///
+/// Awaiting it creates a backfill with the parameters and the settings of a finished one, on the
+/// newest definition. It has those dates that have no successful run.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+/// let first = floret.backfill("daily", from..=to).await?;
+/// let done = first.finished().await?.expect("no date was skipped").backfill;
+/// // Every date has succeeded, so that nothing is left.
+/// assert!(floret.backfills().rerun(done.id).await?.run_ids().is_empty());
+/// let again = floret.backfills().rerun(done.id).all().await?;
+/// let again = again.finished().await?.expect("every date runs again").backfill;
+/// assert_eq!(again.rerun_of, Some(done.id));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "no run is created before it is awaited"]
+pub struct BackfillRerunBuilder {
+    client: Client,
+    backfill: BackfillId,
+    only: Option<RepeatedDates>,
+    key: Option<String>,
+}
+
+impl BackfillRerunBuilder {
+    pub(super) const fn new(client: Client, backfill: BackfillId) -> Self {
+        Self {
+            client,
+            backfill,
+            only: None,
+            key: None,
+        }
+    }
+
+    /// Repeats every date, also those that have succeeded.
+    pub const fn all(mut self) -> Self {
+        self.only = Some(RepeatedDates::All);
+        self
+    }
+
+    /// Sets the idempotency key.
+    ///
+    /// A key that was used before for a rerun of this backfill creates nothing: the result is the
+    /// first one.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Creates the backfill with all its runs. They are durable when this method returns.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such backfill, or its pipeline was deleted.
+    /// - `Conflict` (`run-not-finished`) if a run of the backfill has not finished.
+    /// - `Invalid` if the newest definition does not take the parameters, a node type has no
+    ///   executor, or the key was used with another backfill.
+    /// - `QueueFull` if too many runs are waiting.
+    /// - `ShuttingDown` or `Unavailable`.
+    pub async fn start(self) -> Result<BackfillHandle> {
+        let mut body = json!({});
+        if self.only == Some(RepeatedDates::All) {
+            body["only"] = json!("all");
+        }
+        let body_hash = hash_body(&body);
+        let rerun = BackfillRerun {
+            backfill: self.backfill,
+            only: self.only.unwrap_or_default(),
+            key: self.key.map(|key| RequestKey { key, body_hash }),
+            scope: self.client.scope().clone(),
+            by: self.client.name().cloned(),
+        };
+        let started = self.client.engine().rerun_backfill(rerun).await?;
+        Ok(BackfillHandle::new(self.client, started))
+    }
+}
+
+impl IntoFuture for BackfillRerunBuilder {
+    /// The handle of the new backfill, which is durable with all its runs.
+    ///
+    /// # Errors
+    /// The same as [`BackfillRerunBuilder::start`].
+    type Output = Result<BackfillHandle>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}
