@@ -111,13 +111,14 @@ async fn follow(
             signal = signals.received() => {
                 received.push(signal);
                 match received.len() {
+                    // Once it says so, the cancel is stored.
                     1 => {
-                        progress.note("cancelling: executing nodes may finish; a second signal stops them")?;
                         cancel(run, false).await?;
+                        progress.note("cancelling: executing nodes may finish; a second signal stops them")?;
                     }
                     2 => {
-                        progress.note("stopping the executing nodes; a third signal leaves at once")?;
                         cancel(run, true).await?;
+                        progress.note("stopping the executing nodes; a third signal leaves at once")?;
                     }
                     _ => break,
                 }
