@@ -418,3 +418,40 @@ mod reload {
         answer
     }
 }
+
+/// A webhook has a token of its own, in place of the key of a caller.
+#[tokio::test]
+async fn a_webhook_needs_its_token_and_no_key() {
+    let editor = Caller::new(&["ann", "editor", "--tenant", "acme"]);
+    let (_folder, file) = keys_file(&editor.line);
+    let keys = file.to_str().unwrap();
+    let server = Standalone::start(&["--memory", "--allow-commands", "--api-keys", keys]);
+    let node = json!({"id": "a", "type": "command", "config": {"command": ["true"]}});
+    let hook = json!({"id": "hook", "name": "Hook", "nodes": [node], "webhook_token": ""});
+    let saved = editor.send(&server.api, Method::POST, "/pipelines", &hook);
+    let token = saved.await["webhook_token"].as_str().unwrap().to_owned();
+    let knock = async |headers: Vec<(String, String)>| {
+        let path = "/pipelines/hook/webhook";
+        let sent = server
+            .api
+            .exchange(Method::POST, path, &headers, String::new());
+        sent.await.0
+    };
+    let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    assert_eq!(knock(header("x-floret-token", &token)).await, 202);
+    assert_eq!(
+        knock(header("authorization", &format!("Bearer {token}"))).await,
+        202
+    );
+    assert_eq!(
+        knock(header("x-floret-token", "another-token-0123")).await,
+        401
+    );
+    assert_eq!(knock(editor.headers()).await, 401);
+    assert_eq!(knock(Vec::new()).await, 401);
+    let with_token = header("authorization", &format!("Bearer {token}"));
+    let listed = server
+        .api
+        .exchange(Method::GET, "/runs", &with_token, String::new());
+    assert_eq!(listed.await.0, 401, "a token opens nothing else");
+}
