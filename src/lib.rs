@@ -94,7 +94,7 @@ pub use secret::{Connection, Secret};
 /// The answers serialize as the API shows them, so that a host can hand them out from endpoints of
 /// its own.
 pub mod query {
-    pub use crate::api::{Capabilities, Guarantee};
+    pub use crate::api::{Caller, Capabilities, Guarantee};
     pub use crate::engine::{BulkOutcome, Finding, SavedPipeline, SkippedRun, ValidationReport};
     pub use crate::floret::{
         Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,

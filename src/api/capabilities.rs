@@ -1,21 +1,22 @@
-//! The handler that lists what this server can execute, so that a client can check a pipeline
-//! early.
+//! The handler that lists what this server can execute and what the caller may do, so that a client
+//! can check early.
 //!
 //! The engine knows the registered node types.
 
 use std::collections::BTreeMap;
 
 use http::{Response, StatusCode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::body::Body;
 use super::call::Call;
 use super::guarantees::{GUARANTEES, Guarantee};
+use super::permission::Permission;
 use super::response;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::model::Scope;
+use crate::model::{CallerName, Scope, TenantId};
 
 /// The supported versions of the pipeline format.
 const IR_VERSIONS: &[&str] = &["1.0", "2.0"];
@@ -39,11 +40,39 @@ pub struct Capabilities {
     pub node_type_config: BTreeMap<String, Value>,
     /// What the server promises.
     pub guarantees: &'static [Guarantee],
+    /// Who asks, and what it may do.
+    pub caller: Caller,
+}
+
+/// A caller as the host's access policy sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Caller {
+    /// Its name, if the host knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<CallerName>,
+    /// The tenant whose objects it sees, or `None` if it sees those of every tenant or of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// Its permissions. A client of Rust has all of them.
+    #[serde(serialize_with = "names")]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub permissions: Vec<Permission>,
+}
+
+fn names<S: Serializer>(permissions: &[Permission], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(permissions.iter().map(|permission| permission.as_str()))
 }
 
 impl Capabilities {
     /// Returns what the server can execute for a caller of this scope.
-    pub(crate) fn of(engine: &Engine, scope: &Scope) -> Self {
+    pub(crate) fn of(
+        engine: &Engine,
+        scope: &Scope,
+        name: Option<CallerName>,
+        permissions: Vec<Permission>,
+    ) -> Self {
         let tenant = scope.tenant();
         let types = engine.node_types(tenant);
         let schemas = engine.config_schemas(tenant);
@@ -57,6 +86,11 @@ impl Capabilities {
                 .map(|(kind, schema)| (kind.to_owned(), schema))
                 .collect(),
             guarantees: GUARANTEES,
+            caller: Caller {
+                name,
+                tenant: tenant.cloned(),
+                permissions,
+            },
         }
     }
 }
@@ -64,6 +98,9 @@ impl Capabilities {
 /// `GET /capabilities`
 pub(super) async fn find(call: Call) -> Result<Response<Body>> {
     call.query()?;
-    let capabilities = Capabilities::of(call.engine(), &call.scope);
+    let mut permissions = Permission::ALL.to_vec();
+    permissions.retain(|permission| call.scope_for(*permission).is_some());
+    let name = call.by.clone();
+    let capabilities = Capabilities::of(call.engine(), &call.scope, name, permissions);
     Ok(response::json(StatusCode::OK, &capabilities))
 }

@@ -62,7 +62,7 @@ pub(crate) use routes::routes;
 
 pub use access::{Access, Decision};
 pub use body::{Body, BodyError};
-pub use capabilities::Capabilities;
+pub use capabilities::{Caller, Capabilities};
 pub(crate) use document::document_below;
 pub use guarantees::Guarantee;
 pub use layer::{RunsLayer, WithRuns, WithRunsBody, WithRunsFuture};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Client;
 use super::paging::within;
-use crate::api::{Capabilities, document_below};
+use crate::api::{Capabilities, Permission, document_below};
 use crate::engine::{PURGE_DAYS, PURGE_DAYS_MAX, PurgeMode, PurgeRequest};
 use crate::error::Result;
 use crate::views::{EngineFacts, SystemInfo};
@@ -68,7 +68,9 @@ impl System {
     /// Returns what this Floret can execute for the client, such as its node types.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities::of(self.client.engine(), self.client.scope())
+        let (engine, scope) = (self.client.engine(), self.client.scope());
+        let name = self.client.name().cloned();
+        Capabilities::of(engine, scope, name, Permission::ALL.to_vec())
     }
 
     /// Returns the OpenAPI 3.1 document of the service that a host mounts at this prefix.

@@ -141,9 +141,9 @@ pub(crate) struct ServerOptions {
     )]
     pub(crate) listen: SocketAddr,
 
-    /// Require "Authorization: Bearer KEY" on every request but GET /api/health, and webhooks, which
-    /// have tokens of their own. A key has at least 16 characters unless the address is a loopback
-    /// one. Other users can see command lines: prefer FLORET_API_KEY
+    /// Require "Authorization: Bearer KEY" on every request but GET /api/health, and webhooks,
+    /// which have tokens of their own. A key has at least 16 characters unless the address is a
+    /// loopback one. Other users can see command lines: prefer FLORET_API_KEY
     #[arg(
         long,
         value_name = "KEY",
