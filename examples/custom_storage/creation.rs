@@ -2,6 +2,8 @@
 //!
 //! The ticks of schedules are decided in `schedules`.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use floret::storage::{
     CreateRuns, CreatedRuns, FirstCreation, IdempotentOperation, NewBackfill, NewRun, Qualified,
@@ -136,13 +138,39 @@ fn skip_existing(
     };
     create.runs.retain(|new| {
         let dated = rows.runs_of(own).filter(counts_for_its_date);
-        let is_done = dated
-            .map(|row| &row.run)
-            .any(|run| run.date == new.run.date && run.status == RunStatus::Success);
+        let has_succeeded = || {
+            dated
+                .map(|row| &row.run)
+                .any(|run| run.date == new.run.date && run.status == RunStatus::Success)
+        };
+        let is_done = match new.run.rerun_of {
+            Some(repeated) => has_succeeded_since(rows, repeated),
+            None => has_succeeded(),
+        };
         skipped.extend(is_done.then_some(new.run.date));
         !is_done
     });
     skipped
+}
+
+/// Returns whether a run has succeeded, or a resume or a rerun that descends from it. What descends
+/// from a run has a greater id.
+fn has_succeeded_since(rows: &Rows, run: RunId) -> bool {
+    let mut line = BTreeSet::from([run]);
+    rows.runs.range(run..).any(|(id, row)| {
+        let Run {
+            first_run,
+            rerun_of,
+            status,
+            ..
+        } = &row.run;
+        let descends = [Some(*id), Some(*first_run), *rerun_of];
+        let descends = descends.iter().flatten().any(|id| line.contains(id));
+        if descends {
+            line.insert(*id);
+        }
+        descends && *status == RunStatus::Success
+    })
 }
 
 /// Returns whether this many more runs of a pipeline can wait, by its own bound and by the total.

@@ -88,22 +88,28 @@ fn accepted(call: &Call, started: &StartedBackfill) -> Result<Response<Body>> {
 /// `POST /backfills/{backfill_id}/rerun`
 pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
     let backfill = call.backfill_id()?;
-    let rerun = call
+    let (rerun, is_preview) = call
         .read(|call| {
             call.query()?;
             let (_, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["only"])?;
+            let mut fields = BodyFields::of(&body, &["only", "preview"])?;
             let only = fields.choice("only", REPEATED);
+            let is_preview = fields.flag("preview").unwrap_or(false);
             fields.finish()?;
-            Ok(BackfillRerun {
+            let rerun = BackfillRerun {
                 backfill,
                 only: only.unwrap_or_default(),
                 key: idempotency::key(&call.parts.headers, &body)?,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
-            })
+            };
+            Ok((rerun, is_preview))
         })
         .await?;
+    if is_preview {
+        let preview = call.engine().preview_backfill_rerun(rerun).await?;
+        return Ok(response::json(StatusCode::OK, &preview));
+    }
     let started = call.engine().rerun_backfill(rerun).await?;
     accepted(&call, &started)
 }

@@ -8,12 +8,14 @@ use super::backfill::{BackfillRequest, Repeated, StartedBackfill};
 use super::backfill_dates::BackfillDates;
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Problem, Result};
-use crate::model::{BackfillId, BackfillRun, CallerName, DATE_PARAM, RunId, RunStatus, Scope};
+use crate::model::{
+    BackfillId, BackfillPreview, BackfillRun, CallerName, DATE_PARAM, RunId, RunStatus, Scope,
+};
 
 /// The dates of a backfill that are repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum RepeatedDates {
-    /// Those that have no successful run.
+    /// Those whose run has not succeeded, nor a resume or a rerun of it since.
     #[default]
     Failed,
     /// Every date.
@@ -44,8 +46,33 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Returns the dates that a rerun would run, and those that have succeeded since. Nothing is
+    /// created.
+    ///
+    /// # Errors
+    /// The same as [`Engine::rerun_backfill`], apart from `QueueFull`.
+    pub(crate) async fn preview_backfill_rerun(
+        &self,
+        rerun: BackfillRerun,
+    ) -> Result<BackfillPreview> {
+        match self.0.repeating_request(rerun).await? {
+            Some(request) => self.preview_backfill(request).await,
+            None => Ok(BackfillPreview::new(Vec::new(), Vec::new())),
+        }
+    }
+}
+
 impl Shared {
     async fn rerun_backfill(&self, rerun: BackfillRerun) -> Result<StartedBackfill> {
+        match self.repeating_request(rerun).await? {
+            Some(request) => self.backfill(request).await,
+            None => Ok(StartedBackfill::empty()),
+        }
+    }
+
+    /// Returns the backfill that a rerun asks for, unless no run is left to repeat.
+    async fn repeating_request(&self, rerun: BackfillRerun) -> Result<Option<BackfillRequest>> {
         let BackfillRerun {
             backfill: id,
             only,
@@ -72,25 +99,24 @@ impl Shared {
             .map(|run| (run.date, run.id))
             .collect();
         let Some(first) = runs.values().next() else {
-            return Ok(StartedBackfill::empty());
+            return Ok(None);
         };
         let scope = Scope::of(old.backfill.tenant.as_ref());
         let params = self.backfill_params(*first, &scope).await?;
-        let request = BackfillRequest {
+        Ok(Some(BackfillRequest {
             pipeline: old.backfill.pipeline_id.to_string(),
             dates: BackfillDates::Listed(runs.keys().copied().collect()),
             params,
             order: old.backfill.order,
             max_parallel: old.backfill.max_parallel,
             max_failures: old.backfill.max_failures,
-            // A resume or a run of the schedule may have succeeded since.
+            // A resume or a rerun may have succeeded since.
             skip_existing: only == RepeatedDates::Failed,
             repeats: Some(Repeated { backfill: id, runs }),
             key: key.map(|key| key.about(&id)),
             scope,
             by,
-        };
-        self.backfill(request).await
+        }))
     }
 
     /// Returns the parameters that the runs of a backfill share.

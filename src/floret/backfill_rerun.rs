@@ -8,12 +8,14 @@ use serde_json::json;
 use super::{BackfillHandle, Client};
 use crate::engine::{BackfillRerun, RepeatedDates, RequestKey, hash_body};
 use crate::error::Result;
-use crate::model::BackfillId;
+use crate::model::{BackfillId, BackfillPreview};
 
 /// A backfill to repeat, from [`Backfills::rerun`](crate::query::Backfills::rerun).
 ///
 /// Awaiting it creates a backfill with the parameters and the settings of a finished one, on the
-/// newest definition. It has those dates that have no successful run.
+/// newest definition. It has those dates whose run has not succeeded, nor a resume or a rerun of it
+/// since. The finished backfill stays as it is: a resume of its failed runs is what makes it a
+/// success.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -77,20 +79,35 @@ impl BackfillRerunBuilder {
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(self) -> Result<BackfillHandle> {
+        let client = self.client.clone();
+        let started = client.engine().rerun_backfill(self.into_request()).await?;
+        Ok(BackfillHandle::new(client, started))
+    }
+
+    /// Returns the dates that would run, and those that have succeeded since. Nothing is created. A
+    /// key is disregarded.
+    ///
+    /// # Errors
+    /// Those of [`BackfillRerunBuilder::start`], apart from `QueueFull`.
+    pub async fn preview(self) -> Result<BackfillPreview> {
+        let client = self.client.clone();
+        let request = self.into_request();
+        client.engine().preview_backfill_rerun(request).await
+    }
+
+    fn into_request(self) -> BackfillRerun {
         let mut body = json!({});
         if self.only == Some(RepeatedDates::All) {
             body["only"] = json!("all");
         }
         let body_hash = hash_body(&body);
-        let rerun = BackfillRerun {
+        BackfillRerun {
             backfill: self.backfill,
             only: self.only.unwrap_or_default(),
             key: self.key.map(|key| RequestKey { key, body_hash }),
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
-        };
-        let started = self.client.engine().rerun_backfill(rerun).await?;
-        Ok(BackfillHandle::new(self.client, started))
+        }
     }
 }
 

@@ -62,8 +62,8 @@ impl Backfills {
         BackfillCancelBuilder::new(self.client.clone(), id)
     }
 
-    /// Prepares a backfill with the dates of a finished one that have no successful run. Awaiting
-    /// the result creates it.
+    /// Prepares a backfill with the dates of a finished one whose run has not succeeded, nor a
+    /// resume or a rerun of it since. Awaiting the result creates it.
     pub fn rerun(&self, id: BackfillId) -> BackfillRerunBuilder {
         BackfillRerunBuilder::new(self.client.clone(), id)
     }

@@ -17,7 +17,8 @@ use crate::model::RunId;
 /// A rerun to carry out, from [`RunHandle::rerun`].
 ///
 /// Awaiting it creates a new run with the parameters, the date and the labels of a finished one. It
-/// executes every node. [`RunHandle::resume`] continues a failed run instead.
+/// executes every node, or those from [`RerunBuilder::from_node`] on. [`RunHandle::resume`]
+/// continues a failed run instead.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -68,7 +69,8 @@ impl RerunBuilder {
         self
     }
 
-    /// Sets a parameter, which overrides that of the earlier run.
+    /// Sets a parameter, which overrides that of the earlier run. What
+    /// [`RerunBuilder::from_node`] reuses was made with the earlier value.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.insert(name, value);
         self

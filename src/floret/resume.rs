@@ -86,10 +86,11 @@ impl ResumeBuilder {
         self
     }
 
-    /// Leaves this node out, as if it had succeeded without an output. A node that has succeeded is
-    /// reused as ever. Call it once for each node.
+    /// Leaves this node out, as if it had succeeded without an output: the nodes below it get no
+    /// rows from it. A node that has succeeded is reused as ever. Call it once for each node.
     ///
-    /// Later resumes leave it out, too, unless [`ResumeBuilder::from_node`] executes it.
+    /// Later resumes leave it out, too, unless [`ResumeBuilder::from_node`] executes it, or
+    /// [`ResumeBuilder::current`] finds that its definition has changed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

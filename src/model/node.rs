@@ -156,7 +156,8 @@ pub struct NodeRun {
     /// The error message of the node, or of its newest failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The run that executed the node, if this run reuses its output.
+    /// The run that executed the node, if this run reuses its output. For a node that a resume was
+    /// asked to skip, that resume.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<RunId>,
     /// The branch that the node has taken, if it takes one: its edges with the other condition are

@@ -82,7 +82,8 @@ pub enum ResumeAction {
     Reuse,
     /// It executes the node, unless a node above fails or takes another branch.
     Execute,
-    /// It skips the node: no edge to the node is taken, or a node above it cannot execute.
+    /// It skips the node: no edge to the node is taken, a node above it cannot execute, or a resume
+    /// was asked to skip it.
     Skip,
     /// It leaves the sink as it is: a sink that has succeeded is not repeated.
     Never,

@@ -18,7 +18,8 @@ use crate::model::{
 pub struct NewBackfill {
     /// The backfill. Its counts are computed from its runs.
     pub backfill: Backfill,
-    /// Whether dates that have a successful run are skipped.
+    /// Whether dates that have a successful run are skipped, or whose repeated run has succeeded
+    /// since.
     pub skip_existing: bool,
 }
 

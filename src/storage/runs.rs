@@ -402,7 +402,9 @@ pub trait Runs: Send + Sync + 'static {
     /// - Its row MUST be created in the same step, and the runs MUST belong to it.
     /// - With [`NewBackfill::skip_existing`], a date MUST be skipped if this pipeline and tenant
     ///   have a successful run for it. That run counts if a backfill, a schedule or a catch-up
-    ///   created it, or if it resumes such a run.
+    ///   created it, or if it resumes such a run. The date of a run that repeats another one
+    ///   (`rerun_of`) MUST be skipped instead if that one, or a resume or a rerun that descends
+    ///   from it, has succeeded, and for no other reason.
     /// - If every date is skipped, nothing is created.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ on_every_backend! {
     the_dates_that_have_not_succeeded_run_again,
     every_date_runs_again_if_the_caller_asks_for_it,
     a_date_that_has_succeeded_since_is_left_out,
+    success_of_another_backfill_does_not_count,
+    a_preview_creates_nothing,
     a_backfill_that_has_not_finished_is_not_repeated,
     a_repeat_with_a_key_creates_nothing,
     a_rerun_on_a_changed_definition_checks_its_parameters,
@@ -130,6 +132,54 @@ async fn a_date_that_has_succeeded_since_is_left_out(store: Store) {
         .await
         .unwrap();
     assert_eq!((rerun.id(), rerun.run_ids().len()), (None, 0));
+}
+
+/// Another backfill of the same dates may have had other parameters.
+async fn success_of_another_backfill_does_not_count(store: Store) {
+    let world = World::quiet(store).pipeline(pipeline());
+    let host = world.start().await;
+    world.script.script("a", vec![Step::nothing(); 3]);
+    let dates = || "2024-01-01".parse().unwrap()..="2024-01-03".parse().unwrap();
+    let others = [host.floret.backfill("p", dates()).param("region", "us")];
+    for other in others {
+        finished(&other.await.unwrap()).await;
+    }
+    let old = failed_backfill(&world, &host).await;
+    world.script.script("a", vec![Step::nothing(); 3]);
+    let later = host.floret.backfill("p", dates()).param("region", "us");
+    finished(&later.await.unwrap()).await;
+    let rerun = host.floret.backfills().rerun(old.backfill.id);
+    assert_eq!(rerun.await.unwrap().run_ids().len(), 1);
+}
+
+async fn a_preview_creates_nothing(store: Store) {
+    let world = World::quiet(store).pipeline(pipeline());
+    let host = world.start().await;
+    let old = failed_backfill(&world, &host).await;
+    let id = old.backfill.id;
+    let path = format!("/backfills/{id}/rerun");
+    let shown = call(&host, &path, &json!({"preview": true})).await;
+    assert_eq!(shown.status, 200, "{shown:?}");
+    assert_eq!(
+        shown.json(),
+        json!({"dates": ["2024-01-02"], "skipped": []})
+    );
+    assert_eq!(host.runs().await.len(), 3);
+    // A rerun by hand of the failed run counts, too.
+    world.script.script("a", [Step::nothing()]);
+    let rerun = host.floret.run_by_id(old.runs[1].id).rerun().await.unwrap();
+    rerun.finished().await.unwrap();
+    let preview = host.floret.backfills().rerun(id).preview().await.unwrap();
+    assert_eq!((preview.dates.len(), preview.skipped.len()), (0, 1));
+    let all = host
+        .floret
+        .backfills()
+        .rerun(id)
+        .all()
+        .preview()
+        .await
+        .unwrap();
+    assert_eq!((all.dates.len(), all.skipped.len()), (3, 0));
 }
 
 async fn a_backfill_that_has_not_finished_is_not_repeated(store: Store) {

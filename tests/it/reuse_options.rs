@@ -159,6 +159,18 @@ async fn a_later_resume_leaves_a_skipped_node_out(store: Store) {
     let failed = failed_run(&host).await;
     let second = failed.resume().skip_node("clean").await.unwrap();
     assert_eq!(finished(second.clone()).await.run.status, RunStatus::Failed);
+    let preview = second.resume().preview().await.unwrap();
+    let [_, clean, _, sum] = preview.nodes.as_slice() else {
+        panic!("{preview:?}");
+    };
+    assert_eq!(clean.action, ResumeAction::Skip);
+    let named = format!("skip_nodes has named it in run {}", second.id());
+    assert_eq!(clean.reason, named);
+    assert!(
+        sum.reason
+            .ends_with("the node clean is skipped and gives it no rows"),
+        "{preview:?}"
+    );
     let third = finished(second.resume().await.unwrap()).await;
     assert_eq!(third.run.status, RunStatus::Success);
     assert_eq!(node(&third, "clean").reused_from, Some(second.id()));
@@ -200,7 +212,7 @@ async fn names_that_cannot_be_skipped_are_refused(store: Store) {
         errors[1]["detail"]
             .as_str()
             .unwrap()
-            .contains("from_node executes"),
+            .contains("from_node or below it"),
         "{errors}"
     );
     for skips in [json!("clean"), json!([1]), json!({}), json!([null])] {

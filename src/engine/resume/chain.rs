@@ -152,6 +152,16 @@ impl Chain<'_> {
         newest.unwrap_or(true)
     }
 
+    /// Returns whether the run that an output is inherited from was asked to skip its node.
+    pub(super) fn was_skipped(&self, inherited: &InheritedOutput) -> bool {
+        let mut links = self.0.iter();
+        let producer = links.find(|link| link.detail.run.id == inherited.from_run);
+        producer.is_some_and(|link| {
+            let row = link.rows.get(&inherited.from_node_index);
+            row.is_some_and(|row| row.status == NodeStatus::Skipped)
+        })
+    }
+
     /// Returns the highest generation that a run of the chain has executed of a node.
     pub(super) fn generation(&self, current: &DefinitionGraph<'_>, node_index: NodeIndex) -> u32 {
         let generations = self.0.iter().filter_map(|link| {

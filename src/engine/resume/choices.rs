@@ -31,6 +31,8 @@ pub(in crate::engine) struct NamedNodes {
 pub(in crate::engine) struct NodeChoices {
     pub(super) results: Vec<ChainResult>,
     pub(super) choices: Vec<ResumeChoice>,
+    /// Nodes that a resume was asked to skip, this one or an earlier one.
+    pub(super) skipped: BTreeSet<NodeIndex>,
 }
 
 impl NamedNodes {
@@ -60,7 +62,10 @@ impl NamedNodes {
             };
             let is_below = below.as_ref().is_some_and(|it| it.contains(&node_index));
             if is_below {
-                issues.push(&at, || format!("from_node executes {}", quote(id)));
+                issues.push(&at, || {
+                    let id = quote(id);
+                    format!("{id} cannot be skipped, because it is from_node or below it")
+                });
             } else if current.graph.has_conditions(node_index) {
                 issues.push(&at, || {
                     let id = quote(id);
@@ -121,14 +126,22 @@ impl Shared {
             .collect();
         let results: Vec<_> = successes.iter().map(|(result, _)| *result).collect();
         let choices = choose(&current.graph, &results, named.from, &named.skips);
+        let mut skipped = BTreeSet::new();
         let nodes = current.graph.node_indexes().zip(successes).zip(&choices);
         for ((node_index, (_, success)), choice) in nodes {
             if *choice == ResumeChoice::Reuse {
                 let is_skipped = named.skips.contains(&node_index);
                 let usable = success.filter(|found| !is_skipped || is_usable(&found.inherited));
                 let own = is_skipped.then(|| InheritedOutput::new(node_index, run.id, node_index));
-                run.inherited
-                    .extend(usable.map(|found| found.inherited).or(own));
+                let inherited = usable.map(|found| found.inherited).or(own);
+                let is_own = |it: &InheritedOutput| it.from_run == run.id || chain.was_skipped(it);
+                skipped.extend(
+                    inherited
+                        .as_ref()
+                        .filter(|it| is_own(it))
+                        .map(|_| node_index),
+                );
+                run.inherited.extend(inherited);
             }
             let is_repeated = *choice == ResumeChoice::Repeat;
             let generation = chain
@@ -138,7 +151,11 @@ impl Shared {
                 run.generations.insert(node_index, generation);
             }
         }
-        NodeChoices { results, choices }
+        NodeChoices {
+            results,
+            choices,
+            skipped,
+        }
     }
 
     /// Returns the result that the chain has for a node, with the success that counts.

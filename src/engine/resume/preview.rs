@@ -50,10 +50,17 @@ fn decide(
     }
     let mut inherited = new.run.inherited.iter();
     let source = inherited.find(|inherited| inherited.node_index == node_index);
-    if source.is_some_and(|inherited| inherited.from_run == new.run.id) {
+    let is_own = source.is_some_and(|inherited| inherited.from_run == new.run.id);
+    let source = source.map_or_else(String::new, |found| format!(" in run {}", found.from_run));
+    if is_own {
         return (ResumeAction::Skip, "skip_nodes names it".to_owned());
     }
-    let source = source.map_or_else(String::new, |found| format!(" in run {}", found.from_run));
+    if new.nodes.skipped.contains(&node_index) {
+        return (
+            ResumeAction::Skip,
+            format!("skip_nodes has named it{source}"),
+        );
+    }
     if new.is_sink(node_index) {
         let reason = format!("it is a sink that has succeeded{source}");
         (ResumeAction::Never, reason)
@@ -82,5 +89,10 @@ fn execute_reason(new: &ReusingRun, planned: &PlannedRun<'_>, node_index: NodeIn
         Some(ResumeChoice::Reuse) => "its output was not kept, and a node below it needs it",
         Some(ResumeChoice::Finish) | None => "it has not succeeded",
     };
-    reason.to_owned()
+    let mut upstream = new.graph.upstream(node_index).iter();
+    let empty = upstream.find(|up| new.nodes.skipped.contains(up));
+    match empty.and_then(|up| new.graph.id(*up)) {
+        Some(up) => format!("{reason}; the node {up} is skipped and gives it no rows"),
+        None => reason.to_owned(),
+    }
 }

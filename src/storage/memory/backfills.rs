@@ -24,7 +24,8 @@ use crate::storage::{
 };
 
 impl State {
-    /// Removes the runs of dates that have a successful run, and returns these dates.
+    /// Removes the runs of dates that have a successful run, or whose repeated run has succeeded
+    /// since, and returns these dates.
     pub(super) fn skip_existing(
         &self,
         create: &mut CreateRuns,
@@ -35,9 +36,17 @@ impl State {
             return Vec::new();
         }
         let existing = self.existing_dates(pipeline);
+        let repeated = create.runs.iter().filter_map(|new| new.run.rerun_of);
+        let repeated: BTreeSet<_> = repeated.collect();
+        let since = repeated.first().map(|first| self.runs.range(first..));
+        let since = since.into_iter().flatten().map(|(_, row)| &row.run);
+        let succeeded = rules::succeeded_since(repeated.iter().copied(), since);
         let (skipped, runs) = std::mem::take(&mut create.runs)
             .into_iter()
-            .partition::<Vec<_>, _>(|new| existing.contains(&new.run.date));
+            .partition::<Vec<_>, _>(|new| match &new.run.rerun_of {
+                Some(repeated) => succeeded.contains(repeated),
+                None => existing.contains(&new.run.date),
+            });
         create.runs = runs;
         skipped.iter().map(|new| new.run.date).collect()
     }

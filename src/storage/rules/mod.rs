@@ -26,6 +26,7 @@ mod naming;
 mod node;
 mod orphans;
 mod refusals;
+mod repeated;
 mod schedules;
 mod settings;
 mod slugs;
@@ -50,6 +51,7 @@ pub(super) use refusals::{
     run_finished, shutting_down, stale_epoch, tick_taken, upstream_run_taken,
 };
 pub(crate) use refusals::{blocks_resume, not_resumable};
+pub(super) use repeated::succeeded_since;
 pub(super) use schedules::{
     ScheduleChange, is_scheduled, overlap_reason, runs_one_at_a_time, schedule_change,
 };

@@ -40,7 +40,8 @@ pub(in crate::storage) fn position_gap(run: RunId, expected: u64, given: u64) ->
 
 /// Creates the error for a body other than that of the first request with its idempotency key.
 pub(in crate::storage) fn key_reused() -> Error {
-    let detail = "this Idempotency-Key was used with another body";
+    let detail =
+        "this Idempotency-Key was used with another body, or for another backfill of the pipeline";
     Error::new(Problem::IdempotencyKeyReused, detail)
 }
 

@@ -1,12 +1,8 @@
 //! Backfills: creates, reads, lists and cancels them.
 //!
-//! `create` creates their runs, and `settlement` settles a backfill.
-
-use std::borrow::Cow;
-use std::collections::HashSet;
+//! `create` creates their runs, `backfill_dates` skips dates, and `settlement` settles a backfill.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params};
 
@@ -32,7 +28,7 @@ use crate::model::{
 };
 use crate::storage::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, NewBackfill,
-    NewRun, rules,
+    rules,
 };
 
 #[async_trait]
@@ -197,45 +193,6 @@ fn conditions(
 }
 
 impl Tx {
-    /// Skips the runs of dates that already have a successful run. Returns the other runs and the
-    /// dates.
-    pub(super) fn skip_existing<'a>(
-        &self,
-        pipeline: &CachedPipeline,
-        runs: &'a [NewRun],
-        backfill: Option<&NewBackfill>,
-    ) -> Result<(Cow<'a, [NewRun]>, Vec<NaiveDate>), StoreError> {
-        if !backfill.is_some_and(|new| new.skip_existing) {
-            return Ok((Cow::Borrowed(runs), Vec::new()));
-        }
-        let existing = self.existing_dates(pipeline, runs)?;
-        let (skipped, remaining) = runs
-            .iter()
-            .cloned()
-            .partition::<Vec<_>, _>(|new| existing.contains(&new.run.date));
-        let skipped = skipped.iter().map(|new| new.run.date).collect();
-        Ok((Cow::Owned(remaining), skipped))
-    }
-
-    /// Returns the dates in the range of these runs that already have a successful run.
-    ///
-    /// A run counts if a backfill, a schedule or a catch-up created it, or if it resumed such a
-    /// run.
-    fn existing_dates(
-        &self,
-        pipeline: &CachedPipeline,
-        runs: &[NewRun],
-    ) -> Result<HashSet<NaiveDate>, StoreError> {
-        let days = || runs.iter().map(|new| day(new.run.date));
-        let found = self.rows(
-            "SELECT DISTINCT r.date FROM runs r WHERE r.pipeline = ?1 AND r.date BETWEEN ?2 AND ?3 AND r.status = 2 AND r.trigger IN (1, 2, 3, 4) \
-             AND (r.trigger <> 3 OR EXISTS (SELECT 1 FROM runs f WHERE f.id = r.first_run AND f.trigger IN (1, 2, 4)))",
-            params![pipeline.key, days().min(), days().max()],
-            |row| date(row.get(0)?),
-        )?;
-        Ok(found.into_iter().collect())
-    }
-
     /// Writes the row of a backfill, before its `count` runs are created. Returns its key.
     pub(super) fn create_backfill(
         &mut self,

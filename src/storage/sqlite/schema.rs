@@ -167,7 +167,7 @@ mod tests {
             "5b05ebc1216f02dee8f2d61d2b1ca7e10a98bd4b0c1f29afcb7447c20a46e80c",
             "178164150bee793d01a3630684e62151c114df832630bc2f8a13b3f297fe29ff",
             "21651ccb1c057ecab587cb12559cb01e0625da77e20d0aea51f62cea5d73e9bc",
-            "35287446e8db1b7d25a3a9a00b18a43591dada586f91a224bec95dcbaf83848b",
+            "8d859e336dba24434a1b4016368732d456d5dc19a702f8846d6f2a17a6aa92cf",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

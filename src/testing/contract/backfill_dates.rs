@@ -56,6 +56,72 @@ pub async fn dates_with_a_successful_run_are_skipped(storage: &dyn Storage) {
     }
 }
 
+/// Returns backfill `n` of one date, whose run `n` repeats another one.
+fn repeating(n: u64, repeated: u64) -> CreateRuns {
+    let mut create = skip_existing(new_backfill(n, "daily", n, 1));
+    create.runs[0].run.rerun_of = Some(run_id(repeated));
+    create
+}
+
+/// Returns whether backfill `n` would leave out the date of run 1.
+async fn is_left_out(storage: &dyn Storage, n: u64) -> bool {
+    let mut preview = repeating(n, 1);
+    preview.is_preview = true;
+    !storage
+        .create_runs(preview)
+        .await
+        .unwrap()
+        .skipped
+        .is_empty()
+}
+
+/// The date of a run that repeats another one MUST be skipped if that one, a resume or a rerun that
+/// descends from it has succeeded. Success of the same date in another backfill MUST NOT count.
+pub async fn a_repeated_date_is_skipped_once_its_own_run_has_succeeded(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    storage
+        .create_runs(new_backfill(1, "daily", 1, 1))
+        .await
+        .unwrap();
+    finish_all(storage, RunStatus::Failed).await;
+    storage
+        .create_runs(new_backfill(2, "daily", 2, 1))
+        .await
+        .unwrap();
+    finish_all(storage, RunStatus::Success).await;
+    assert!(
+        !is_left_out(storage, 90).await,
+        "another backfill has succeeded"
+    );
+    storage.create_runs(repeating(3, 1)).await.unwrap();
+    finish_all(storage, RunStatus::Failed).await;
+    assert!(!is_left_out(storage, 91).await, "its rerun has failed");
+    create(storage, resume(4, run_id(3), run_id(3)))
+        .await
+        .unwrap();
+    assert!(
+        !is_left_out(storage, 92).await,
+        "the resume of its rerun is pending"
+    );
+    finish_all(storage, RunStatus::Failed).await;
+    storage.create_runs(repeating(5, 4)).await.unwrap();
+    finish_all(storage, RunStatus::Success).await;
+    assert!(
+        is_left_out(storage, 93).await,
+        "a rerun of that resume has succeeded"
+    );
+    let created = storage.create_runs(repeating(6, 1)).await.unwrap();
+    assert_eq!((created.run_ids, created.skipped.len()), (Vec::new(), 1));
+    let created = storage.create_runs(repeating(7, 2)).await.unwrap();
+    assert_eq!(created.skipped.len(), 1, "it has succeeded itself");
+    let mut every = repeating(8, 1);
+    every.backfill.as_mut().unwrap().skip_existing = false;
+    assert_eq!(
+        storage.create_runs(every).await.unwrap().run_ids,
+        [run_id(8)]
+    );
+}
+
 /// A date MUST be skipped if a failed run of a backfill, a schedule or a catch-up was resumed for
 /// it and the resume has succeeded.
 pub async fn a_date_whose_resume_succeeded_is_skipped(storage: &dyn Storage) {

@@ -182,6 +182,7 @@ macro_rules! storage_contract {
             ],
             backfill_dates: [
                 dates_with_a_successful_run_are_skipped,
+                a_repeated_date_is_skipped_once_its_own_run_has_succeeded,
                 a_date_whose_resume_succeeded_is_skipped,
                 a_successful_run_of_another_tenant_skips_no_date,
                 a_backfill_without_remaining_dates_creates_nothing,

@@ -55,6 +55,7 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
             operation("rerunBackfill")
                 .header(idempotency_key())
                 .body(body, json!({"only": "failed"}))
+                .answer(preview(schemas))
                 .answer(accepted(schemas))
                 .problems(&[Problem::RunNotFinished, Problem::PipelineNotFound])
                 .problems(&IDEMPOTENCY)
@@ -62,6 +63,11 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
         }
         _ => return None,
     })
+}
+
+fn preview(schemas: &mut Schemas) -> Answer {
+    let dates = schemas.of::<BackfillPreview>();
+    Answer::json(200, "The dates, if the body asks for a preview.", dates)
 }
 
 /// Describes the answer to a backfill that was created.
@@ -87,15 +93,11 @@ fn start(schemas: &mut Schemas) -> Operation {
     let body = schemas.define("BackfillRequest", bodies::backfill());
     let example = json!({"start_date": "2024-01-01", "end_date": "2024-01-03", "order": "desc"});
     let runs = accepted(schemas);
-    let preview = schemas.of::<BackfillPreview>();
+    let preview = preview(schemas);
     Operation::new("backfills", "startBackfill")
         .header(idempotency_key())
         .body(body, example)
-        .answer(Answer::json(
-            200,
-            "The dates, if the body asks for a preview.",
-            preview,
-        ))
+        .answer(preview)
         .answer(runs)
         .problems(&IDEMPOTENCY)
         .problems(&START)

@@ -122,8 +122,16 @@ pub(super) fn rerun() -> Value {
 
 pub(super) fn backfill_rerun() -> Value {
     let mut only = with_default(words(&["failed", "all"]), "failed");
-    only["description"] = "The dates that have no successful run, or every date.".into();
-    closed("Which dates are repeated.", &[], json!({"only": only}))
+    only["description"] = "The dates whose run has not succeeded, nor a resume or a rerun of it \
+        since, or every date."
+        .into();
+    let preview = json!({
+        "type": "boolean",
+        "default": false,
+        "description": "Shows the dates, and creates nothing.",
+    });
+    let fields = json!({"only": only, "preview": preview});
+    closed("Which dates are repeated.", &[], fields)
 }
 
 /// Returns the fields that choose the runs of a call.

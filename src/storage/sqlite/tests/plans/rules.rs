@@ -204,7 +204,13 @@ fn broken_lines(explained: &Explained) -> Option<String> {
 fn breaks_rule(line: &str) -> bool {
     let line = line.trim_start();
     // The rows of a subquery, whose own lines have been judged, and those of a function.
-    let subqueries = ["SCAN (subquery-", "SCAN page", "SCAN f"];
+    let subqueries = [
+        "SCAN (subquery-",
+        "SCAN page",
+        "SCAN f",
+        "SCAN line",
+        "SCAN CONSTANT ROW",
+    ];
     let is_subquery = subqueries.iter().any(|name| line.starts_with(name));
     let is_walk = line.starts_with("SCAN") && !is_subquery && !line.contains("VIRTUAL TABLE");
     is_walk || line.contains("TEMP B-TREE") || line.contains("AUTOMATIC")
