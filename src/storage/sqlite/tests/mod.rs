@@ -78,6 +78,7 @@ ALTER TABLE pipelines DROP COLUMN webhook_token_by_code;
 ALTER TABLE backfills DROP COLUMN rerun_of;
 DROP INDEX runs_delayed;
 ALTER TABLE runs DROP COLUMN run_after;
+DROP INDEX runs_of_rerun;
 ALTER TABLE runs DROP COLUMN rerun_of;
 ALTER TABLE runs DROP COLUMN labels;
 ALTER TABLE runs DROP COLUMN note;
