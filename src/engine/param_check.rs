@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::Shared;
-use crate::error::{Error, Issue, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::graph::issues::Issues;
 use crate::graph::param_defs;
-use crate::model::{Params, Pipeline, Run, Trigger};
+use crate::model::{Pipeline, Run, Trigger};
 
 impl Shared {
     /// Returns what is wrong with the parameters of a run.
@@ -34,29 +34,6 @@ impl Shared {
     ) -> Result<()> {
         self.param_issues(pipeline, params)
             .into_result(Problem::ParamInvalid)
-    }
-
-    /// Returns the parameters of a run that resumes an earlier one on another definition: those of
-    /// the earlier run, and the defaults of parameters that it does not have.
-    ///
-    /// # Errors
-    /// `Invalid` (`param-invalid`) if the definition does not take the parameters of the run.
-    pub(super) fn params_on(&self, pipeline: &Pipeline, old: &Params) -> Result<Params> {
-        if pipeline.param_defs.is_empty() {
-            return Ok(old.clone());
-        }
-        let params = param_defs::resolve(pipeline, old.to_map());
-        let issues = self.param_issues(pipeline, &params).into_vec();
-        if issues.is_empty() {
-            return Ok(params.into());
-        }
-        let at_definition = |issue: Issue| {
-            let detail = issue.detail;
-            let detail = format!("the current definition does not take the run: {detail}");
-            Issue::pointer("/definition", detail)
-        };
-        let issues = issues.into_iter().map(at_definition).collect();
-        Err(Error::invalid(Problem::ParamInvalid, issues))
     }
 
     /// Refuses to start a run of a tick whose parameters do not fit.

@@ -23,6 +23,7 @@ on_every_backend! {
     names_that_cannot_be_skipped_are_refused,
     a_resume_takes_parameters,
     parameters_that_do_not_fit_a_resume_are_refused,
+    a_given_parameter_replaces_one_that_the_current_definition_refuses,
     a_rerun_from_a_node_reuses_what_was_kept,
     a_rerun_from_a_node_makes_again_what_was_not_kept,
     a_rerun_repeats_no_sink_above_its_first_node,
@@ -311,6 +312,31 @@ async fn parameters_that_do_not_fit_a_resume_are_refused(store: Store) {
     )
     .await;
     assert_eq!(resumed.json()["params"]["limit"], "5");
+}
+
+async fn a_given_parameter_replaces_one_that_the_current_definition_refuses(store: Store) {
+    let mut world = regional_world(store, regional().param("limit", "many"));
+    let host = world.start().await;
+    let failed = failed_run(&host).await.id();
+    host.stop().await;
+    let typed = regional().param_def(ParamDef::string("region"));
+    world.pipelines = vec![typed.param_def(ParamDef::integer("limit"))];
+    let host = world.start().await;
+    for (params, at) in [
+        (json!({}), "/definition"),
+        (json!({"region": "us"}), "/definition"),
+        (json!({"limit": "none"}), "/params/limit"),
+    ] {
+        let body = json!({"params": params, "definition": "current"});
+        let refused = post(&host, failed, "resume", &body).await;
+        refused.assert_problem(422, "param-invalid");
+        assert_eq!(refused.json()["errors"][0]["pointer"], at, "{refused:?}");
+    }
+    let body = json!({"params": {"limit": 5}, "definition": "current"});
+    let resumed = post(&host, failed, "resume?wait=60", &body).await;
+    assert_eq!(resumed.status, 200, "{resumed:?}");
+    assert_eq!(resumed.json()["params"]["limit"], "5");
+    assert_eq!(resumed.json()["status"], "success");
 }
 
 /// A world in which every node succeeds.

@@ -5,6 +5,7 @@
 
 mod chain;
 mod choices;
+mod params;
 mod preview;
 
 use std::collections::BTreeMap;
@@ -15,12 +16,11 @@ pub(super) use self::choices::{NamedNodes, NodeChoices};
 use super::prepare::PlannedRun;
 use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
-use crate::error::{Error, Issue, Problem, Result};
+use crate::error::{Error, Problem, Result};
+use crate::graph::Graph;
 use crate::graph::reuse::ChainResult;
-use crate::graph::{Graph, sizes};
 use crate::model::{
-    CallerName, DATE_PARAM, NodeId, NodeIndex, Params, Pipeline, Run, RunId, RunStatus, Scope,
-    StoredPipeline, Trigger,
+    CallerName, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
 use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
 
@@ -145,10 +145,8 @@ impl Shared {
         run.created_by.clone_from(&resume.by);
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
-            let params = self.params_on(definition, &old.run.params)?;
-            set_params(&mut run, params);
         }
-        let params = self.params_over(&run.params, &resume.params, definition)?;
+        let params = self.resume_params(resume, &old.run.params, definition)?;
         set_params(&mut run, params);
         let chain = self.storage.find_chain(run.first_run, scope).await?;
         refuse_blocked_chain(&old.run, &chain)?;
@@ -164,32 +162,6 @@ impl Shared {
         Ok(new)
     }
 
-    /// Returns the parameters of a resume: those of the resumed run, with the given ones over them.
-    ///
-    /// # Errors
-    /// `Invalid` (`invalid-field` for the date, `params-too-large`, `param-invalid`).
-    fn params_over(
-        &self,
-        old: &Params,
-        given: &BTreeMap<String, String>,
-        definition: &Pipeline,
-    ) -> Result<Params> {
-        if given.is_empty() {
-            return Ok(old.clone());
-        }
-        if given.contains_key(DATE_PARAM) {
-            let detail =
-                "a resume has the date of the run that it resumes; a rerun can have another";
-            let issues = vec![Issue::pointer("/params/date", detail)];
-            return Err(Error::invalid(Problem::InvalidField, issues));
-        }
-        let mut params = old.to_map();
-        params.extend(given.clone());
-        sizes::check_params(&params, &self.limits)?;
-        self.refuse_unfit_params(definition, &params)?;
-        Ok(params.into())
-    }
-
     fn new_run(&self, old: &Run) -> Run {
         let clock = &self.clock;
         let mut run = Run::new(
@@ -200,7 +172,6 @@ impl Shared {
             old.date,
             clock.now(),
         );
-        set_params(&mut run, old.params.clone());
         run.tenant.clone_from(&old.tenant);
         run.labels.clone_from(&old.labels);
         run.priority = old.priority;
