@@ -221,7 +221,10 @@ impl Shared {
             SlugChoice::Given(given) => *given == found.slug,
             SlugChoice::Derived(_) => true,
         };
-        let is_new_token = matches!(put.webhook_token, TokenChange::Set(_));
+        let is_new_token = match put.webhook_token {
+            TokenChange::Set(hash) => found.webhook_token != Some(hash),
+            TokenChange::Keep | TokenChange::Remove => false,
+        };
         let is_same = found.definition.is_same_but_enabled(&put.definition);
         if !is_same_slug || is_new_token || !is_same {
             return Err(managed_by_code(found, "may change only its enabled"));
