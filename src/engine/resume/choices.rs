@@ -101,7 +101,7 @@ fn unknown_node(current: &DefinitionGraph<'_>, field: &str, id: &str) -> String 
 /// Says that no edge to the node is taken from which a caller wants to continue.
 pub(super) fn untaken(id: &str) -> Error {
     let detail = format!(
-        "from_node must name a node that the resume executes, and no edge to {} is taken; name the node whose branch decides it",
+        "from_node must name a node that the new run executes, and no edge to {} is taken; name the node whose branch decides it",
         quote(id)
     );
     let issues = vec![Issue::pointer("/from_node", detail)];
