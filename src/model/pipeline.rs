@@ -99,10 +99,7 @@ pub struct Pipeline {
     /// A save takes it out of the definition, and storage keeps its hash alone. Of a pipeline that
     /// was found, it is `********`, which a save leaves as it is. An empty text asks the save to
     /// make one ([`SavedPipeline`](crate::query::SavedPipeline)).
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "WebhookToken::lenient"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_token: Option<WebhookToken>,
     /// The tenant that the pipeline belongs to. Its JSON has none: a caller over HTTP has its own.
     #[serde(skip)]

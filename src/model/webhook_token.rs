@@ -4,11 +4,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A token in plain text. Its `Debug` shows `***`.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WebhookToken(String);
 
@@ -30,14 +30,6 @@ impl WebhookToken {
     /// Returns what storage keeps of the token.
     pub(crate) fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0.as_bytes()).into())
-    }
-
-    /// Reads a stored definition. Before the field had a meaning, it could be of any type.
-    pub(super) fn lenient<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Self>, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        Ok(value.as_str().map(Self::from))
     }
 }
 

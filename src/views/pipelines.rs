@@ -220,7 +220,7 @@ impl Serialize for StoredPipeline {
             map.serialize_entry("webhook_token", MASKED)?;
         }
         // A definition may have these fields without an effect. They must not look like real ones.
-        const OWN: [&str; 2] = ["slug", "paused"];
+        const OWN: [&str; 3] = ["slug", "paused", "webhook_token"];
         for (key, value) in extra.iter().filter(|(key, _)| !OWN.contains(&key.as_str())) {
             map.serialize_entry(key, value)?;
         }

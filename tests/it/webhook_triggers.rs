@@ -25,6 +25,8 @@ on_every_backend! {
     a_storage_that_fails_is_no_refusal,
 }
 
+const STORED_EARLIER: &str = "a-text-that-was-stored-earlier";
+
 const TOKEN: &str = "a-token-of-the-tests-17";
 
 fn definition(token: Value) -> Value {
@@ -325,6 +327,7 @@ async fn the_code_decides_on_its_tokens(store: Store) {
         .json();
     for (token, status) in [
         (json!("********"), 200),
+        (json!(TOKEN), 200),
         (json!("a-token-of-an-operator"), 409),
         (json!(""), 409),
     ] {
@@ -332,9 +335,8 @@ async fn the_code_decides_on_its_tokens(store: Store) {
         let saved = call(&host, Verb::PUT, "/api/pipelines/hook", Some(&own)).await;
         assert_eq!(saved.status, status, "{saved:?}");
     }
-    let off = json!({"id": "hook", "enabled": false});
     let mut without = own.clone();
-    without["enabled"] = off["enabled"].clone();
+    without["enabled"] = json!(false);
     without.as_object_mut().unwrap().remove("webhook_token");
     let disabled = call(&host, Verb::PUT, "/api/pipelines/hook", Some(&without)).await;
     assert_eq!(disabled.json()["webhook_token"], "********");
@@ -381,4 +383,39 @@ async fn a_storage_that_fails_is_no_refusal(store: Store) {
         .await
         .assert_problem(503, "storage-busy");
     assert_eq!(knock(&host, TOKEN).await.status, 202);
+}
+
+/// Earlier versions kept `webhook_token` like every field that they did not know.
+#[tokio::test]
+async fn a_text_of_an_earlier_version_is_not_shown_and_starts_nothing() {
+    for stored in [json!(STORED_EARLIER), json!({"secret": STORED_EARLIER})] {
+        let world = World::quiet(Store::sqlite());
+        let host = world.start().await;
+        let body = definition(Value::Null);
+        let created = call(&host, Verb::POST, "/api/pipelines", Some(&body)).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        host.stop().await;
+        let Store::Sqlite(folder) = &world.store else {
+            panic!("the world has a file");
+        };
+        let connection = rusqlite::Connection::open(folder.path().join("floret.db")).unwrap();
+        let sql = "UPDATE definitions SET body = json_set(body, '$.webhook_token', json(?))";
+        assert_eq!(connection.execute(sql, [stored.to_string()]).unwrap(), 1);
+        drop(connection);
+        let host = world.start().await;
+        for path in [
+            "/api/pipelines/hook",
+            "/api/pipelines",
+            "/api/pipelines/hook/versions/1",
+        ] {
+            let shown = call(&host, Verb::GET, path, None).await;
+            assert_eq!(shown.status, 200, "{shown:?}");
+            let text = shown.json().to_string();
+            assert!(!text.contains("webhook_token"), "{path}: {text}");
+        }
+        let refused = knock(&host, STORED_EARLIER).await;
+        refused.assert_problem(401, "unauthenticated");
+        assert_eq!(put(&host, json!(STORED_EARLIER)).await.status, 200);
+        assert_eq!(knock(&host, STORED_EARLIER).await.status, 202);
+    }
 }
