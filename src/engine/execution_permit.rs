@@ -11,6 +11,17 @@ use super::dataset_budget::{Admission, input_bytes};
 use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::executor::{Executor, ExecutorError, Input};
 
+/// What a node needs a permit for.
+///
+/// Its methods take it by reference, so that the task of a node that waits stays small.
+pub(super) struct PermitRequest<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) run_slots: &'a Arc<Semaphore>,
+    /// The type of the node.
+    pub(super) kind: &'a str,
+    pub(super) inputs: &'a [Input],
+}
+
 /// A ready executor, and the slots that the attempt occupies while the permit lives.
 pub(super) struct ExecutionPermit {
     /// The executor, or the error with which it refused to become ready.
@@ -19,38 +30,31 @@ pub(super) struct ExecutionPermit {
     _admission: Option<Admission>,
 }
 
-impl ExecutionPermit {
+impl PermitRequest<'_> {
     /// Waits until memory has room for a node with these inputs, the executor is ready, and the run
     /// and the engine have a slot.
     ///
     /// Returns `None` when the run is stopped first.
     pub(super) async fn acquire(
-        shared: &Shared,
-        run_slots: &Arc<Semaphore>,
-        kind: &str,
-        inputs: &[Input],
+        &self,
         stop_signal: &mut watch::Receiver<StopSignal>,
-    ) -> Option<Self> {
+    ) -> Option<ExecutionPermit> {
         tokio::select! {
             biased;
             _ = wait_for_signal(stop_signal, StopSignal::Drain) => None,
-            permit = Self::acquire_admitted(shared, run_slots, kind, inputs) => permit,
+            permit = self.acquire_admitted() => permit,
         }
     }
 
     /// Waits for room before it holds anything that another node waits for.
-    async fn acquire_admitted(
-        shared: &Shared,
-        run_slots: &Arc<Semaphore>,
-        kind: &str,
-        inputs: &[Input],
-    ) -> Option<Self> {
-        let own = input_bytes(inputs);
+    async fn acquire_admitted(&self) -> Option<ExecutionPermit> {
+        let own = input_bytes(self.inputs);
+        let budget = &self.shared.dataset_budget;
         loop {
-            shared.dataset_budget.wait_for_room(own).await;
-            let permit = Self::acquire_unstopped(shared, run_slots, kind).await?;
-            if let Some(admission) = shared.dataset_budget.try_admit(own) {
-                return Some(Self {
+            budget.wait_for_room(own).await;
+            let permit = self.acquire_unstopped().await?;
+            if let Some(admission) = budget.try_admit(own) {
+                return Some(ExecutionPermit {
                     _admission: Some(admission),
                     ..permit
                 });
@@ -62,69 +66,58 @@ impl ExecutionPermit {
     ///
     /// A ready executor may serve one node at a time, of all runs. A slot is one of few. So a node
     /// that has the one without the other returns it before it waits.
-    async fn acquire_unstopped(
-        shared: &Shared,
-        run_slots: &Arc<Semaphore>,
-        kind: &str,
-    ) -> Option<Self> {
+    async fn acquire_unstopped(&self) -> Option<ExecutionPermit> {
         loop {
-            let executor = ready_executor(shared, kind).await?;
-            if let Some(slots) = Slots::try_acquire(shared, run_slots) {
-                return Some(Self {
+            let executor = self.ready_executor().await?;
+            if let Some(slots) = self.try_acquire_slots() {
+                return Some(ExecutionPermit {
                     executor,
                     _slots: slots,
                     _admission: None,
                 });
             }
             drop(executor);
-            let slots = Slots::acquire(shared, run_slots).await?;
+            let slots = self.acquire_slots().await?;
             let executor = tokio::select! {
                 biased;
-                executor = ready_executor(shared, kind) => executor?,
+                executor = self.ready_executor() => executor?,
                 () = tokio::task::yield_now() => continue,
             };
-            return Some(Self {
+            return Some(ExecutionPermit {
                 executor,
                 _slots: slots,
                 _admission: None,
             });
         }
     }
-}
 
-/// Waits until the executor is ready. Returns `None` if its type is not registered.
-async fn ready_executor(
-    shared: &Shared,
-    kind: &str,
-) -> Option<Result<Arc<dyn Executor>, ExecutorError>> {
-    shared.registry.ready_executor(kind).await.transpose()
+    /// Waits until the executor is ready. Returns `None` if its type is not registered.
+    async fn ready_executor(&self) -> Option<Result<Arc<dyn Executor>, ExecutorError>> {
+        let ready = self.shared.registry.ready_executor(self.kind);
+        ready.await.transpose()
+    }
+
+    /// Takes both slots if both are free.
+    fn try_acquire_slots(&self) -> Option<Slots> {
+        let engine = self.shared.capacity.node_slots();
+        Some(Slots {
+            _run: Arc::clone(self.run_slots).try_acquire_owned().ok()?,
+            _engine: Arc::clone(engine).try_acquire_owned().ok()?,
+        })
+    }
+
+    /// Waits for both slots: first for that of the run, which only its own nodes wait for.
+    async fn acquire_slots(&self) -> Option<Slots> {
+        let engine = self.shared.capacity.node_slots();
+        Some(Slots {
+            _run: Arc::clone(self.run_slots).acquire_owned().await.ok()?,
+            _engine: Arc::clone(engine).acquire_owned().await.ok()?,
+        })
+    }
 }
 
 /// A slot of the run and a slot of the engine.
 struct Slots {
     _run: OwnedSemaphorePermit,
     _engine: OwnedSemaphorePermit,
-}
-
-impl Slots {
-    /// Takes both slots if both are free.
-    fn try_acquire(shared: &Shared, run_slots: &Arc<Semaphore>) -> Option<Self> {
-        Some(Self {
-            _run: Arc::clone(run_slots).try_acquire_owned().ok()?,
-            _engine: Arc::clone(shared.capacity.node_slots())
-                .try_acquire_owned()
-                .ok()?,
-        })
-    }
-
-    /// Waits for both slots: first for that of the run, which only its own nodes wait for.
-    async fn acquire(shared: &Shared, run_slots: &Arc<Semaphore>) -> Option<Self> {
-        Some(Self {
-            _run: Arc::clone(run_slots).acquire_owned().await.ok()?,
-            _engine: Arc::clone(shared.capacity.node_slots())
-                .acquire_owned()
-                .await
-                .ok()?,
-        })
-    }
 }

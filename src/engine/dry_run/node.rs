@@ -12,7 +12,7 @@ use super::node_warnings::NodeWarnings;
 use crate::engine::Shared;
 use crate::engine::attempt::{self, AttemptOutcome, timeout_message};
 use crate::engine::branch::{self, Returned};
-use crate::engine::execution_permit::ExecutionPermit;
+use crate::engine::execution_permit::PermitRequest;
 use crate::engine::secret_resolver::SecretResolver;
 use crate::engine::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::truncate;
@@ -69,15 +69,13 @@ pub(super) struct DryNode {
 impl DryNode {
     pub(super) async fn execute(mut self) -> DryNodeOutcome {
         let shared = Arc::clone(&self.shared);
-        let permit = ExecutionPermit::acquire(
-            &shared,
-            &self.slots,
-            &self.node.kind,
-            &self.inputs,
-            &mut self.stop_signal,
-        )
-        .await;
-        let Some(permit) = permit else {
+        let request = PermitRequest {
+            shared: &shared,
+            run_slots: &self.slots,
+            kind: &self.node.kind,
+            inputs: &self.inputs,
+        };
+        let Some(permit) = request.acquire(&mut self.stop_signal).await else {
             return self.timed_out();
         };
         let warnings = NodeWarnings::new(self.secrets.mask.clone());

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::attempt::{AttemptOutcome, RUN_TIMED_OUT, timeout_message};
 use super::branch;
-use super::execution_permit::ExecutionPermit;
+use super::execution_permit::PermitRequest;
 use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
@@ -70,7 +70,7 @@ impl NodeTask {
     pub(super) async fn run(mut self) -> NodeTaskResult {
         let exit = match catch_panic(self.execute()).await {
             Ok(exit) => exit,
-            Err(panic) => self.fail_after_panic(&panic).await,
+            Err(panic) => Box::pin(self.fail_after_panic(&panic)).await,
         };
         NodeTaskResult {
             node_index: self.node_index,
@@ -92,13 +92,14 @@ impl NodeTask {
         self.fail_without_attempt(why).await
     }
 
+    // Most nodes of a wide run wait for their permit. Everything else that takes room is in a box,
+    // so that their tasks are small.
     async fn execute(&mut self) -> Result<NodeExit, LeaseLost> {
         let context = Arc::clone(&self.context);
         let node = context.node(self.node_index);
         let Some(node) = node.filter(|_| context.executor(self.node_index).is_some()) else {
-            return self
-                .fail_without_attempt(context.missing_executor(self.node_index))
-                .await;
+            let why = context.missing_executor(self.node_index);
+            return Box::pin(self.fail_without_attempt(why)).await;
         };
         let policy = match RetryPolicy::for_node(node) {
             Ok(policy) => policy,
@@ -106,33 +107,29 @@ impl NodeTask {
                 let first = issues
                     .first()
                     .map_or_else(String::new, |issue| issue.detail.clone());
-                return self.fail_without_attempt(first).await;
+                return Box::pin(self.fail_without_attempt(first)).await;
             }
         };
         if let Some(why) = self.fail_reason.take() {
-            return self.fail_without_attempt(why).await;
+            return Box::pin(self.fail_without_attempt(why)).await;
         }
         let ready_at = context.shared.clock.elapsed();
         loop {
             self.phase.enter(Phase::Waiting)?;
-            let (shared, run_slots) = (&context.shared, &context.node_slots);
-            let permit = ExecutionPermit::acquire(
-                shared,
-                run_slots,
-                &node.kind,
-                &self.inputs,
-                &mut self.stop_signal,
-            )
-            .await;
-            let Some(permit) = permit else {
+            let request = PermitRequest {
+                shared: &context.shared,
+                run_slots: &context.node_slots,
+                kind: &node.kind,
+                inputs: &self.inputs,
+            };
+            let Some(permit) = request.acquire(&mut self.stop_signal).await else {
                 return Ok(self.exit_before_attempt());
             };
-            // Most nodes of a wide run wait for their permit, so a task has no room for an attempt.
             let attempting = Box::pin(self.execute_once(node, &policy, permit, ready_at));
             match attempting.await? {
                 NextStep::Exit(exit) => return Ok(exit),
                 NextStep::Retry(error) => {
-                    if let Some(exit) = self.wait_for_retry(error, &policy).await? {
+                    if let Some(exit) = Box::pin(self.wait_for_retry(error, &policy)).await? {
                         return Ok(exit);
                     }
                 }
