@@ -44,9 +44,7 @@ impl Engine {
         self.command(|shared| async move { shared.rerun_backfill(rerun).await })
             .await
     }
-}
 
-impl Engine {
     /// Returns the dates that a rerun would run, and those that have succeeded since. Nothing is
     /// created.
     ///

@@ -101,21 +101,6 @@ impl Engine {
     }
 }
 
-impl Engine {
-    /// Checks that a token opens the webhook of a pipeline.
-    ///
-    /// # Errors
-    /// `Unauthenticated`; `Unavailable`.
-    pub(crate) async fn check_webhook(
-        &self,
-        key: &str,
-        token: &WebhookToken,
-        scope: &Scope,
-    ) -> Result<()> {
-        self.0.find_by_token(key, token, scope).await.map(drop)
-    }
-}
-
 impl RequestKey {
     /// Binds the key to an object that the path names and the body does not.
     pub(super) fn about(self, object: &impl fmt::Display) -> Self {

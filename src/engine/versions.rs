@@ -1,7 +1,7 @@
 //! Earlier versions of pipelines: rolls a pipeline back, and starts runs on a version.
 
 use super::pipelines::{Precondition, SavedPipeline};
-use super::{Engine, Shared, webhook};
+use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, Scope, StoredPipeline};
@@ -28,7 +28,7 @@ impl Engine {
             let earlier = shared.find_version(&found, version, "version").await?;
             let pipeline = Pipeline {
                 slug: Some(found.slug.as_str().to_owned()),
-                webhook_token: webhook::mask(found.webhook_token),
+                webhook_token: found.shown_token(),
                 ..(*earlier.definition).clone()
             };
             definition::check(&pipeline, &shared.limits)?;

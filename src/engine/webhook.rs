@@ -2,7 +2,7 @@
 //!
 //! Storage keeps the hash of a token. `trigger` creates the run.
 
-use super::Shared;
+use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::model::{MASKED, Pipeline, Scope, StoredPipeline, TokenHash, WebhookToken};
 use crate::storage::TokenChange;
@@ -11,14 +11,9 @@ use crate::storage::TokenChange;
 pub(super) fn take_token(pipeline: &mut Pipeline) -> TokenChange {
     match pipeline.webhook_token.take() {
         None => TokenChange::Remove,
-        Some(token) if token.as_str() == MASKED => TokenChange::Keep,
+        Some(token) if token.is_mask() => TokenChange::Keep,
         Some(token) => TokenChange::Set(token.hash()),
     }
-}
-
-/// Returns the text that stands for a stored token.
-pub(super) fn mask(stored: Option<TokenHash>) -> Option<WebhookToken> {
-    stored.map(|_| WebhookToken::from(MASKED))
 }
 
 /// Refuses a definition of the code that asks for a token, which nobody would see.
@@ -27,7 +22,7 @@ pub(super) fn mask(stored: Option<TokenHash>) -> Option<WebhookToken> {
 /// `Invalid` (`invalid-field`).
 pub(super) fn refuse_request(pipeline: &Pipeline) -> Result<()> {
     match &pipeline.webhook_token {
-        Some(token) if token.as_str().is_empty() => Err(invalid(
+        Some(token) if token.is_request() => Err(invalid(
             "webhook_token is empty, which asks for a new token; a pipeline of the code needs one \
              of its own",
         )),
@@ -41,7 +36,7 @@ pub(super) fn refuse_request(pipeline: &Pipeline) -> Result<()> {
 /// `Invalid` (`invalid-field`).
 pub(super) fn refuse_mask(pipeline: &Pipeline, stored: Option<TokenHash>) -> Result<()> {
     match &pipeline.webhook_token {
-        Some(token) if token.as_str() == MASKED && stored.is_none() => Err(invalid(&format!(
+        Some(token) if token.is_mask() && stored.is_none() => Err(invalid(&format!(
             "{MASKED} stands for the stored token, but none is stored yet"
         ))),
         Some(_) | None => Ok(()),
@@ -53,11 +48,26 @@ fn invalid(detail: &str) -> Error {
     Error::invalid(Problem::InvalidField, issues)
 }
 
+impl Engine {
+    /// Checks that a token opens the webhook of a pipeline.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Unavailable`.
+    pub(crate) async fn check_webhook(
+        &self,
+        key: &str,
+        token: &WebhookToken,
+        scope: &Scope,
+    ) -> Result<()> {
+        self.0.find_by_token(key, token, scope).await.map(drop)
+    }
+}
+
 impl Shared {
     /// Gives a definition a token that asks for one, and returns it.
     pub(super) fn make_token(&self, pipeline: &mut Pipeline) -> Option<WebhookToken> {
         let asked = pipeline.webhook_token.as_mut()?;
-        if !asked.as_str().is_empty() {
+        if !asked.is_request() {
             return None;
         }
         *asked = WebhookToken::from(self.clock.new_token());

@@ -52,17 +52,15 @@ pub(crate) fn choose(
     from: Option<NodeIndex>,
     skips: &BTreeSet<NodeIndex>,
 ) -> Vec<ResumeChoice> {
-    let mut is_below_from = vec![false; graph.len()];
+    let again = from.map(|node_index| graph.with_downstream(node_index));
+    let again = again.unwrap_or_default();
     let mut choices = Vec::with_capacity(graph.len());
     // Node indexes follow the topological order, so each upstream is decided before its consumers.
     for node_index in graph.node_indexes() {
         let index = usize::from(node_index);
         let mut upstream = graph.upstream(node_index).iter().copied().map(usize::from);
-        let is_upstream_repeated = upstream
-            .clone()
-            .any(|up| choices[up] == ResumeChoice::Repeat);
-        is_below_from[index] = from == Some(node_index) || upstream.any(|up| is_below_from[up]);
-        let is_repeated = is_below_from[index]
+        let is_upstream_repeated = upstream.any(|up| choices[up] == ResumeChoice::Repeat);
+        let is_repeated = again.contains(&node_index)
             || match earlier.get(index) {
                 Some(ChainResult::Succeeded {
                     is_unchanged,

@@ -13,8 +13,8 @@ use crate::error::{quote, reference_token};
 use crate::json;
 use crate::model::engine_keys::TIMEOUT_RANGE;
 use crate::model::{
-    CATCH_UP_MAX, DATE_PARAM, Edge, MASKED, Node, NodeId, Overlap, ParamDef, Pipeline, PipelineId,
-    Slug, WebhookToken,
+    CATCH_UP_MAX, DATE_PARAM, Edge, Node, NodeId, Overlap, ParamDef, Pipeline, PipelineId, Slug,
+    WebhookToken,
 };
 
 const NAME_CHARS_MAX: usize = 255;
@@ -162,7 +162,7 @@ impl Rules<'_> {
 
     /// Checks a token. The empty text and the mask have meanings of their own. No message shows it.
     fn webhook_token(&mut self, token: &WebhookToken) {
-        let is_special = token.as_str().is_empty() || token.as_str() == MASKED;
+        let is_special = token.is_request() || token.is_mask();
         if !is_special && !token.is_well_formed() {
             self.issues.push("/webhook_token", || {
                 let (min, max) = (WebhookToken::BYTES.start(), WebhookToken::BYTES.end());

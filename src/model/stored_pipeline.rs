@@ -8,8 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FoldedTexts, MASKED, Pause, Pipeline, PipelineId, Qualified, Slug, TenantId, TokenHash,
-    WebhookToken,
+    FoldedTexts, Pause, Pipeline, PipelineId, Qualified, Slug, TenantId, TokenHash, WebhookToken,
 };
 
 /// Who decides what a pipeline is. JSON calls it `managed`.
@@ -95,13 +94,18 @@ impl StoredPipeline {
     /// Gives the definition what is stored beside it: the tenant, and the mask of a token. A caller
     /// that saves it again then means this pipeline, and changes nothing.
     pub(crate) fn for_caller(mut self) -> Self {
-        let token = self.webhook_token.map(|_| WebhookToken::from(MASKED));
+        let token = self.shown_token();
         if self.definition.tenant != self.tenant || self.definition.webhook_token != token {
             let definition = Arc::make_mut(&mut self.definition);
             definition.tenant.clone_from(&self.tenant);
             definition.webhook_token = token;
         }
         self
+    }
+
+    /// Returns what a caller sees of the token.
+    pub(crate) fn shown_token(&self) -> Option<WebhookToken> {
+        self.webhook_token.map(|_| WebhookToken::mask())
     }
 
     /// Returns the texts that a search reads.

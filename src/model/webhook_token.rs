@@ -7,6 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::MASKED;
+
 /// A token in plain text. Its `Debug` shows `***`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -20,6 +22,21 @@ impl WebhookToken {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns the text that stands for a stored token.
+    pub(crate) fn mask() -> Self {
+        Self::from(MASKED)
+    }
+
+    /// Returns whether the text stands for the stored token.
+    pub(crate) fn is_mask(&self) -> bool {
+        self.0 == MASKED
+    }
+
+    /// Returns whether the text asks for a new token: it is empty.
+    pub(crate) const fn is_request(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Returns whether the text has the length and the characters of a token: visible ASCII.

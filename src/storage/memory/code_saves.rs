@@ -55,7 +55,7 @@ impl PipelineTable {
         before.after_save(put.saved_by, put.webhook_token)
     }
 
-    /// Notes what the code has said of a saved pipeline, and the token of its webhook.
+    /// Notes what the code has said of a saved pipeline.
     pub(super) fn note_code(
         &mut self,
         pipeline: &Qualified<PipelineId>,

@@ -13,7 +13,7 @@ use super::rows::read_token;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::to_u32;
-use crate::model::{StoredPipeline, TokenHash};
+use crate::model::StoredPipeline;
 use crate::storage::{PutPipeline, SavedBy, rules};
 
 /// What a pipeline has of its latest save by code.
@@ -88,18 +88,18 @@ impl Tx {
         key.map(find).transpose()
     }
 
-    /// Writes what a pipeline has of its latest save by code, and the token of its webhook.
+    /// Writes what a pipeline has of its latest save by code.
     pub(super) fn note_code(&mut self, pipeline: i64, save: CodeSave) -> Result<(), StoreError> {
         let CodeSave {
             enabled,
             tokens,
             version,
         } = save;
-        let bytes = |token: Option<TokenHash>| token.map(|hash| *hash.as_bytes());
+        let token = tokens.by_code.map(|hash| *hash.as_bytes());
         self.write(
-            "UPDATE pipelines SET enabled_by_code = ?1, code_version = ?2, webhook_token = ?3, webhook_token_by_code = ?4 WHERE key = ?5 \
-             AND (enabled_by_code IS NOT ?1 OR code_version IS NOT ?2 OR webhook_token IS NOT ?3 OR webhook_token_by_code IS NOT ?4)",
-            params![enabled.by_code, version, bytes(tokens.current), bytes(tokens.by_code), pipeline],
+            "UPDATE pipelines SET enabled_by_code = ?1, code_version = ?2, webhook_token_by_code = ?3 WHERE key = ?4 \
+             AND (enabled_by_code IS NOT ?1 OR code_version IS NOT ?2 OR webhook_token_by_code IS NOT ?3)",
+            params![enabled.by_code, version, token, pipeline],
         )
         .map(drop)
     }

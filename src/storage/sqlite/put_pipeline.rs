@@ -182,14 +182,14 @@ impl Tx {
             definition,
             managed: _,
             paused: _,
-            webhook_token: _,
+            webhook_token,
             created_at,
             updated_at,
         } = stored;
         self.write(
-            "INSERT INTO pipelines (key, id, slug, tenant, version, enabled, max_concurrent_runs, created_at, updated_at, first_version) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?5) ON CONFLICT (key) DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant, \
-             version = excluded.version, enabled = excluded.enabled, max_concurrent_runs = excluded.max_concurrent_runs, \
+            "INSERT INTO pipelines (key, id, slug, tenant, version, enabled, max_concurrent_runs, webhook_token, created_at, updated_at, first_version) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5) ON CONFLICT (key) DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant, \
+             version = excluded.version, enabled = excluded.enabled, max_concurrent_runs = excluded.max_concurrent_runs, webhook_token = excluded.webhook_token, \
              first_version = iif(deleted_at IS NULL, first_version, excluded.version), \
              created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = NULL",
             params![
@@ -200,6 +200,7 @@ impl Tx {
                 version,
                 definition.enabled,
                 definition.max_concurrent_runs,
+                webhook_token.map(|hash| *hash.as_bytes()),
                 millis(*created_at),
                 millis(*updated_at),
             ],

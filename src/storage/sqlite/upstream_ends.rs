@@ -200,13 +200,8 @@ impl Reader {
                 self.listed_pipeline(row)
             })?;
             let ends = self.ends_of(pipeline)?;
-            if !ends.is_empty() {
-                waiting.extend(
-                    found
-                        .into_iter()
-                        .next()
-                        .map(|stored| WaitingEnds::new(stored, ends)),
-                );
+            if let Some(stored) = found.into_iter().next().filter(|_| !ends.is_empty()) {
+                waiting.push(WaitingEnds::new(stored, ends));
             }
         }
         Ok(waiting)
