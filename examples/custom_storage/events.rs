@@ -5,8 +5,8 @@
 use async_trait::async_trait;
 use floret::storage::{
     ChangeDeadLetter, ClaimCursors, CursorClaimKind, Cursors, DeadLetterAction, Deliveries,
-    DeliveryFilter, EventFilter, EventPage, Events, ExpiredCursor, NotifierCursor, ParkedDelivery,
-    ParkedEvent, PutDeliveries,
+    DeliveryFilter, EarlierEvents, EventFilter, EventPage, Events, ExpiredCursor, NotifierCursor,
+    ParkedDelivery, ParkedEvent, PutDeliveries,
 };
 use floret::{DeliveryId, Error, Event, PageRequest, Result, Scope};
 
@@ -20,15 +20,6 @@ const EXAMINED_MAX: usize = 4_096;
 #[async_trait]
 impl Events for AuditedStorage {
     async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
-        let is_wanted = |event: &&Event| {
-            filter.scope.admits(event.tenant.as_ref())
-                && filter.run.is_none_or(|run| run == event.run_id)
-                && filter
-                    .pipeline
-                    .as_ref()
-                    .is_none_or(|pipeline| *pipeline == event.pipeline_id)
-                && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
-        };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         self.read(|rows| {
             let examined = rows.events_after(after).take(EXAMINED_MAX + 1);
@@ -38,7 +29,9 @@ impl Events for AuditedStorage {
                     return page;
                 }
                 page.up_to = event.seq;
-                page.events.extend(Some(event).filter(is_wanted).cloned());
+                if is_wanted(event, &filter) {
+                    page.events.push(event.clone());
+                }
             }
             if page.events.len() < limit {
                 page.up_to = after.max(rows.seq);
@@ -47,9 +40,46 @@ impl Events for AuditedStorage {
         })
     }
 
+    async fn events_before(
+        &self,
+        filter: EventFilter,
+        before: u64,
+        limit: u32,
+    ) -> Result<EarlierEvents> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.read(|rows| {
+            let mut page = EarlierEvents::default();
+            for (index, event) in rows.events_before(before).enumerate() {
+                if index == EXAMINED_MAX {
+                    page.from = event.seq + 1;
+                    break;
+                }
+                if is_wanted(event, &filter) {
+                    page.events.push(event.clone());
+                }
+                if page.events.len() == limit {
+                    page.from = event.seq;
+                    break;
+                }
+            }
+            page.events.reverse();
+            page
+        })
+    }
+
     async fn newest_seq(&self) -> Result<u64> {
         self.read(|rows| rows.seq)
     }
+}
+
+fn is_wanted(event: &Event, filter: &EventFilter) -> bool {
+    filter.scope.admits(event.tenant.as_ref())
+        && filter.run.is_none_or(|run| run == event.run_id)
+        && filter
+            .pipeline
+            .as_ref()
+            .is_none_or(|pipeline| *pipeline == event.pipeline_id)
+        && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
 }
 
 #[async_trait]

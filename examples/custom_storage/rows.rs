@@ -140,6 +140,11 @@ impl Rows {
             .map(|(_, event)| event)
     }
 
+    /// Returns the events before a number, the newest first.
+    pub(crate) fn events_before(&self, seq: u64) -> impl Iterator<Item = &Event> {
+        self.events.range(..seq).rev().map(|(_, event)| event)
+    }
+
     pub(crate) fn run(&self, id: RunId, scope: &Scope) -> Option<&RunRow> {
         let row = self.runs.get(&id)?;
         scope.admits(row.run.tenant.as_ref()).then_some(row)

@@ -12,8 +12,8 @@ use super::call::Call;
 use super::query::Query;
 use super::response;
 use crate::error::Result;
-use crate::model::{Level, NodeId};
-use crate::views::{LogFilter, LogFormat, LogLine, LogReader};
+use crate::model::{Level, NodeId, SearchText};
+use crate::views::{LogBounds, LogFilter, LogFormat, LogLine, LogRange, LogReader, search_text};
 
 #[derive(Serialize)]
 #[cfg_attr(
@@ -43,8 +43,7 @@ struct Export {
 
 /// `GET /runs/{run_id}/logs`
 pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
-    let limits = call.engine().limits();
-    let (limit_max, bytes_max) = (limits.log_page_max, limits.page_bytes_max);
+    let limit_max = call.engine().limits().log_page_max;
     let (query, filter, limit) = call
         .read(|call| {
             let query = call.query()?;
@@ -54,11 +53,11 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
         })
         .await?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
-    let mut page = call
-        .views()
-        .logs(filter, limit.unwrap_or(limit_max), bytes_max)
-        .await?;
-    let is_paged = query.get("after").is_some() || limit.is_some();
+    let range = filter.range;
+    let bounds = LogBounds::new(call.engine().limits(), limit.unwrap_or(limit_max));
+    let mut page = call.views().logs(filter, bounds).await?;
+    let pagings = ["after", "before", "limit"];
+    let is_paged = pagings.iter().any(|name| query.get(name).is_some());
     let mut response = if is_paged {
         let following = LogPage {
             items: &page.lines,
@@ -73,7 +72,11 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
         response::json(StatusCode::OK, &page.lines)
     };
     if page.has_next {
-        let next = call.link_here(&query.with("after", &page.cursor.to_string()));
+        let name = match range {
+            LogRange::After(_) => "after",
+            LogRange::Before(_) => "before",
+        };
+        let next = call.link_here(&query.with(name, &page.cursor.to_string()));
         response::set_header(&mut response, LINK, format!("<{next}>; rel=\"next\""))?;
     }
     Ok(response)
@@ -114,7 +117,14 @@ fn filter(call: &Call, query: &Query) -> Result<LogFilter> {
         scope: call.scope.clone(),
         node: query.parse::<NodeId>("node_id")?,
         level: query.choice("level", &levels)?.unwrap_or(Level::Debug),
-        after: query.number("after", 0..=u64::MAX)?.unwrap_or(0),
+        text: match query.get("q") {
+            None => None,
+            text => Some(SearchText::new(&search_text(text)?)),
+        },
+        range: LogRange::new(
+            query.number("after", 0..=u64::MAX)?,
+            query.number("before", 0..=u64::MAX)?,
+        )?,
     })
 }
 

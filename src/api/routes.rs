@@ -103,8 +103,12 @@ routes! {
     Post "/runs/{run_id}/cancel" Run RunsCancel runs::cancel => "cancels a run", rust "RunHandle::cancel", body Optional, query [Single("force")];
     Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that continues a failed run", rust "RunHandle::resume", body Optional, query [Single("wait")];
     Post "/runs/{run_id}/rerun" Run PipelinesRun rerun::start => "starts a run with the parameters of a finished run", rust "RunHandle::rerun", body Optional, query [Single("wait")];
-    Get "/runs/{run_id}/logs" Run RunsView logs::list => "returns the log of a run", rust "RunHandle::logs", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
-    Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "exports the log of a run as a file", rust "Logs::stream", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
+    Get "/runs/{run_id}/logs" Run RunsView logs::list => "returns the log of a run", rust "RunHandle::logs", query [
+        Single("node_id"), Single("level"), Single("q"), Single("after"), Single("before"), Single("limit"),
+    ];
+    Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "exports the log of a run as a file", rust "Logs::stream", query [
+        Single("node_id"), Single("level"), Single("q"), Single("after"), Single("before"), Single("format"),
+    ];
     Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "returns the first rows of a node's output", rust "RunHandle::preview";
     Get "/runs/{run_id}/nodes/{node_id}/profile" Node RunsView profile::find => "returns statistics about a node's output", rust "RunHandle::profile";
     Get "/runs/{run_id}/nodes/{node_id}/attempts" Node RunsView attempts::list => "lists the attempts at a node", rust "RunHandle::attempts";

@@ -5,8 +5,8 @@ use futures_core::future::BoxFuture;
 use super::paging::within;
 use super::{Client, RunHandle};
 use crate::error::Result;
-use crate::model::{Level, NodeId, RunId};
-use crate::views::{LogFilter, LogPage, LogReader};
+use crate::model::{Level, NodeId, RunId, SearchText};
+use crate::views::{LogBounds, LogFilter, LogPage, LogRange, LogReader, search_text};
 
 /// The log of a run, from [`RunHandle::logs`].
 ///
@@ -45,7 +45,9 @@ pub struct Logs {
     run: RunId,
     node: Option<NodeId>,
     level: Level,
-    after: u64,
+    text: Option<String>,
+    after: Option<u64>,
+    before: Option<u64>,
     limit: Option<u32>,
 }
 
@@ -57,7 +59,9 @@ impl RunHandle {
             run: self.id(),
             node: None,
             level: Level::Debug,
-            after: 0,
+            text: None,
+            after: None,
+            before: None,
             limit: None,
         }
     }
@@ -76,9 +80,60 @@ impl Logs {
         self
     }
 
+    /// Reads only lines whose message contains this text of 1 to 200 characters, in any case.
+    ///
+    /// A page examines at most [`Limits::log_searched_max`](crate::Limits) lines. It may have few
+    /// lines, or none, while [`LogPage::has_next`] says that the log goes on.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # use std::io::Error;
+    /// # async fn load(_: Ctx) -> Result<(), Error> { Err(Error::other("Timeout")) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// # let run = floret.run("daily").await?;
+    /// # run.finished().await?;
+    /// let found = run.logs().search("TIMEOUT").await?;
+    /// assert_eq!(found.lines[0].message, "Node failed: Timeout");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn search(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
     /// Reads only lines after this sequence number, the [`LogPage::cursor`] of the page before.
     pub const fn after(mut self, seq: u64) -> Self {
-        self.after = seq;
+        self.after = Some(seq);
+        self
+    }
+
+    /// Reads only lines before this sequence number, the newest of them: the [`LogPage::cursor`] of
+    /// the page that comes after it, or `u64::MAX` for the end of the log.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # use std::io::Error;
+    /// # async fn load(_: Ctx) -> Result<(), Error> { Err(Error::other("Timeout")) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// # let run = floret.run("daily").await?;
+    /// # run.finished().await?;
+    /// let newest = run.logs().before(u64::MAX).limit(1).await?;
+    /// assert_eq!(newest.lines[0].message, "Node failed: Timeout");
+    /// let earlier = run.logs().before(newest.cursor).await?;
+    /// assert_eq!(earlier.lines[0].message, "Starting node: load (load)");
+    /// assert!(!earlier.has_next);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn before(mut self, seq: u64) -> Self {
+        self.before = Some(seq);
         self
     }
 
@@ -88,23 +143,28 @@ impl Logs {
         self
     }
 
-    /// Opens the whole log for reading page by page, up to its newest line.
+    /// Opens the whole log for reading page by page, from its oldest line up to its newest, or to
+    /// the last one [before](Logs::before) a number.
     ///
     /// # Errors
-    /// `NotFound` if there is no such run; `Unavailable`.
+    /// - `NotFound` if there is no such run.
+    /// - `Malformed` if the text is blank or too long, or if it is both after and before a number.
+    /// - `Unavailable`.
     pub async fn stream(self) -> Result<LogReader> {
-        let filter = self.filter();
+        let filter = self.filter()?;
         self.client.views().open_log(filter).await
     }
 
-    fn filter(&self) -> LogFilter {
-        LogFilter {
+    fn filter(&self) -> Result<LogFilter> {
+        let text = self.text.as_deref().map(|text| search_text(Some(text)));
+        Ok(LogFilter {
             run: self.run,
             scope: self.client.scope().clone(),
             node: self.node.clone(),
             level: self.level,
-            after: self.after,
-        }
+            text: text.transpose()?.map(|text| SearchText::new(&text)),
+            range: LogRange::new(self.after, self.before)?,
+        })
     }
 }
 
@@ -113,7 +173,8 @@ impl IntoFuture for Logs {
     ///
     /// # Errors
     /// - `NotFound` if there is no such run.
-    /// - `Malformed` if the limit is out of range.
+    /// - `Malformed` if the limit is out of range, if the text is blank or too long, or if it is
+    ///   both after and before a number.
     /// - `Unavailable`.
     type Output = Result<LogPage>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
@@ -121,13 +182,13 @@ impl IntoFuture for Logs {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let limits = self.client.engine().limits();
-            let (max, bytes_max) = (limits.log_page_max, limits.page_bytes_max);
+            let max = limits.log_page_max;
             let limit = match self.limit {
                 Some(limit) => within("limit", limit as usize, 1..=max)?,
                 None => max,
             };
-            let filter = self.filter();
-            self.client.views().logs(filter, limit, bytes_max).await
+            let (filter, bounds) = (self.filter()?, LogBounds::new(limits, limit));
+            self.client.views().logs(filter, bounds).await
         })
     }
 }

@@ -72,6 +72,7 @@ impl Default for Limits {
             page_bytes_max: 8 * MIB,
             finished_runs_bytes_max: 8 * MIB,
             log_page_max: 10_000,
+            log_searched_max: 20_000,
             notifier_in_flight_max: 16,
             notifier_timeout: Duration::from_secs(30),
             notifier_tries_max: 16,

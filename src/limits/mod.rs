@@ -171,6 +171,9 @@ pub struct Limits {
     pub finished_runs_bytes_max: usize,
     /// The number of log lines in one response. 10,000.
     pub log_page_max: usize,
+    /// The number of log lines that one search of a log examines, whether they match or not.
+    /// 20,000: some tenths of a second. It ends earlier after `page_bytes_max` of messages.
+    pub log_searched_max: usize,
     /// The number of events in flight to a notifier, each of a different run. 16: some hundreds per
     /// second to a webhook.
     pub notifier_in_flight_max: usize,

@@ -40,6 +40,25 @@ impl EventPage {
     }
 }
 
+/// A page of the events before a number.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct EarlierEvents {
+    /// The matching events, in the order of their numbers.
+    pub events: Vec<Event>,
+    /// The number before which the next page continues, or 0 if none are before. All matching
+    /// events from it on are in this page or in a later one.
+    pub from: u64,
+}
+
+impl EarlierEvents {
+    /// Creates a page that covers the events from this number on.
+    #[must_use]
+    pub const fn new(events: Vec<Event>, from: u64) -> Self {
+        Self { events, from }
+    }
+}
+
 /// Reads stored events.
 #[async_trait]
 pub trait Events: Send + Sync + 'static {
@@ -56,6 +75,23 @@ pub trait Events: Send + Sync + 'static {
     /// # Errors
     /// Returns `Unavailable` if storage cannot answer.
     async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage>;
+
+    /// Returns the newest `limit` events before `before`, in the order of their numbers.
+    ///
+    /// - A read MUST be bounded, as that of [`Events::events`]: a page MAY have fewer events. It
+    ///   MUST cover more events than `before`, if there are earlier ones.
+    /// - `from` MUST be the number of the first event of a full page, and 0 if a page that is not
+    ///   full covers all earlier events.
+    /// - Each event MUST carry the tenant of its run.
+    ///
+    /// # Errors
+    /// Returns `Unavailable` if storage cannot answer.
+    async fn events_before(
+        &self,
+        filter: EventFilter,
+        before: u64,
+        limit: u32,
+    ) -> Result<EarlierEvents>;
 
     /// Returns the number of the newest event, or 0 before the first.
     ///

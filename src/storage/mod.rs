@@ -44,7 +44,7 @@ pub use dependencies::{
     AnswerEnds, AnswerOutcome, Dependencies, EndAnswer, UpstreamEnd, WaitingEnds,
 };
 pub use dependency_table::{ChangedRules, DependencyTable, LatestEnd};
-pub use events::{EventFilter, EventPage, Events};
+pub use events::{EarlierEvents, EventFilter, EventPage, Events};
 pub(crate) use finished_changes::Unchanged;
 pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};

@@ -59,6 +59,7 @@ methods! {
     PutOutputChunk,
     FindOutput,
     Events,
+    EventsBefore,
     NewestSeq,
     ClaimCursors,
     PutDeliveries,

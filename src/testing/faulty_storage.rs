@@ -22,10 +22,10 @@ use crate::model::{
 };
 use crate::storage::{
     Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimOutcome, CreateRuns,
-    CreatedRuns, DeletePipeline, EditRun, EventFilter, EventPage, Events, Figures, FiguresFilter,
-    FirstCreation, FoundProfile, HeldRun, IdempotentOperation, Journal, OutputChunk, Outputs,
-    PipelineFilter, Pipelines, Purge, PurgeOutcome, PutPipeline, Queue, RunDetail, RunFilter, Runs,
-    SetPause, Stats, Storage, StoredOutput, System,
+    CreatedRuns, DeletePipeline, EarlierEvents, EditRun, EventFilter, EventPage, Events, Figures,
+    FiguresFilter, FirstCreation, FoundProfile, HeldRun, IdempotentOperation, Journal, OutputChunk,
+    Outputs, PipelineFilter, Pipelines, Purge, PurgeOutcome, PutPipeline, Queue, RunDetail,
+    RunFilter, Runs, SetPause, Stats, Storage, StoredOutput, System,
 };
 
 /// A wrapper around any storage that fails, waits and counts calls as a test asks.
@@ -335,6 +335,16 @@ impl Events for FaultyStorage {
     async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
         self.intercept(Method::Events, self.inner.events(filter, after, limit))
             .await
+    }
+
+    async fn events_before(
+        &self,
+        filter: EventFilter,
+        before: u64,
+        limit: u32,
+    ) -> Result<EarlierEvents> {
+        let read = self.inner.events_before(filter, before, limit);
+        self.intercept(Method::EventsBefore, read).await
     }
 
     async fn newest_seq(&self) -> Result<u64> {

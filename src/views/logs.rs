@@ -1,17 +1,16 @@
-//! The log of a run, read from its events page by page.
+//! The log of a run, read from its events from the beginning on.
 //!
-//! `line` turns an event into a line.
+//! `line` turns an event into a line, and `log_page` reads a page.
 
 use std::sync::Arc;
 
 use super::{LogLine, Views};
 use crate::error::{Error, Result};
-use crate::limits::Room;
-use crate::model::{EventKind, Level, NodeId, Pipeline, RunId, Scope};
+use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId, Scope, SearchText};
 use crate::storage::{EventFilter, EventPage, Storage};
 
 /// The number of events that one query reads.
-const EVENTS_PAGE: u32 = 500;
+pub(super) const EVENTS_PAGE: u32 = 500;
 
 /// The log lines that a reader wants. All conditions must hold.
 #[derive(Debug, Clone)]
@@ -21,21 +20,64 @@ pub(crate) struct LogFilter {
     pub(crate) node: Option<NodeId>,
     /// The lowest level to include.
     pub(crate) level: Level,
-    /// Only lines with a greater sequence number.
-    pub(crate) after: u64,
+    /// Only lines whose message contains this text.
+    pub(crate) text: Option<SearchText>,
+    pub(crate) range: LogRange,
 }
 
-/// A page of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LogPage {
-    /// The lines, in order.
-    pub lines: Vec<LogLine>,
-    /// Whether more lines are stored.
-    pub has_next: bool,
-    /// The sequence number after which the next page begins. It also finds lines that the run
-    /// writes later.
-    pub cursor: u64,
+/// The part of a log that a reader wants, by sequence numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogRange {
+    /// Lines with a greater number, from the oldest on.
+    After(u64),
+    /// Lines with a smaller number, from the newest back.
+    Before(u64),
+}
+
+impl LogRange {
+    /// Returns the range between the numbers that a caller has given.
+    ///
+    /// # Errors
+    /// `Malformed` (`invalid-parameter`) if there are both.
+    pub(crate) fn new(after: Option<u64>, before: Option<u64>) -> Result<Self> {
+        match (after, before) {
+            (Some(_), Some(_)) => Err(Error::invalid_parameter(
+                "before",
+                "cannot be combined with after; a log is read in one direction",
+            )),
+            (after, None) => Ok(Self::After(after.unwrap_or(0))),
+            (None, Some(before)) => Ok(Self::Before(before)),
+        }
+    }
+}
+
+impl LogFilter {
+    /// Returns the line of an event if it is wanted, whatever its number.
+    pub(super) fn line(&self, event: Event, definition: &Pipeline) -> Option<LogLine> {
+        if self.node.is_some() && event.node_id != self.node {
+            return None;
+        }
+        let line = LogLine::from_event(event, definition)?;
+        let has_text = |text: &SearchText| text.is_in(&line.message);
+        (line.level >= self.level && self.text.as_ref().is_none_or(has_text)).then_some(line)
+    }
+
+    /// Returns a filter for the kinds of events that can have a line of this level.
+    pub(super) fn events(&self) -> EventFilter {
+        let mut kinds = vec![EventKind::Log, EventKind::NodeFailed];
+        if self.level <= Level::Warning {
+            kinds.extend([EventKind::NodeRetrying, EventKind::NodeRecovered]);
+        }
+        if self.level <= Level::Info {
+            kinds.extend([EventKind::NodeStarted, EventKind::NodeCompleted]);
+        }
+        EventFilter {
+            scope: self.scope.clone(),
+            run: Some(self.run),
+            pipeline: None,
+            kinds,
+        }
+    }
 }
 
 /// Reads a log page by page, up to the line that was the newest when it was opened.
@@ -45,12 +87,17 @@ pub struct LogPage {
 pub struct LogReader {
     storage: Arc<dyn Storage>,
     definition: Arc<Pipeline>,
-    events: EventFilter,
     filter: LogFilter,
+    /// All events up to this number have been read.
+    pub(super) after: u64,
     /// The last sequence number to read, so that reading a growing log terminates.
     until: u64,
-    page: u32,
+    pub(super) page: u32,
     progress: Progress,
+    /// The number of events that were read.
+    pub(super) examined: usize,
+    /// The bytes of their messages.
+    pub(super) examined_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,63 +108,27 @@ enum Progress {
 }
 
 impl Views {
-    /// Opens the log of a run up to its newest event.
+    /// Opens the log of a run up to its newest event, or to the end of the range.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
     pub(crate) async fn open_log(&self, filter: LogFilter) -> Result<LogReader> {
         let detail = self.detail(filter.run, &filter.scope).await?;
-        let until = self.storage.newest_seq().await?;
+        let newest = self.storage.newest_seq().await?;
+        let (after, until) = match filter.range {
+            LogRange::After(after) => (after, newest),
+            LogRange::Before(before) => (0, newest.min(before.saturating_sub(1))),
+        };
         Ok(LogReader {
             storage: Arc::clone(&self.storage),
             definition: detail.definition,
-            events: event_filter(&filter),
             filter,
+            after,
             until,
             page: EVENTS_PAGE,
             progress: Progress::Opened,
-        })
-    }
-
-    /// Returns up to `limit` lines of a log, and no line beyond `bytes_max` bytes but the first.
-    ///
-    /// # Errors
-    /// `NotFound` (`run-not-found`); `Unavailable`.
-    pub(crate) async fn logs(
-        &self,
-        filter: LogFilter,
-        limit: usize,
-        bytes_max: usize,
-    ) -> Result<LogPage> {
-        let mut reader = self.open_log(filter).await?;
-        if reader.filter.node.is_none() {
-            reader.page = u32::try_from(limit.saturating_add(1))
-                .unwrap_or(EVENTS_PAGE)
-                .min(EVENTS_PAGE);
-        }
-        let mut lines = Vec::new();
-        let (mut room, mut has_next) = (Room(bytes_max), false);
-        while !has_next && let Some(more) = reader.next().await? {
-            for line in more {
-                let is_fitting = room.take(&line) || lines.is_empty();
-                has_next = lines.len() >= limit || !is_fitting;
-                if has_next {
-                    break;
-                }
-                lines.push(line);
-            }
-        }
-        // On the last page, the cursor also passes events that have no line.
-        let last = lines.last().and_then(|line| line.seq);
-        let cursor = if has_next {
-            last.unwrap_or(reader.filter.after)
-        } else {
-            reader.filter.after
-        };
-        Ok(LogPage {
-            lines,
-            has_next,
-            cursor,
+            examined: 0,
+            examined_bytes: 0,
         })
     }
 }
@@ -129,12 +140,12 @@ impl LogReader {
     /// # Errors
     /// `NotFound` (`run-not-found`) if the run was purged meanwhile; `Unavailable`.
     pub async fn next(&mut self) -> Result<Option<Vec<LogLine>>> {
-        if self.progress == Progress::Finished {
+        if self.is_finished() {
             return Ok(None);
         }
         let EventPage { events, up_to, .. } = self
             .storage
-            .events(self.events.clone(), self.filter.after, self.page)
+            .events(self.filter.events(), self.after, self.page)
             .await?;
         let is_last = up_to >= self.until;
         if is_last && self.progress == Progress::Reading {
@@ -148,18 +159,20 @@ impl LogReader {
         let until = self.until;
         let mut lines = Vec::with_capacity(events.len());
         for event in events.into_iter().take_while(|event| event.seq <= until) {
-            self.filter.after = event.seq;
-            let is_wanted = self.filter.node.is_none() || event.node_id == self.filter.node;
-            let line = is_wanted.then(|| LogLine::from_event(event, &self.definition));
-            lines.extend(
-                line.flatten()
-                    .filter(|line| line.level >= self.filter.level),
-            );
+            self.after = event.seq;
+            self.examined = self.examined.saturating_add(1);
+            let bytes = message_bytes(&event);
+            self.examined_bytes = self.examined_bytes.saturating_add(bytes);
+            lines.extend(self.filter.line(event, &self.definition));
         }
         if !is_last {
-            self.filter.after = up_to;
+            self.after = up_to;
         }
         Ok(Some(lines))
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.progress == Progress::Finished
     }
 
     /// Refuses a log whose run was purged midway, since it would pass for a complete one.
@@ -175,19 +188,8 @@ impl LogReader {
     }
 }
 
-/// Returns a filter for the kinds of events that can have a line of this level.
-fn event_filter(filter: &LogFilter) -> EventFilter {
-    let mut kinds = vec![EventKind::Log, EventKind::NodeFailed];
-    if filter.level <= Level::Warning {
-        kinds.extend([EventKind::NodeRetrying, EventKind::NodeRecovered]);
-    }
-    if filter.level <= Level::Info {
-        kinds.extend([EventKind::NodeStarted, EventKind::NodeCompleted]);
-    }
-    EventFilter {
-        scope: filter.scope.clone(),
-        run: Some(filter.run),
-        pipeline: None,
-        kinds,
-    }
+/// Returns the bytes of an event that a search looks through.
+pub(super) fn message_bytes(event: &Event) -> usize {
+    let texts = [&event.message, &event.error];
+    texts.into_iter().flatten().map(String::len).sum()
 }

@@ -28,6 +28,7 @@ mod api_labels;
 mod api_layer;
 mod api_lineage;
 mod api_lists;
+mod api_log_pages;
 mod api_logs;
 mod api_messages;
 mod api_nodes;

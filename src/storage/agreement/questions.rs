@@ -217,6 +217,8 @@ impl World<'_> {
             after,
             limit
         )));
+        drop(both!(self, question, |storage, _side| storage
+            .events_before(filter.clone(), after, limit)));
     }
 
     async fn ask_system(&self, question: &Question, scope: &Scope) {

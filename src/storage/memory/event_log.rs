@@ -51,6 +51,11 @@ impl EventLog {
         self.by_seq.range(later).map(|(_, event)| event)
     }
 
+    /// Returns the events before a number, the newest first.
+    pub(super) fn before(&self, seq: u64) -> impl Iterator<Item = &Event> {
+        self.by_seq.range(..seq).rev().map(|(_, event)| event)
+    }
+
     pub(super) fn get(&self, seq: u64) -> Option<&Event> {
         self.by_seq.get(&seq)
     }

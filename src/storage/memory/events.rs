@@ -8,7 +8,7 @@ use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::Result;
 use crate::model::Event;
-use crate::storage::{EventFilter, EventPage, Events};
+use crate::storage::{EarlierEvents, EventFilter, EventPage, Events};
 
 impl State {
     fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> EventPage {
@@ -46,6 +46,43 @@ impl State {
         page
     }
 
+    fn events_before(&self, filter: &EventFilter, before: u64, limit: usize) -> EarlierEvents {
+        match filter.run {
+            None => self.page_before(filter, limit, self.events.before(before)),
+            Some(run) => {
+                let seqs = self.runs.get(&run).map_or(&[][..], |row| &row.seqs);
+                let earlier = &seqs[..seqs.partition_point(|seq| *seq < before)];
+                let events = earlier.iter().rev().filter_map(|seq| self.events.get(*seq));
+                self.page_before(filter, limit, events)
+            }
+        }
+    }
+
+    /// Returns a page of earlier events, which come newest first.
+    fn page_before<'a>(
+        &self,
+        filter: &EventFilter,
+        limit: usize,
+        earlier: impl Iterator<Item = &'a Event>,
+    ) -> EarlierEvents {
+        let mut page = EarlierEvents::default();
+        for (examined, event) in earlier.enumerate() {
+            if examined == rules::EVENTS_EXAMINED_MAX {
+                page.from = event.seq.saturating_add(1);
+                break;
+            }
+            if self.is_match(filter, event) {
+                page.events.push(event.clone());
+            }
+            if page.events.len() == limit {
+                page.from = event.seq;
+                break;
+            }
+        }
+        page.events.reverse();
+        page
+    }
+
     fn is_match(&self, filter: &EventFilter, event: &Event) -> bool {
         let EventFilter {
             scope,
@@ -66,6 +103,16 @@ impl State {
 impl Events for MemoryStorage {
     async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
         Ok(self.state()?.events(&filter, after, limit as usize))
+    }
+
+    async fn events_before(
+        &self,
+        filter: EventFilter,
+        before: u64,
+        limit: u32,
+    ) -> Result<EarlierEvents> {
+        let state = self.state()?;
+        Ok(state.events_before(&filter, before, limit as usize))
     }
 
     async fn newest_seq(&self) -> Result<u64> {

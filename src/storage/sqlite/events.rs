@@ -1,6 +1,7 @@
 //! Reads stored events in order, after a given number.
 //!
-//! `body` decodes a row. The module `events` of the crate delivers live events.
+//! `body` decodes a row, and `earlier_events` reads backwards. The module `events` of the crate
+//! delivers live events.
 
 use std::sync::Arc;
 
@@ -11,10 +12,11 @@ use super::SqliteStorage;
 use super::body::{Shared, unpack};
 use super::reader::Reader;
 use super::store_error::StoreError;
+use super::unreadable::UnreadableRows;
 use super::values::{NUMBERS_END, optional_time, pipeline_id, run_id, tenant, to_i64, to_u64};
 use crate::error::Result;
 use crate::model::{Event, RunId, Scope, TenantId};
-use crate::storage::{EventFilter, EventPage, Events, rules};
+use crate::storage::{EarlierEvents, EventFilter, EventPage, Events, rules};
 
 #[async_trait]
 impl Events for SqliteStorage {
@@ -22,6 +24,16 @@ impl Events for SqliteStorage {
         // The number is read before the page, so that the page covers all events up to it.
         let newest = self.0.published.newest_seq();
         self.read(move |reader| reader.events(&filter, after, limit as usize, newest))
+            .await
+    }
+
+    async fn events_before(
+        &self,
+        filter: EventFilter,
+        before: u64,
+        limit: u32,
+    ) -> Result<EarlierEvents> {
+        self.read(move |reader| reader.events_before(&filter, before, limit as usize))
             .await
     }
 
@@ -43,8 +55,12 @@ const ROWS_MAX: i64 = 512;
 /// What a row of the journal holds, for the log.
 const EVENTS: &str = "events";
 
+/// The columns that [`read_numbered`] reads, with their tables.
+pub(super) const JOURNAL: &str = "SELECT j.seq, j.n, j.body, r.id, p.id, r.tenant, r.started_at, r.definition \
+     FROM journal j CROSS JOIN runs r ON r.key = j.run CROSS JOIN pipelines p ON p.key = r.pipeline";
+
 /// A row of the journal, with columns of its run.
-struct JournalRow {
+pub(super) struct JournalRow {
     seq: u64,
     count: u64,
     body: String,
@@ -97,7 +113,7 @@ impl Reader {
     }
 
     /// Adds the wanted events of a row.
-    fn add_events(
+    pub(super) fn add_events(
         &self,
         filter: &EventFilter,
         after: u64,
@@ -123,25 +139,18 @@ impl Reader {
         after: u64,
         rows_max: i64,
     ) -> Result<Vec<(u64, Option<JournalRow>)>, StoreError> {
-        const COLUMNS: &str = "SELECT j.seq, j.n, j.body, r.id, p.id, r.tenant, r.started_at, r.definition \
-             FROM journal j CROSS JOIN runs r ON r.key = j.run CROSS JOIN pipelines p ON p.key = r.pipeline";
-        let read = |row: &Row<'_>| {
-            let seq = to_u64(row.get(0)?);
-            let read = self.unreadable.skip(EVENTS, seq, read_row(row))?;
-            Ok((seq, read))
-        };
         match run {
             Some(run) => self.rows(
                 &format!(
-                    "{COLUMNS} WHERE j.run = ? AND j.seq > ? AND j.seq < ? ORDER BY j.seq LIMIT ?"
+                    "{JOURNAL} WHERE j.run = ? AND j.seq > ? AND j.seq < ? ORDER BY j.seq LIMIT ?"
                 ),
                 params![run, to_i64(after), NUMBERS_END, rows_max],
-                read,
+                |row| read_numbered(row, &self.unreadable),
             ),
             None => self.rows(
-                &format!("{COLUMNS} WHERE j.seq > ? AND j.seq < ? ORDER BY j.seq LIMIT ?"),
+                &format!("{JOURNAL} WHERE j.seq > ? AND j.seq < ? ORDER BY j.seq LIMIT ?"),
                 params![to_i64(after), NUMBERS_END, rows_max],
-                read,
+                |row| read_numbered(row, &self.unreadable),
             ),
         }
     }
@@ -168,7 +177,7 @@ impl Reader {
 ///
 /// Each row has at least one event, so that `limit` rows fill a page without a filter. More rows
 /// would be read in vain.
-fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
+pub(super) fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
     let EventFilter {
         scope,
         run: _,
@@ -179,6 +188,15 @@ fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
         return ROWS_MAX;
     }
     i64::try_from(limit).unwrap_or(i64::MAX).min(ROWS_MAX)
+}
+
+/// Reads the number of a row, and the row if it can be read.
+pub(super) fn read_numbered(
+    row: &Row<'_>,
+    unreadable: &UnreadableRows,
+) -> Result<(u64, Option<JournalRow>), StoreError> {
+    let seq = to_u64(row.get(0)?);
+    Ok((seq, unreadable.skip(EVENTS, seq, read_row(row))?))
 }
 
 fn read_row(row: &Row<'_>) -> Result<JournalRow, StoreError> {

@@ -25,6 +25,7 @@ mod deliveries;
 mod dependencies;
 mod dependency_rules;
 mod dropped_outputs;
+mod earlier_events;
 mod encoded_append;
 mod events;
 #[cfg(any(test, feature = "testing"))]

@@ -110,6 +110,7 @@ async fn refuses_runs(storage: &dyn Storage, driver: &Driver) {
         storage.find_profile(driver.run, &node, &Scope::All),
         storage.newest_run(),
         storage.events(EventFilter::default(), 0, 1),
+        storage.events_before(EventFilter::default(), 9, 1),
         storage.newest_seq(),
     );
 }

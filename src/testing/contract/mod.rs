@@ -31,6 +31,7 @@ pub mod deletions;
 pub mod deliveries;
 pub mod durable;
 mod durable_backend;
+pub mod earlier_events;
 pub mod enabled;
 pub mod end_rules;
 mod event_fixtures;
@@ -220,6 +221,12 @@ macro_rules! storage_contract {
                 a_page_returns_the_number_that_it_covers,
                 a_filtered_reader_gets_every_matching_event,
                 no_smaller_sequence_number_appears_later,
+            ],
+            earlier_events: [
+                a_reader_gets_the_newest_events_before_its_number,
+                a_page_returns_the_number_that_it_begins_with,
+                all_filters_apply_together,
+                a_filtered_reader_gets_every_earlier_event,
             ],
             deliveries: [
                 a_new_notifier_starts_at_the_newest_event,

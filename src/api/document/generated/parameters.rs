@@ -102,7 +102,7 @@ fn of_query(route: &Route, parameter: Parameter) -> Value {
         // One value with commas.
         (shown["style"], shown["explode"]) = ("form".into(), false.into());
     }
-    if name == "q" {
+    if (route.path, name) == ("/search", "q") {
         shown["required"] = true.into();
     }
     shown
@@ -134,6 +134,14 @@ fn of_list(path: &str, name: &str) -> Option<(&'static str, Value)> {
         ("after", _) if is_log => (
             "Only lines after the one with this sequence number.",
             number(0, u64::MAX),
+        ),
+        ("before", _) => (
+            "Only lines before the one with this sequence number, the newest of them. Excludes `after`.",
+            number(0, u64::MAX),
+        ),
+        ("q", _) if is_log => (
+            "Only lines whose message contains this text, in any case.",
+            text(),
         ),
         ("after", _) => ("Only items after the one with this cursor.", cursor(path)),
         ("days", _) => (
@@ -178,7 +186,7 @@ fn of_filter(name: &str) -> Option<(&'static str, Value)> {
         ),
         "q" => (
             "The text to find in names, ids and descriptions, in upper or lower case.",
-            json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"}),
+            text(),
         ),
         "tag" => ("Only pipelines with this tag.", json!({"type": "string"})),
         "enabled" => ("Only pipelines that are enabled, or not.", boolean()),
@@ -280,6 +288,11 @@ pub(super) fn words(words: &[&str]) -> Value {
 pub(super) fn with_default(mut schema: Value, default: impl Into<Value>) -> Value {
     schema["default"] = default.into();
     schema
+}
+
+/// Returns the schema of a text to search for.
+fn text() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"})
 }
 
 fn instant() -> Value {

@@ -200,8 +200,8 @@ fn output(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
 
 fn log_lines(lines: &Value, page: &Value) -> Value {
     json!({
-        "description": "All lines, or with `after` or `limit` a part of them, whose lines have \
-            their `seq`.",
+        "description": "All lines, or with `after`, `before` or `limit` a part of them, whose \
+            lines have their `seq`.",
         "oneOf": [lines, page],
     })
 }

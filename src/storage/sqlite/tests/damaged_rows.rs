@@ -344,18 +344,33 @@ async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
     let backfills = storage.list_backfills(Default::default(), page());
     backfills.await.step("backfills")?;
     storage.schedules(&Scope::All).await.step("schedules")?;
-    let events = storage.events(EventFilter::default(), 0, 10_000).await;
-    let is_spare = |event: &crate::Event| event.run_id == run_id(SPARE_PENDING);
-    ensure(
-        events.step("events")?.events.iter().any(is_spare),
-        "no event",
-    )?;
+    read_events(storage).await?;
     storage.figures(figures_of_2024()).await.step("figures")?;
     let mut by_pipeline = figures_of_2024();
     by_pipeline.by = crate::storage::FiguresBy::FailingPipeline { count_max: 9 };
     storage.figures(by_pipeline).await.step("by pipeline")?;
     storage.stats(&Scope::All).await.step("stats")?;
     storage.newest_run().await.step("newest run").map(drop)
+}
+
+/// Reads the events in both directions.
+async fn read_events(storage: &SqliteStorage) -> std::result::Result<(), String> {
+    let events = storage.events(EventFilter::default(), 0, 10_000).await;
+    let is_spare = |event: &crate::Event| event.run_id == run_id(SPARE_PENDING);
+    ensure(
+        events.step("events")?.events.iter().any(is_spare),
+        "no event",
+    )?;
+    let before = storage.events_before(EventFilter::default(), u64::MAX, 10_000);
+    ensure(
+        before
+            .await
+            .step("events before")?
+            .events
+            .iter()
+            .any(is_spare),
+        "no event before",
+    )
 }
 
 async fn write_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
