@@ -98,14 +98,14 @@ pub mod query {
     pub use crate::engine::{BulkOutcome, Finding, SavedPipeline, SkippedRun, ValidationReport};
     pub use crate::floret::{
         Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,
-        DeletePipelineBuilder, Deliveries, Logs, NewConnection, NewVariable, PauseBuilder,
-        Pipelines, PurgeBuilder, PutPipelineBuilder, RollbackBuilder, Runs, Search, System,
-        Variables, Versions,
+        DeletePipelineBuilder, Deliveries, GridQuery, Logs, NewConnection, NewVariable,
+        PauseBuilder, Pipelines, PurgeBuilder, PutPipelineBuilder, RollbackBuilder, Runs, Search,
+        System, Variables, Versions,
     };
     pub use crate::views::{
-        AttemptStatus, CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, LineageEdge,
-        LineageGraph, LineageKind, LineageNode, LogLine, LogPage, LogReader, NodeAttempt,
-        NodePreview, NodeProfile, ScheduleStatus, SearchHit, SystemInfo, Trend,
+        AttemptStatus, CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, Grid, GridRun,
+        LineageEdge, LineageGraph, LineageKind, LineageNode, LogLine, LogPage, LogReader,
+        NodeAttempt, NodePreview, NodeProfile, ScheduleStatus, SearchHit, SystemInfo, Trend,
     };
 }
 

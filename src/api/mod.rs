@@ -18,6 +18,7 @@ mod dashboard;
 mod deliveries;
 mod document;
 mod dry_run;
+mod grid;
 mod guarantees;
 mod health;
 mod idempotency;

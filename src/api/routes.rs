@@ -13,8 +13,8 @@ use super::stream::websocket;
 use super::subject::Subject;
 use super::{
     attempts, backfills, bulk, calendar, capabilities, connections, dashboard, deliveries, dry_run,
-    health, lineage, logs, openapi, pauses, pipelines, preview, profile, rerun, runs, schedules,
-    search, system, variables, versions, webhook,
+    grid, health, lineage, logs, openapi, pauses, pipelines, preview, profile, rerun, runs,
+    schedules, search, system, variables, versions, webhook,
 };
 
 macro_rules! routes {
@@ -147,6 +147,7 @@ routes! {
     Put "/pipelines/{id}" Pipeline PipelinesEdit pipelines::replace => "replaces a pipeline", rust "Pipelines::put", body Required;
     Delete "/pipelines/{id}" Pipeline PipelinesDelete pipelines::delete => "deletes a pipeline", rust "Pipelines::delete";
     Get "/pipelines/{id}/validate" Pipeline PipelinesView pipelines::validate => "validates a pipeline against the registered executors", rust "Pipelines::validate";
+    Get "/pipelines/{id}/grid" Pipeline RunsView grid::show => "shows the newest runs of a pipeline and their nodes as a grid", rust "Pipelines::grid", query [Single("runs")];
     Get "/pipelines/{id}/versions" Pipeline PipelinesView versions::list => "lists the versions of a pipeline", rust "Pipelines::versions", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
@@ -257,6 +258,7 @@ mod tests {
             "PUT /pipelines/{id} pipelines.edit",
             "DELETE /pipelines/{id} pipelines.delete",
             "GET, HEAD /pipelines/{id}/validate pipelines.view",
+            "GET, HEAD /pipelines/{id}/grid runs.view",
             "GET, HEAD /pipelines/{id}/versions pipelines.view",
             "GET, HEAD /pipelines/{id}/versions/{version} pipelines.view",
             "GET, HEAD /pipelines/{id}/versions/{version}/diff/{to} pipelines.view",

@@ -14,6 +14,7 @@ mod dashboard;
 mod deliveries;
 mod dry_run;
 mod given_params;
+mod grid;
 mod labels;
 mod lineage;
 mod logs;
@@ -44,6 +45,7 @@ pub use deliveries::Deliveries;
 pub use dry_run::DryRunBuilder;
 #[cfg(feature = "testing")]
 pub(crate) use given_params::GivenParams;
+pub use grid::GridQuery;
 pub use labels::EditBuilder;
 pub use logs::Logs;
 pub use pauses::PauseBuilder;

@@ -20,6 +20,7 @@ mod finished_changes;
 mod journal;
 mod memory;
 mod node_indexes;
+mod node_runs;
 mod outputs;
 mod pipelines;
 mod queue;
@@ -49,6 +50,7 @@ pub(crate) use finished_changes::Unchanged;
 pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};
 pub use node_indexes::NodeIndexes;
+pub use node_runs::{NewestRuns, NodeRuns, RunNodes};
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{
     DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SavedBy, SetPause, SlugChoice,
@@ -86,6 +88,7 @@ pub trait Storage:
     + Variables
     + Versions
     + Runs
+    + NodeRuns
     + Backfills
     + Queue
     + Journal
@@ -105,6 +108,7 @@ impl<T> Storage for T where
         + Variables
         + Versions
         + Runs
+        + NodeRuns
         + Backfills
         + Queue
         + Journal

@@ -43,6 +43,7 @@ methods! {
     ListRuns,
     RequestCancel,
     EditRun,
+    ListRunNodes,
     ListVersions,
     FindVersion,
     FindBackfill,

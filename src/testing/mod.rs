@@ -18,6 +18,7 @@ pub mod contract;
 mod cues;
 mod fault;
 mod faulty_deliveries;
+mod faulty_node_runs;
 mod faulty_schedules;
 mod faulty_settings;
 mod faulty_storage;

@@ -19,6 +19,7 @@ mod api_capabilities;
 mod api_connections;
 mod api_dashboard;
 mod api_dry_run;
+mod api_grid;
 mod api_headers;
 mod api_health;
 mod api_hostile;

@@ -205,6 +205,10 @@ pub(super) enum Question {
         key: u8,
         body: u8,
     },
+    Overview {
+        pipeline: u8,
+        limit: u32,
+    },
     System {
         scope: u8,
     },
@@ -383,6 +387,7 @@ fn question() -> impl Strategy<Value = Question> {
             }
         ),
         (paging(), any_scope()).prop_map(|(page, scope)| Question::Settings { page, scope }),
+        (0..3u8, 1..30u32).prop_map(|(pipeline, limit)| Question::Overview { pipeline, limit }),
         any_scope().prop_map(|scope| Question::System { scope }),
     ]
 }

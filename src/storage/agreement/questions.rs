@@ -10,7 +10,7 @@ use super::world::{World, both, cursor_of, name_of, scope_of};
 use crate::model::{EventKind, Managed, PageRequest, Qualified, RunStatus, Scope};
 use crate::storage::{
     BackfillFilter, EventFilter, FiguresBy, FiguresFilter, IdempotencyKey, IdempotentOperation,
-    PipelineFilter, RunFilter, SearchText,
+    NewestRuns, PipelineFilter, RunFilter, SearchText,
 };
 use crate::testing::contract::fixtures::{at, node_id, pipeline_id};
 
@@ -55,6 +55,15 @@ impl World<'_> {
                     let key = IdempotencyKey::new(operation, key.to_string(), [body; 32]);
                     drop(both!(self, question, |storage, _side| storage
                         .find_idempotent(&key.operation, &key.key)));
+                }
+            }
+            Question::Overview { pipeline, limit } => {
+                for owner in 1..4 {
+                    let tenant = scope_of(owner).tenant().cloned();
+                    let pipeline = Qualified::new(pipeline_id(&name_of(pipeline)), tenant);
+                    let runs = NewestRuns::new(pipeline, limit);
+                    drop(both!(self, question, |storage, _side| storage
+                        .list_run_nodes(runs.clone())));
                 }
             }
             Question::System { scope } => self.ask_system(question, &scope_of(scope)).await,

@@ -18,6 +18,7 @@ mod idempotency;
 mod index;
 mod journal;
 mod labels;
+mod node_runs;
 mod options;
 mod outputs;
 mod pages;

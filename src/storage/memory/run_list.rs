@@ -27,7 +27,7 @@ impl State {
 
     /// Returns the runs that pass a filter, the greatest id first. `before` excludes itself and
     /// every greater id.
-    fn filtered<'a>(
+    pub(super) fn filtered<'a>(
         &'a self,
         filter: &'a RunFilter,
         before: Option<RunId>,

@@ -46,6 +46,7 @@ mod meta;
 mod minutes;
 mod named_lists;
 mod naming;
+mod node_runs;
 mod nodes;
 mod open;
 mod open_backfills;

@@ -272,7 +272,7 @@ pub(super) const NUMBERS_END: i64 = 1 << 53;
 pub(super) const RUN_KEYS_END: i64 = 1 << 35;
 
 /// The bits of the node index in the key of a node.
-const NODE_INDEX_BITS: u32 = 12;
+pub(super) const NODE_INDEX_BITS: u32 = 12;
 /// The bits of the chunk index in the key of a chunk.
 const INDEX_BITS: u32 = 16;
 
@@ -285,6 +285,11 @@ pub(super) fn node_key(run: i64, node_index: NodeIndex) -> i64 {
 pub(super) const fn node_keys(run: i64) -> (i64, i64) {
     let first = run << NODE_INDEX_BITS;
     (first, first | ((1 << NODE_INDEX_BITS) - 1))
+}
+
+/// Returns the key of the run in the key of a node.
+pub(super) const fn run_of_node(node: i64) -> i64 {
+    node >> NODE_INDEX_BITS
 }
 
 /// Returns the node index in the key of a node.

@@ -4,7 +4,7 @@
 
 use super::fixtures::{
     Driver, at, backfill_id, claim, figures_of_2024, new_run, node_id, owner, pipeline_id, put,
-    run_id, started_run, with_key,
+    run_id, started_run, with_key, without_tenant,
 };
 use crate::error::{Problem, Result};
 use crate::model::{
@@ -14,7 +14,7 @@ use crate::model::{
 use crate::storage::{
     Advance, AnswerEnds, BackfillFilter, CancelBackfill, CancelRequest, ChangeDeadLetter,
     ClaimCursors, ConnectionFilter, CreateRuns, DeadLetterAction, DeletePipeline, DeliveryFilter,
-    EventFilter, NewRun, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection,
+    EventFilter, NewRun, NewestRuns, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection,
     PutDeliveries, PutVariable, RunFilter, SetPause, Storage, StoredSchedule, VariableFilter,
 };
 
@@ -108,6 +108,7 @@ async fn refuses_runs(storage: &dyn Storage, driver: &Driver) {
         storage.request_cancel(cancel),
         storage.find_preview(driver.run, &node, &Scope::All),
         storage.find_profile(driver.run, &node, &Scope::All),
+        storage.list_run_nodes(NewestRuns::new(without_tenant("daily"), 1)),
         storage.newest_run(),
         storage.events(EventFilter::default(), 0, 1),
         storage.events_before(EventFilter::default(), 9, 1),

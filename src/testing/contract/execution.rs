@@ -1,5 +1,5 @@
 //! The macro for the part of the contract that is about executing runs: repeated creations, claims,
-//! appends, outputs.
+//! appends, outputs, the nodes of runs.
 //!
 //! `storage_contract!` in `mod.rs` includes this part. The cases are in the files of their modules.
 
@@ -127,6 +127,13 @@ macro_rules! execution_contract {
                 an_append_is_checked_in_a_fixed_order,
                 an_empty_append_is_checked,
                 an_append_to_a_purged_run_is_refused,
+            ],
+            node_runs: [
+                the_newest_runs_come_first,
+                a_run_has_the_status_of_each_node,
+                a_run_has_the_nodes_of_its_definition,
+                runs_belong_to_one_tenants_pipeline,
+                a_purged_run_is_not_listed,
             ],
             outputs: [
                 an_output_is_returned_whole,

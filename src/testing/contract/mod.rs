@@ -47,6 +47,7 @@ pub mod inheritance;
 pub mod journal;
 pub mod labels;
 pub mod names;
+pub mod node_runs;
 pub mod outputs;
 pub mod parked;
 pub mod pauses;

@@ -146,6 +146,8 @@ fn pipeline_routes(key: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Ve
         "/validate",
         "/runs?page=0",
         "/backfills",
+        "/grid",
+        "/grid?runs=0",
         "/versions",
         "/versions/1",
         "/versions/x",

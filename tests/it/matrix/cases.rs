@@ -139,6 +139,7 @@ fn plain_case(name: &str) -> Case {
         | "GET /runs/{run_id}/nodes/{node_id}/profile"
         | "GET /runs/{run_id}/nodes/{node_id}/attempts"
         | "GET /pipelines/{id}"
+        | "GET /pipelines/{id}/grid"
         | "GET /pipelines/{id}/versions"
         | "GET /pipelines/{id}/versions/{version}"
         | "GET /pipelines/{id}/versions/{version}/diff/{to}"

@@ -193,31 +193,39 @@ impl Call<'_> {
             }
             "Backfills::cancel" => Ok(json(&client.backfills().cancel(self.backfill_id()).await?)),
             "Client::pipelines" => Ok(summaries(&client.pipelines().await?.items)),
-            "Pipelines::get" => Ok(json(&client.pipelines().get(pipeline).await?)),
-            "Pipelines::create" => {
-                let created = client.pipelines().create(self.pipeline("")).await?;
-                Ok(saved(&created))
-            }
-            "Pipelines::put" => {
-                let put = client.pipelines().put(self.pipeline(pipeline)).await?;
-                Ok(saved(&put))
-            }
-            "Pipelines::delete" => client.pipelines().delete(pipeline).await.map(Value::from),
-            "Pipelines::validate" => self.validation(pipeline).await,
             other if other.starts_with("RunHandle::") || other.starts_with("Logs::") => {
                 self.about_run(other, node).await
             }
             other if other.starts_with("Runs::") => self.about_runs(other, pipeline).await,
-            "Pipelines::pause" | "Pipelines::unpause" => {
-                self.about_pauses(route.rust, pipeline).await
-            }
-            other if other.starts_with("Versions::") || other == "Pipelines::versions" => {
-                self.about_versions(other, pipeline).await
+            other if other.starts_with("Versions::") => self.about_versions(other, pipeline).await,
+            other if other.starts_with("Pipelines::") => {
+                self.about_pipelines(other, pipeline).await
             }
             other if other.ends_with("deliveries") || other.starts_with("Deliveries::") => {
                 self.about_deliveries(other).await
             }
             other => self.about_secrets(other).await,
+        }
+    }
+
+    async fn about_pipelines(&self, call: &str, pipeline: &str) -> Result<Value, Error> {
+        let pipelines = self.client.pipelines();
+        match call {
+            "Pipelines::get" => Ok(json(&pipelines.get(pipeline).await?)),
+            "Pipelines::create" => {
+                let created = pipelines.create(self.pipeline("")).await?;
+                Ok(saved(&created))
+            }
+            "Pipelines::put" => {
+                let put = pipelines.put(self.pipeline(pipeline)).await?;
+                Ok(saved(&put))
+            }
+            "Pipelines::delete" => pipelines.delete(pipeline).await.map(Value::from),
+            "Pipelines::validate" => self.validation(pipeline).await,
+            "Pipelines::grid" => Ok(json(&pipelines.grid(pipeline).await?)),
+            "Pipelines::pause" | "Pipelines::unpause" => self.about_pauses(call, pipeline).await,
+            "Pipelines::versions" => self.about_versions(call, pipeline).await,
+            _ => panic!("no Rust call is compared with {call}"),
         }
     }
 

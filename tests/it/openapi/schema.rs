@@ -191,6 +191,7 @@ fn has_pattern(pattern: &Value, text: &str) -> bool {
         }
         r"^[^\x00-\x1f\x7f-\x9f}]*$" => !text.chars().any(|it| it.is_control() || it == '}'),
         "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$" => text.is_empty() || text.parse::<NaiveDate>().is_ok(),
+        "^[prsfck-]*$" => text.chars().all(|it| "prsfck-".contains(it)),
         "^[^:]*:" => text.contains(':'),
         r"\S" => !text.trim().is_empty(),
         other => panic!("the schema has the unknown pattern {other}"),

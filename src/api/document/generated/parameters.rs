@@ -10,7 +10,9 @@ use crate::api::route::Route;
 use crate::api::subject::Subject;
 use crate::api::wait::{WAIT, WAIT_SECONDS_MAX};
 use crate::model::PageRequest;
-use crate::views::{CALENDAR_DAYS, CALENDAR_DAYS_MAX, SEARCH_LIMIT, SEARCH_LIMIT_MAX};
+use crate::views::{
+    CALENDAR_DAYS, CALENDAR_DAYS_MAX, GRID_RUNS, NEWEST_RUNS_MAX, SEARCH_LIMIT, SEARCH_LIMIT_MAX,
+};
 
 /// The pattern of an id, of a slug and of the id of a tenant.
 pub(super) const ID: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$";
@@ -144,6 +146,10 @@ fn of_list(path: &str, name: &str) -> Option<(&'static str, Value)> {
             text(),
         ),
         ("after", _) => ("Only items after the one with this cursor.", cursor(path)),
+        ("runs", "/pipelines/{id}/grid") => (
+            "The number of runs.",
+            with_default(number(1, u64::from(NEWEST_RUNS_MAX)), GRID_RUNS),
+        ),
         ("days", _) => (
             "The number of days, up to today.",
             with_default(number(1, u64::from(CALENDAR_DAYS_MAX)), CALENDAR_DAYS),

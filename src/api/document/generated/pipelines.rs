@@ -12,7 +12,7 @@ use crate::api::pipelines::{Checked, Saved};
 use crate::api::route::{Route, Verb};
 use crate::error::Problem;
 use crate::model::{PipelineVersion, StoredPipeline};
-use crate::views::PipelineSummary;
+use crate::views::{Grid, PipelineSummary};
 
 /// What a save can find wrong with a definition.
 const DEFINITION: [Problem; 15] = [
@@ -83,7 +83,24 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
                 checked,
             ))
         }
-        _ => return version(route, schemas).or_else(|| pause(route, schemas)),
+        _ => {
+            let others = version(route, schemas).or_else(|| pause(route, schemas));
+            return others.or_else(|| newest(route, schemas));
+        }
+    })
+}
+
+/// Describes the operations on the newest runs.
+fn newest(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
+    let operation = |id| Operation::new("pipelines", id);
+    Some(match (route.method, route.path) {
+        (Verb::Get, "/pipelines/{id}/grid") => {
+            let about = "The newest runs, with a letter for each node.";
+            let answer = Answer::json(200, about, schemas.of::<Grid>())
+                .may_have("Floret-Truncated", "`true` if older runs are left out.");
+            operation("getGrid").answer(answer)
+        }
+        _ => return None,
     })
 }
 

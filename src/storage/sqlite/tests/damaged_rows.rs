@@ -13,9 +13,9 @@ use crate::model::{
 };
 use crate::storage::{
     AnswerEnds, Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections,
-    CursorClaimKind, Deliveries, Dependencies, EditRun, Expect, FinishedNode, ParkedEvent,
-    PipelineFilter, Purge, PurgeMode, PutConnection, PutDeliveries, PutVariable, RunFilter,
-    SavedBy, Schedules, SearchText, VariableFilter, Variables,
+    CursorClaimKind, Deliveries, Dependencies, EditRun, Expect, FinishedNode, NewestRuns, NodeRuns,
+    ParkedEvent, PipelineFilter, Purge, PurgeMode, PutConnection, PutDeliveries, PutVariable,
+    RunFilter, SavedBy, Schedules, SearchText, VariableFilter, Variables,
 };
 use crate::testing::contract::fixtures::{
     self, Driver, claim_one, figures_of_2024, finished_run, new_backfill, node_started, put,
@@ -345,6 +345,7 @@ async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
     backfills.await.step("backfills")?;
     storage.schedules(&Scope::All).await.step("schedules")?;
     read_events(storage).await?;
+    read_nodes(storage).await?;
     storage.figures(figures_of_2024()).await.step("figures")?;
     let mut by_pipeline = figures_of_2024();
     by_pipeline.by = crate::storage::FiguresBy::FailingPipeline { count_max: 9 };
@@ -371,6 +372,17 @@ async fn read_events(storage: &SqliteStorage) -> std::result::Result<(), String>
             .any(is_spare),
         "no event before",
     )
+}
+
+/// Reads the nodes of the newest runs. A damaged value hides no other run.
+async fn read_nodes(storage: &SqliteStorage) -> std::result::Result<(), String> {
+    for id in ["daily", "spare"] {
+        let runs = NewestRuns::new(fixtures::without_tenant(id), 100);
+        let found = storage.list_run_nodes(runs).await.step("nodes")?;
+        let is_found = found.iter().any(|run| run.run == run_id(SPARE_PENDING));
+        ensure(is_found == (id == "spare"), "no nodes of the healthy run")?;
+    }
+    Ok(())
 }
 
 async fn write_all(storage: &SqliteStorage) -> std::result::Result<(), String> {

@@ -1,0 +1,60 @@
+//! The nodes of the newest runs of a pipeline.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::MemoryStorage;
+use super::rows::RunRow;
+use super::state::State;
+use crate::error::Result;
+use crate::model::NodeId;
+use crate::storage::{NewestRuns, NodeRuns, RunFilter, RunNodes};
+
+impl State {
+    /// Returns the newest runs of a pipeline, the greatest id first.
+    fn newest_runs(&self, runs: &NewestRuns) -> Vec<&RunRow> {
+        let filter = RunFilter {
+            scope: runs.pipeline.scope(),
+            pipeline: Some(runs.pipeline.id.clone()),
+            ..RunFilter::default()
+        };
+        let newest = self.filtered(&filter, None).take(runs.limit as usize);
+        newest.filter_map(|run| self.runs.get(&run.id)).collect()
+    }
+
+    fn list_run_nodes(&self, runs: &NewestRuns) -> Vec<RunNodes> {
+        let mut shared: HashMap<u32, Arc<[NodeId]>> = HashMap::new();
+        let newest = self.newest_runs(runs).into_iter();
+        newest
+            .map(|row| {
+                let version = row.run.pipeline_version;
+                let nodes = shared.entry(version).or_insert_with(|| row.node_ids());
+                let mut found = RunNodes::new(&row.run, Arc::clone(nodes));
+                for (node_index, node) in &row.nodes {
+                    if let Some(status) = found.statuses.get_mut(usize::from(*node_index)) {
+                        *status = node.node.status;
+                    }
+                }
+                found
+            })
+            .collect()
+    }
+}
+
+impl RunRow {
+    /// Returns the nodes of the definition by their indexes.
+    fn node_ids(&self) -> Arc<[NodeId]> {
+        let graph = &self.version.graph;
+        let ids = graph.node_indexes().filter_map(|index| graph.id(index));
+        ids.cloned().collect()
+    }
+}
+
+#[async_trait]
+impl NodeRuns for MemoryStorage {
+    async fn list_run_nodes(&self, runs: NewestRuns) -> Result<Vec<RunNodes>> {
+        Ok(self.state()?.list_run_nodes(&runs))
+    }
+}
