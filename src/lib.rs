@@ -99,13 +99,14 @@ pub mod query {
     pub use crate::floret::{
         Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,
         DeletePipelineBuilder, Deliveries, GridQuery, Logs, NewConnection, NewVariable,
-        PauseBuilder, Pipelines, PurgeBuilder, PutPipelineBuilder, RollbackBuilder, Runs, Search,
-        System, Variables, Versions,
+        NodeHistoryQuery, PauseBuilder, Pipelines, PurgeBuilder, PutPipelineBuilder,
+        RollbackBuilder, Runs, Search, System, Variables, Versions,
     };
     pub use crate::views::{
         AttemptStatus, CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, Grid, GridRun,
         LineageEdge, LineageGraph, LineageKind, LineageNode, LogLine, LogPage, LogReader,
-        NodeAttempt, NodePreview, NodeProfile, ScheduleStatus, SearchHit, SystemInfo, Trend,
+        NodeAttempt, NodeHistory, NodePreview, NodeProfile, ScheduleStatus, SearchHit, SystemInfo,
+        Trend,
     };
 }
 

@@ -20,7 +20,7 @@ use crate::engine::{CancelCommand, Engine};
 use crate::error::{Error, Problem, Result, quote};
 use crate::json;
 use crate::model::{BackfillId, CallerName, Cancel, NodeId, PipelineId, RunId, Scope, TenantId};
-use crate::views::Views;
+use crate::views::{NEWEST_RUNS_MAX, Views};
 
 /// An authorized request, with everything that its handler needs.
 pub(super) struct Call {
@@ -90,6 +90,11 @@ impl Call {
         self.params.get("id").unwrap_or_default()
     }
 
+    /// Returns the text of the path that stands for a node.
+    pub(super) fn node_key(&self) -> &str {
+        self.params.get("node_id").unwrap_or_default()
+    }
+
     /// Returns the id of the connection that the path names.
     pub(super) fn connection_id(&self) -> &str {
         self.params.get("conn_id").unwrap_or_default()
@@ -128,7 +133,7 @@ impl Call {
     /// # Errors
     /// `NotFound` (`node-not-found`) when the text is not a node id.
     pub(super) fn node_id(&self) -> Result<NodeId> {
-        let text = self.params.get("node_id").unwrap_or_default();
+        let text = self.node_key();
         NodeId::new(text)
             .map_err(|_| Error::new(Problem::NodeNotFound, format!("no node {}", quote(text))))
     }
@@ -217,6 +222,11 @@ impl Call {
             Subject::Nothing => Ok(()),
             Subject::Pipeline | Subject::Version | Subject::Versions => {
                 views.pipeline(self.pipeline_key(), scope).await.map(drop)
+            }
+            Subject::PipelineNode => {
+                let (key, node) = (self.pipeline_key(), self.node_key());
+                let found = views.node_history(key, node, scope, NEWEST_RUNS_MAX).await;
+                found.map(drop)
             }
             Subject::Run => views.check_run(self.run_id()?, scope).await,
             Subject::Node => {

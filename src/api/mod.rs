@@ -26,6 +26,7 @@ mod input;
 mod layer;
 mod lineage;
 mod logs;
+mod node_history;
 mod openapi;
 mod origin;
 mod paging;

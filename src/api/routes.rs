@@ -13,8 +13,8 @@ use super::stream::websocket;
 use super::subject::Subject;
 use super::{
     attempts, backfills, bulk, calendar, capabilities, connections, dashboard, deliveries, dry_run,
-    grid, health, lineage, logs, openapi, pauses, pipelines, preview, profile, rerun, runs,
-    schedules, search, system, variables, versions, webhook,
+    grid, health, lineage, logs, node_history, openapi, pauses, pipelines, preview, profile, rerun,
+    runs, schedules, search, system, variables, versions, webhook,
 };
 
 macro_rules! routes {
@@ -148,6 +148,7 @@ routes! {
     Delete "/pipelines/{id}" Pipeline PipelinesDelete pipelines::delete => "deletes a pipeline", rust "Pipelines::delete";
     Get "/pipelines/{id}/validate" Pipeline PipelinesView pipelines::validate => "validates a pipeline against the registered executors", rust "Pipelines::validate";
     Get "/pipelines/{id}/grid" Pipeline RunsView grid::show => "shows the newest runs of a pipeline and their nodes as a grid", rust "Pipelines::grid", query [Single("runs")];
+    Get "/pipelines/{id}/nodes/{node_id}/history" PipelineNode RunsView node_history::list => "lists what a node did in the newest runs of its pipeline", rust "Pipelines::node_history", query [Single("runs")];
     Get "/pipelines/{id}/versions" Pipeline PipelinesView versions::list => "lists the versions of a pipeline", rust "Pipelines::versions", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
@@ -259,6 +260,7 @@ mod tests {
             "DELETE /pipelines/{id} pipelines.delete",
             "GET, HEAD /pipelines/{id}/validate pipelines.view",
             "GET, HEAD /pipelines/{id}/grid runs.view",
+            "GET, HEAD /pipelines/{id}/nodes/{node_id}/history runs.view",
             "GET, HEAD /pipelines/{id}/versions pipelines.view",
             "GET, HEAD /pipelines/{id}/versions/{version} pipelines.view",
             "GET, HEAD /pipelines/{id}/versions/{version}/diff/{to} pipelines.view",
@@ -286,6 +288,7 @@ mod tests {
                 Subject::Pipeline => &["id"],
                 Subject::Version => &["id", "version"],
                 Subject::Versions => &["id", "version", "to"],
+                Subject::PipelineNode => &["id", "node_id"],
                 Subject::Run => &["run_id"],
                 Subject::Node => &["run_id", "node_id"],
                 Subject::Backfill => &["backfill_id"],

@@ -15,6 +15,8 @@ pub(super) enum Subject {
     Version,
     /// Two versions of a pipeline.
     Versions,
+    /// A node of a pipeline.
+    PipelineNode,
     Run,
     /// A node of a run.
     Node,

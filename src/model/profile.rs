@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::percent::percent;
 use crate::error::truncate;
 use crate::limits::{Room, json_size};
 
@@ -44,6 +45,28 @@ const FRAME_BYTES: usize = 256;
 const SHORTER_TEXTS: [usize; 4] = [1_024, 256, 64, 16];
 
 impl Profile {
+    /// Returns how many cells are null or missing, in percent of all cells, from 0 to 100 with one
+    /// decimal. Returns `None` if there are no cells.
+    ///
+    /// If the profile is [truncated](Profile::truncated), the columns that it has count.
+    ///
+    /// ```
+    /// use floret::Dataset;
+    /// use serde_json::json;
+    ///
+    /// let orders = [json!({"id": 1, "note": "late"}), json!({"id": 2, "note": null})];
+    /// let profile = Dataset::from_serialize(&orders)?.profile()?;
+    /// assert_eq!(profile.null_pct(), Some(25.0));
+    /// # Ok::<(), floret::Error>(())
+    /// ```
+    #[must_use]
+    pub fn null_pct(&self) -> Option<f64> {
+        let nulls = self.columns.iter().map(|column| column.null_count);
+        let nulls = nulls.fold(0, u64::saturating_add);
+        let columns = u64::try_from(self.columns.len()).unwrap_or(u64::MAX);
+        percent(nulls, self.row_count.saturating_mul(columns))
+    }
+
     /// Returns the profile with texts that are as short as `bytes_max` bytes of JSON need. The last
     /// columns are left out if that is not enough.
     pub(crate) fn fitted(mut self, bytes_max: usize) -> Self {

@@ -50,7 +50,7 @@ pub(crate) use finished_changes::Unchanged;
 pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};
 pub use node_indexes::NodeIndexes;
-pub use node_runs::{NewestRuns, NodeRuns, RunNodes};
+pub use node_runs::{NewestRuns, NodeRuns, PastNodeRun, RunNodes};
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{
     DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SavedBy, SetPause, SlugChoice,

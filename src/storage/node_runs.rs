@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::model::{NodeId, NodeStatus, PipelineId, Qualified, Run, RunId, RunStatus};
+use crate::model::{NodeId, NodeRun, NodeStatus, PipelineId, Qualified, Run, RunId, RunStatus};
 
 /// The newest runs of a pipeline, also of a deleted one.
 #[derive(Debug, Clone)]
@@ -69,6 +69,32 @@ impl RunNodes {
     }
 }
 
+/// A node of one of the newest runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PastNodeRun {
+    /// The run.
+    pub run: RunId,
+    /// Its node.
+    pub node: NodeRun,
+    /// The share of nulls in the profile of its output
+    /// ([`Profile::null_pct`](crate::Profile::null_pct)), or `None` if the run has no profile of
+    /// the node.
+    pub null_pct: Option<f64>,
+}
+
+impl PastNodeRun {
+    /// Creates a node without a profile.
+    #[must_use]
+    pub const fn new(run: RunId, node: NodeRun) -> Self {
+        Self {
+            run,
+            node,
+            null_pct: None,
+        }
+    }
+}
+
 /// Reads the nodes of the newest runs of a pipeline.
 #[async_trait]
 pub trait NodeRuns: Send + Sync + 'static {
@@ -81,4 +107,19 @@ pub trait NodeRuns: Send + Sync + 'static {
     /// # Errors
     /// `Unavailable` if storage cannot answer.
     async fn list_run_nodes(&self, runs: NewestRuns) -> Result<Vec<RunNodes>>;
+
+    /// Returns a node of the newest runs of a pipeline, the greatest id first.
+    ///
+    /// - A run whose definition does not have the node MUST be left out, although it counts as one
+    ///   of the newest.
+    /// - A node without an entry MUST have the status [`RunStatus::unstarted_node`].
+    /// - A node whose output the run reuses MUST have no profile: it is that of another run.
+    ///
+    /// # Errors
+    /// `Unavailable` if storage cannot answer.
+    async fn list_past_node_runs(
+        &self,
+        runs: NewestRuns,
+        node: &NodeId,
+    ) -> Result<Vec<PastNodeRun>>;
 }

@@ -44,6 +44,7 @@ methods! {
     RequestCancel,
     EditRun,
     ListRunNodes,
+    ListPastNodeRuns,
     ListVersions,
     FindVersion,
     FindBackfill,

@@ -18,6 +18,7 @@ mod lineage;
 mod log_page;
 mod logs;
 mod missing_output;
+mod node_history;
 mod output;
 mod pages;
 mod pipelines;
@@ -67,6 +68,8 @@ pub(crate) use log_page::LogBounds;
 pub use log_page::LogPage;
 pub use logs::LogReader;
 pub(crate) use logs::{LogFilter, LogRange};
+pub(crate) use node_history::HISTORY_RUNS;
+pub use node_history::NodeHistory;
 pub(crate) use pages::{Cut, Listed, to_json};
 #[cfg(test)]
 pub(crate) use pipelines::PipelineSummary;

@@ -96,6 +96,8 @@ async fn what_shows_runs_says_after_which_event_a_stream_goes_on() {
             ("/api/pipelines/daily/runs".to_owned(), true),
             ("/api/pipelines/daily/backfills".to_owned(), true),
             ("/api/pipelines/daily/grid".to_owned(), true),
+            ("/api/pipelines/daily/nodes/load/history".to_owned(), true),
+            ("/api/pipelines/daily/nodes/none/history".to_owned(), false),
             ("/api/dashboard".to_owned(), true),
             ("/api/pipelines".to_owned(), false),
             ("/api/health".to_owned(), false),

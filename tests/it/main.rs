@@ -32,6 +32,7 @@ mod api_lists;
 mod api_log_pages;
 mod api_logs;
 mod api_messages;
+mod api_node_history;
 mod api_nodes;
 mod api_pipelines;
 mod api_preconditions;

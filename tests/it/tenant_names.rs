@@ -48,6 +48,7 @@ fn naming() -> Vec<(Method, String)> {
             .replace("{version}", "1")
             .replace("{to}", "1");
         if path.contains("{id}") {
+            let path = path.replace("{node_id}", "load");
             naming.push((route.method.clone(), path.replace("{id}", "shared")));
             naming.push((route.method, path.replace("{id}", "nightly")));
         } else if path != route.path {

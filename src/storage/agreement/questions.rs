@@ -64,6 +64,10 @@ impl World<'_> {
                     let runs = NewestRuns::new(pipeline, limit);
                     drop(both!(self, question, |storage, _side| storage
                         .list_run_nodes(runs.clone())));
+                    for node in ["load", "sum", "save", "none"].map(node_id) {
+                        drop(both!(self, question, |storage, _side| storage
+                            .list_past_node_runs(runs.clone(), &node)));
+                    }
                 }
             }
             Question::System { scope } => self.ask_system(question, &scope_of(scope)).await,

@@ -12,19 +12,30 @@ use rusqlite::{Row, params};
 use super::SqliteStorage;
 use super::definitions::Definition;
 use super::reader::Reader;
+use super::rows::{NODE, NODE_FROM, read_node};
 use super::store_error::StoreError;
 use super::values::{
-    NODE_INDEX_BITS, node_index, optional_time, run_id, run_of_node, time, to_node_status,
-    to_run_status, to_u32,
+    NODE_INDEX_BITS, node_index, node_key, optional_time, run_id, run_of_node, time,
+    to_node_status, to_run_status, to_u32,
 };
 use crate::error::Result;
-use crate::model::{NodeId, NodeIndex, NodeStatus, RunId, RunStatus};
-use crate::storage::{NewestRuns, NodeRuns, RunNodes};
+use crate::model::{NodeId, NodeIndex, NodeRun, NodeStatus, Profile, RunId, RunStatus};
+use crate::storage::{NewestRuns, NodeRuns, PastNodeRun, RunNodes};
 
 #[async_trait]
 impl NodeRuns for SqliteStorage {
     async fn list_run_nodes(&self, runs: NewestRuns) -> Result<Vec<RunNodes>> {
         self.read(move |reader| reader.snapshot(|reader| reader.run_nodes(&runs)))
+            .await
+    }
+
+    async fn list_past_node_runs(
+        &self,
+        runs: NewestRuns,
+        node: &NodeId,
+    ) -> Result<Vec<PastNodeRun>> {
+        let node = node.clone();
+        self.read(move |reader| reader.snapshot(|reader| reader.past_node_runs(&runs, &node)))
             .await
     }
 }
@@ -69,6 +80,53 @@ impl Reader {
             found.extend(of_run.and_then(|of_run| run.with_nodes(nodes, of_run)));
         }
         Ok(found)
+    }
+
+    fn past_node_runs(
+        &self,
+        runs: &NewestRuns,
+        node: &NodeId,
+    ) -> Result<Vec<PastNodeRun>, StoreError> {
+        let Some(pipeline) = self.key_of_runs(runs)? else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        for run in self.newest_runs(pipeline, runs.limit)? {
+            let Some(definition) = self.definition_of(&run)? else {
+                continue;
+            };
+            if let Some(node_index) = definition.graph.node_index(node.as_str()) {
+                found.extend(self.past_node_run(&run, node_index, &definition)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns a node of a run, or `None` if its row cannot be read.
+    fn past_node_run(
+        &self,
+        run: &NewestRun,
+        node_index: NodeIndex,
+        definition: &Definition,
+    ) -> Result<Option<PastNodeRun>, StoreError> {
+        let key = node_key(run.key, node_index);
+        let sql = format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key = ?");
+        let read = self.row(&sql, [key], |row| {
+            read_node(row, run.run, definition, &self.unreadable)
+        });
+        let Some(node) = self.unreadable.skip("a node", key, read)? else {
+            return Ok(None);
+        };
+        let Some(node) = node else {
+            let (id, status) = (definition.node(node_index)?, run.status.unstarted_node());
+            let unstarted = NodeRun::unstarted(run.run, id.clone(), node_index, status);
+            return Ok(Some(PastNodeRun::new(run.run, unstarted)));
+        };
+        let profile = self.payload::<Profile>("profiles", key);
+        let profile = self.unreadable.skip("a profile", key, profile)?.flatten();
+        let mut found = PastNodeRun::new(run.run, node);
+        found.null_pct = profile.and_then(|profile| profile.null_pct());
+        Ok(Some(found))
     }
 
     fn key_of_runs(&self, runs: &NewestRuns) -> Result<Option<i64>, StoreError> {

@@ -87,7 +87,11 @@ impl Reader {
         Ok(None)
     }
 
-    fn payload<T: DeserializeOwned>(&self, table: &str, key: i64) -> Result<Option<T>, StoreError> {
+    pub(super) fn payload<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        key: i64,
+    ) -> Result<Option<T>, StoreError> {
         let sql = format!("SELECT body FROM {table} WHERE key = ?");
         let body = self.row(&sql, [key], |row| Ok(row.get::<_, Vec<u8>>(0)?))?;
         body.map(|body| {

@@ -20,7 +20,7 @@ use super::values::{
     to_u32, to_u64, to_unstored,
 };
 use crate::model::{
-    CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Priority, Run, RunCancel, Slug,
+    CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Priority, Run, RunCancel, RunId, Slug,
     StoredPipeline, TenantId, TokenHash,
 };
 
@@ -202,14 +202,14 @@ pub(super) const NODE_FROM: &str = "node_runs n LEFT JOIN outputs o ON o.key = n
 /// Reads a node from the columns [`NODE`].
 pub(super) fn read_node(
     row: &Row<'_>,
-    run: &Run,
+    run: RunId,
     definition: &Definition,
     unreadable: &UnreadableRows,
 ) -> Result<NodeRun, StoreError> {
     let key = row.get(0)?;
     let node_index = node_index(key);
     let node_id = definition.node(node_index)?.clone();
-    let mut node = NodeRun::unstarted(run.id, node_id, node_index, to_node_status(row.get(1)?)?);
+    let mut node = NodeRun::unstarted(run, node_id, node_index, to_node_status(row.get(1)?)?);
     node.attempt = row.get::<_, Option<i64>>(2)?.map(to_u32);
     node.row_count = row.get::<_, Option<i64>>(3)?.map(to_u64);
     node.duration_ms = row.get::<_, Option<i64>>(4)?.map(to_u64);

@@ -67,7 +67,7 @@ impl Tx {
         let sql =
             format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
         let nodes = self.rows(&sql, [first, last], |node| {
-            read_node(node, &row.run, &definition, &self.unreadable)
+            read_node(node, row.run.id, &definition, &self.unreadable)
         })?;
         let has_rows = |sql| {
             self.row(sql, [first, last], |_| Ok(()))

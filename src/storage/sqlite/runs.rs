@@ -122,7 +122,7 @@ impl Reader {
         let sql =
             format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
         let nodes = self.rows(&sql, [first, last], |row| {
-            read_node(row, &run, &definition, &self.unreadable)
+            read_node(row, run.id, &definition, &self.unreadable)
         })?;
         let definition = std::sync::Arc::clone(&definition.pipeline);
         Ok(RunDetail::new(run, definition, nodes))

@@ -109,6 +109,7 @@ async fn refuses_runs(storage: &dyn Storage, driver: &Driver) {
         storage.find_preview(driver.run, &node, &Scope::All),
         storage.find_profile(driver.run, &node, &Scope::All),
         storage.list_run_nodes(NewestRuns::new(without_tenant("daily"), 1)),
+        storage.list_past_node_runs(NewestRuns::new(without_tenant("daily"), 1), &node),
         storage.newest_run(),
         storage.events(EventFilter::default(), 0, 1),
         storage.events_before(EventFilter::default(), 9, 1),

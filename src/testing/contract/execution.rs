@@ -134,6 +134,9 @@ macro_rules! execution_contract {
                 a_run_has_the_nodes_of_its_definition,
                 runs_belong_to_one_tenants_pipeline,
                 a_purged_run_is_not_listed,
+                a_node_of_the_newest_runs_is_returned,
+                a_run_without_the_node_is_left_out,
+                a_reused_node_has_no_profile,
             ],
             outputs: [
                 an_output_is_returned_whole,

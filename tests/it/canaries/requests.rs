@@ -74,6 +74,11 @@ fn path(route: &Route, round: &Round) -> String {
         "/runs/{run_id}/cancel" => &round.active,
         _ => &round.failed,
     };
+    let node = if route.path.starts_with("/pipelines") {
+        "leaky"
+    } else {
+        "load"
+    };
     let parameters = [
         ("{id}", own("fine", "spare")),
         ("{conn_id}", own("warehouse", "spare")),
@@ -81,7 +86,7 @@ fn path(route: &Route, round: &Round) -> String {
         ("{run_id}", run.as_str()),
         ("{version}", "1"),
         ("{to}", "1"),
-        ("{node_id}", "load"),
+        ("{node_id}", node),
         ("{backfill_id}", backfill.as_str()),
         ("{delivery_id}", own(&round.dead[0], &round.dead[1])),
     ];

@@ -140,6 +140,7 @@ fn plain_case(name: &str) -> Case {
         | "GET /runs/{run_id}/nodes/{node_id}/attempts"
         | "GET /pipelines/{id}"
         | "GET /pipelines/{id}/grid"
+        | "GET /pipelines/{id}/nodes/{node_id}/history"
         | "GET /pipelines/{id}/versions"
         | "GET /pipelines/{id}/versions/{version}"
         | "GET /pipelines/{id}/versions/{version}/diff/{to}"

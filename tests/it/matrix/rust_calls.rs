@@ -199,7 +199,7 @@ impl Call<'_> {
             other if other.starts_with("Runs::") => self.about_runs(other, pipeline).await,
             other if other.starts_with("Versions::") => self.about_versions(other, pipeline).await,
             other if other.starts_with("Pipelines::") => {
-                self.about_pipelines(other, pipeline).await
+                self.about_pipelines(other, pipeline, node).await
             }
             other if other.ends_with("deliveries") || other.starts_with("Deliveries::") => {
                 self.about_deliveries(other).await
@@ -208,7 +208,12 @@ impl Call<'_> {
         }
     }
 
-    async fn about_pipelines(&self, call: &str, pipeline: &str) -> Result<Value, Error> {
+    async fn about_pipelines(
+        &self,
+        call: &str,
+        pipeline: &str,
+        node: &str,
+    ) -> Result<Value, Error> {
         let pipelines = self.client.pipelines();
         match call {
             "Pipelines::get" => Ok(json(&pipelines.get(pipeline).await?)),
@@ -222,6 +227,10 @@ impl Call<'_> {
             }
             "Pipelines::delete" => pipelines.delete(pipeline).await.map(Value::from),
             "Pipelines::validate" => self.validation(pipeline).await,
+            "Pipelines::node_history" => {
+                let history = pipelines.node_history(pipeline, node);
+                Ok(json(&history.await?))
+            }
             "Pipelines::grid" => Ok(json(&pipelines.grid(pipeline).await?)),
             "Pipelines::pause" | "Pipelines::unpause" => self.about_pauses(call, pipeline).await,
             "Pipelines::versions" => self.about_versions(call, pipeline).await,

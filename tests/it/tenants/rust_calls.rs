@@ -45,6 +45,11 @@ async fn texts(client: &Client, tenant: Tenant) -> Vec<(&'static str, String)> {
             "grid",
             found(client.pipelines().grid("shared-0").runs(100).await),
         ),
+        ("node_history", {
+            let node = format!("{}-node", tenant.name());
+            let history = client.pipelines().node_history("shared-0", node);
+            found(history.runs(100).await)
+        }),
     ]
 }
 

@@ -11,7 +11,8 @@ use crate::api::subject::Subject;
 use crate::api::wait::{WAIT, WAIT_SECONDS_MAX};
 use crate::model::PageRequest;
 use crate::views::{
-    CALENDAR_DAYS, CALENDAR_DAYS_MAX, GRID_RUNS, NEWEST_RUNS_MAX, SEARCH_LIMIT, SEARCH_LIMIT_MAX,
+    CALENDAR_DAYS, CALENDAR_DAYS_MAX, GRID_RUNS, HISTORY_RUNS, NEWEST_RUNS_MAX, SEARCH_LIMIT,
+    SEARCH_LIMIT_MAX,
 };
 
 /// The pattern of an id, of a slug and of the id of a tenant.
@@ -55,6 +56,7 @@ fn of_path(subject: Subject) -> Vec<Value> {
     let pipeline = || in_path("id", "The id or the slug of the pipeline.", id(ID));
     let version = |name: &str, about: &str| in_path(name, about, number(1, u64::from(u32::MAX)));
     let run = || in_path("run_id", "The id of the run.", uuid());
+    let node = || in_path("node_id", "The id of the node in its pipeline.", id(ID));
     match subject {
         Subject::Nothing => Vec::new(),
         Subject::Pipeline => vec![pipeline()],
@@ -64,13 +66,9 @@ fn of_path(subject: Subject) -> Vec<Value> {
             version("version", "The number of the version before."),
             version("to", "The number of the version after."),
         ],
+        Subject::PipelineNode => vec![pipeline(), node()],
         Subject::Run => vec![run()],
-        Subject::Node => {
-            vec![
-                run(),
-                in_path("node_id", "The id of the node in its pipeline.", id(ID)),
-            ]
-        }
+        Subject::Node => vec![run(), node()],
         Subject::Backfill => vec![in_path("backfill_id", "The id of the backfill.", uuid())],
         Subject::Connection => vec![in_path("conn_id", "The id of the connection.", id(ID))],
         Subject::Delivery => vec![in_path(
@@ -149,6 +147,10 @@ fn of_list(path: &str, name: &str) -> Option<(&'static str, Value)> {
         ("runs", "/pipelines/{id}/grid") => (
             "The number of runs.",
             with_default(number(1, u64::from(NEWEST_RUNS_MAX)), GRID_RUNS),
+        ),
+        ("runs", _) => (
+            "The number of runs to look at.",
+            with_default(number(1, u64::from(NEWEST_RUNS_MAX)), HISTORY_RUNS),
         ),
         ("days", _) => (
             "The number of days, up to today.",

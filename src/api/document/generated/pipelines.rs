@@ -12,7 +12,7 @@ use crate::api::pipelines::{Checked, Saved};
 use crate::api::route::{Route, Verb};
 use crate::error::Problem;
 use crate::model::{PipelineVersion, StoredPipeline};
-use crate::views::{Grid, PipelineSummary};
+use crate::views::{Grid, NodeHistory, PipelineSummary};
 
 /// What a save can find wrong with a definition.
 const DEFINITION: [Problem; 15] = [
@@ -99,6 +99,11 @@ fn newest(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
             let answer = Answer::json(200, about, schemas.of::<Grid>())
                 .may_have("Floret-Truncated", "`true` if older runs are left out.");
             operation("getGrid").answer(answer)
+        }
+        (Verb::Get, "/pipelines/{id}/nodes/{node_id}/history") => {
+            let about = "What the node did in each run, the newest first.";
+            let history = schemas.of::<Vec<NodeHistory>>();
+            operation("getNodeHistory").answer(Answer::json(200, about, history))
         }
         _ => return None,
     })

@@ -90,6 +90,12 @@ fn of_subject(subject: Subject) -> &'static [Problem] {
             Problem::VersionNotFound,
             Problem::TenantRequired,
         ],
+        Subject::PipelineNode => &[
+            Problem::NotFound,
+            Problem::PipelineNotFound,
+            Problem::NodeNotFound,
+            Problem::TenantRequired,
+        ],
         Subject::Run => &[Problem::NotFound, Problem::RunNotFound],
         Subject::Node => &[
             Problem::NotFound,

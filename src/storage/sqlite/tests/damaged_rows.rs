@@ -378,9 +378,14 @@ async fn read_events(storage: &SqliteStorage) -> std::result::Result<(), String>
 async fn read_nodes(storage: &SqliteStorage) -> std::result::Result<(), String> {
     for id in ["daily", "spare"] {
         let runs = NewestRuns::new(fixtures::without_tenant(id), 100);
-        let found = storage.list_run_nodes(runs).await.step("nodes")?;
+        let found = storage.list_run_nodes(runs.clone()).await.step("nodes")?;
         let is_found = found.iter().any(|run| run.run == run_id(SPARE_PENDING));
         ensure(is_found == (id == "spare"), "no nodes of the healthy run")?;
+        let load = fixtures::node_id("load");
+        let past = storage.list_past_node_runs(runs, &load);
+        let past = past.await.step("past nodes")?;
+        let is_found = past.iter().any(|past| past.run == run_id(SPARE_PENDING));
+        ensure(is_found == (id == "spare"), "no node of the healthy run")?;
     }
     Ok(())
 }
