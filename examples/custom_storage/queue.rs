@@ -14,7 +14,7 @@ use crate::audited::AuditedStorage;
 use crate::dependencies::may_start_others;
 use crate::finish::{Outcome, finish};
 use crate::rows::{Rows, RunRow};
-use crate::waiting::waiting;
+use crate::waiting::{is_held, waiting};
 
 #[async_trait]
 impl Queue for AuditedStorage {
@@ -213,7 +213,9 @@ fn next_pending(rows: &Rows, claim: &Claim) -> Option<RunId> {
         .filter(|row| row.run.status == RunStatus::Pending);
     let due = pending.filter(|row| is_due(&row.run, claim));
     let ready = due.filter(|row| {
-        is_next_of_backfill(rows, &row.run, claim) && has_slot(rows, &row.run, claim)
+        !is_held(rows, &row.run, claim.now)
+            && is_next_of_backfill(rows, &row.run, claim)
+            && has_slot(rows, &row.run, claim)
     });
     let first = ready.min_by_key(|row| (row.run.rank(), row.run.id))?;
     Some(first.run.id)
@@ -243,7 +245,10 @@ fn is_next_of_backfill(rows: &Rows, run: &Run, claim: &Claim) -> bool {
     };
     let siblings = rows.runs_in(row.backfill.id).map(|row| &row.run);
     let mut pending = siblings.filter(|other| {
-        other.status == RunStatus::Pending && other.rank() == run.rank() && is_due(other, claim)
+        other.status == RunStatus::Pending
+            && other.rank() == run.rank()
+            && is_due(other, claim)
+            && !is_held(rows, other, claim.now)
     });
     let is_descending = row.backfill.order == BackfillOrder::Descending;
     pending.all(|other| match is_descending {

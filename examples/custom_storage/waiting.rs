@@ -42,6 +42,8 @@ fn reason(rows: &Rows, run: &Run, now: DateTime<Utc>) -> WaitReason {
         WaitReason::RunAfter
     } else if rows.dependencies.is_blocked(&own, now) {
         WaitReason::Dependency
+    } else if is_held(rows, run, now) {
+        WaitReason::ConcurrencyKey
     } else if is_full(
         running(&|other| other.backfill_id == run.backfill_id),
         max_parallel,
@@ -59,29 +61,60 @@ fn reason(rows: &Rows, run: &Run, now: DateTime<Utc>) -> WaitReason {
     }
 }
 
-fn ahead(rows: &Rows, run: &Run, reason: WaitReason, now: DateTime<Utc>) -> Option<u64> {
+/// Returns whether the concurrency key of a pending run holds it back: enough runs of the key
+/// execute or come before it.
+pub(crate) fn is_held(rows: &Rows, run: &Run, now: DateTime<Utc>) -> bool {
+    let Some(concurrency) = &run.concurrency else {
+        return false;
+    };
     let own = run.qualified_pipeline();
+    let others = rows.runs_of(&own).map(|row| &row.run);
+    let others = others.filter(|other| has_key_of(run, other));
+    let before = others.filter(|other| match other.status {
+        RunStatus::Running => true,
+        RunStatus::Pending => is_due(other, now) && is_before(rows, other, run),
+        _ => false,
+    });
+    before.count() as u64 >= u64::from(concurrency.max)
+}
+
+fn has_key_of(run: &Run, other: &Run) -> bool {
+    let text = |run: &Run| run.concurrency.as_ref().map(|own| own.key.clone());
+    other.qualified_pipeline() == run.qualified_pipeline() && text(other) == text(run)
+}
+
+fn is_due(run: &Run, now: DateTime<Utc>) -> bool {
+    run.run_after.is_none_or(|after| after <= now)
+}
+
+/// Returns whether a pending run comes before another one.
+fn is_before(rows: &Rows, other: &Run, run: &Run) -> bool {
     let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
     let is_descending = backfill.is_some_and(|row| row.backfill.order == BackfillOrder::Descending);
+    let is_sibling = run.backfill_id.is_some() && other.backfill_id == run.backfill_id;
+    let is_earlier = match is_sibling && is_descending {
+        true => other.id > run.id,
+        false => other.id < run.id,
+    };
+    other.rank() < run.rank() || (other.rank() == run.rank() && is_earlier)
+}
+
+fn ahead(rows: &Rows, run: &Run, reason: WaitReason, now: DateTime<Utc>) -> Option<u64> {
+    let own = run.qualified_pipeline();
     let is_meant = |other: &Run| match reason {
+        WaitReason::ConcurrencyKey => has_key_of(run, other),
+        _ if is_held(rows, other, now) => false,
         WaitReason::EngineLimit => true,
         WaitReason::BackfillLimit => other.backfill_id == run.backfill_id,
         _ => other.qualified_pipeline() == own,
     };
     let pending = rows.runs.values().map(|row| &row.run).filter(|other| {
-        other.status == RunStatus::Pending
-            && other.run_after.is_none_or(|after| after <= now)
-            && is_meant(other)
+        other.status == RunStatus::Pending && is_due(other, now) && is_meant(other)
     });
     let (mut ahead, mut examined) = (0, 0);
     for other in pending.filter(|other| other.rank() <= run.rank()) {
         examined += 1;
-        let is_sibling = run.backfill_id.is_some() && other.backfill_id == run.backfill_id;
-        let is_before = match is_sibling && is_descending {
-            true => other.id > run.id,
-            false => other.id < run.id,
-        };
-        ahead += u64::from(other.rank() < run.rank() || is_before);
+        ahead += u64::from(is_before(rows, other, run));
     }
     (examined <= Waiting::EXAMINED_MAX).then_some(ahead)
 }

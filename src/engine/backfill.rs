@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 
 use super::backfill_dates::BackfillDates;
 use super::cancel::CancelCommand;
+use super::concurrency;
 use super::note::check_reason;
 use super::run_date::{pipeline_timezone, set_params};
 use super::{Engine, RequestKey, Shared};
@@ -88,7 +89,7 @@ impl Engine {
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
         shared.check_backfill(&request, &pipeline)?;
-        let mut create = shared.new_backfill(request, &pipeline);
+        let mut create = shared.new_backfill(request, &pipeline)?;
         create.is_preview = true;
         let mut dates: Vec<_> = create.runs.iter().map(|new| new.run.date).collect();
         let skipped = shared.storage.create_runs(create).await?.skipped;
@@ -149,11 +150,14 @@ impl Shared {
             .await?;
         let operation = IdempotentOperation::Backfill(pipeline.qualified_id());
         let key = request.key.take().map(|key| key.for_operation(operation));
-        if let Err(refused) = self.check_backfill(&request, &pipeline) {
-            let replayed = self.find_replayed(key.as_ref()).await?;
-            return replayed.map(StartedBackfill::from).ok_or(refused);
-        }
-        let mut create = self.new_backfill(request, &pipeline);
+        let checked = self.check_backfill(&request, &pipeline);
+        let mut create = match checked.and_then(|()| self.new_backfill(request, &pipeline)) {
+            Ok(create) => create,
+            Err(refused) => {
+                let replayed = self.find_replayed(key.as_ref()).await?;
+                return replayed.map(StartedBackfill::from).ok_or(refused);
+            }
+        };
         create.idempotency = key;
         self.create_runs(create).await.map(StartedBackfill::from)
     }
@@ -209,7 +213,14 @@ impl Shared {
     }
 
     /// Builds the creation of a backfill from a request that was checked.
-    fn new_backfill(&self, request: BackfillRequest, pipeline: &StoredPipeline) -> CreateRuns {
+    ///
+    /// # Errors
+    /// `Invalid` (`param-invalid`) if a run has no concurrency key.
+    fn new_backfill(
+        &self,
+        request: BackfillRequest,
+        pipeline: &StoredPipeline,
+    ) -> Result<CreateRuns> {
         let BackfillRequest {
             pipeline: _,
             dates,
@@ -253,15 +264,15 @@ impl Shared {
             run.created_by.clone_from(&by);
             let repeated = repeats.as_ref().and_then(|it| it.runs.get(&date));
             run.rerun_of = repeated.copied();
-            NewRun::new(run)
+            concurrency::keyed(run, &pipeline.definition).map(NewRun::new)
         };
-        let runs = dates.into_iter().map(run_of);
-        let mut create = CreateRuns::new(runs.collect());
+        let runs: Result<Vec<_>> = dates.into_iter().map(run_of).collect();
+        let mut create = CreateRuns::new(runs?);
         create.scope = Scope::of(pipeline.tenant.as_ref());
         let mut new = NewBackfill::new(backfill);
         new.skip_existing = skip_existing;
         create.backfill = Some(new);
-        create
+        Ok(create)
     }
 
     /// Notifies the drivers and waiters of backfills whose remaining runs storage has cancelled.
@@ -289,6 +300,8 @@ impl Shared {
                 }
             }
         }
+        // Runs of other backfills may have waited for the keys of the cancelled ones.
+        self.wake.notify_one();
     }
 }
 

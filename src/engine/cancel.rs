@@ -82,6 +82,8 @@ impl Shared {
             self.active.request_cancel(run, cancel);
         } else {
             self.events.run_finished(run);
+            // Another run may have waited for its concurrency key.
+            self.wake.notify_one();
         }
     }
 
@@ -95,6 +97,7 @@ impl Shared {
         self.notify_newest_commit().await;
         if detail.run.status.is_terminal() {
             self.events.run_finished(run);
+            self.wake.notify_one();
         } else if let Some(cancel) = detail.run.cancel {
             self.active.request_cancel(run, cancel.kind);
         }

@@ -25,7 +25,6 @@ const PIPELINE_WORDS: &[(&str, &str)] = &[
     ("timezone", "schedule_timezone"),
     ("time_zone", "schedule_timezone"),
     ("tz", "schedule_timezone"),
-    ("concurrency", "max_concurrent_runs"),
     ("max_active_runs", "max_concurrent_runs"),
     ("disabled", "enabled"),
     ("active", "enabled"),
@@ -209,32 +208,39 @@ fn alias<'a>(word: &str, aliases: &[(&str, &'a str)]) -> Option<&'a str> {
 
 /// Warns of each parameter that a config names and the pipeline neither declares nor defines.
 fn undeclared_params(pipeline: &Pipeline, issues: &mut Issues) {
+    let key = pipeline.concurrency.iter();
+    for name in key.flat_map(|own| template::parameters_of_key(&own.key)) {
+        undeclared_param(pipeline, name, "/concurrency/key", issues);
+    }
     for (index, node) in pipeline.nodes.iter().enumerate() {
         for (pointer, name) in template::parameters_with_pointers(&node.config) {
-            let is_defined = pipeline.param_defs.iter().any(|def| def.name == name);
-            if name == DATE_PARAM || is_defined || pipeline.params.contains_key(&name) {
-                continue;
-            }
-            issues.push(&format!("/nodes/{index}/config{pointer}"), || {
-                // Every run has a date, also if its pipeline does not declare it.
-                let known = pipeline
-                    .params
-                    .keys()
-                    .map(String::as_str)
-                    .chain(pipeline.param_defs.iter().map(|def| def.name.as_str()))
-                    .chain([DATE_PARAM]);
-                let question = nearest(&name, known).map(did_you_mean).unwrap_or_default();
-                let name = quote(&name);
-                if pipeline.param_defs.is_empty() {
-                    format!(
-                        "the pipeline has no parameter {name}, so each run must be given it{question}"
-                    )
-                } else {
-                    format!("the pipeline defines no parameter {name}, so no run has it{question}")
-                }
-            });
+            let at = format!("/nodes/{index}/config{pointer}");
+            undeclared_param(pipeline, &name, &at, issues);
         }
     }
+}
+
+fn undeclared_param(pipeline: &Pipeline, name: &str, at: &str, issues: &mut Issues) {
+    let is_defined = pipeline.param_defs.iter().any(|def| def.name == name);
+    if name == DATE_PARAM || is_defined || pipeline.params.contains_key(name) {
+        return;
+    }
+    issues.push(at, || {
+        // Every run has a date, also if its pipeline does not declare it.
+        let known = pipeline
+            .params
+            .keys()
+            .map(String::as_str)
+            .chain(pipeline.param_defs.iter().map(|def| def.name.as_str()))
+            .chain([DATE_PARAM]);
+        let question = nearest(name, known).map(did_you_mean).unwrap_or_default();
+        let name = quote(name);
+        if pipeline.param_defs.is_empty() {
+            format!("the pipeline has no parameter {name}, so each run must be given it{question}")
+        } else {
+            format!("the pipeline defines no parameter {name}, so no run has it{question}")
+        }
+    });
 }
 
 /// Warns of each parameter that no config names. Most of them are typing errors. A parameter with a
@@ -251,11 +257,16 @@ fn unused_params(pipeline: &Pipeline, issues: &mut Issues) {
     // A program reads a parameter as a variable of its environment.
     let is_in_environment =
         |name: &str| texts.contains(&format!("FLORET_PARAM_{}", name.to_ascii_uppercase()));
+    let key = pipeline.concurrency.iter();
+    let of_key: BTreeSet<_> = key
+        .flat_map(|own| template::parameters_of_key(&own.key))
+        .collect();
     let defined: BTreeSet<_> = pipeline.param_defs.iter().map(|def| &def.name).collect();
     for name in pipeline.params.keys() {
         if name == DATE_PARAM
             || defined.contains(name)
             || named.contains(name)
+            || of_key.contains(name.as_str())
             || is_in_environment(name)
         {
             continue;

@@ -17,6 +17,7 @@ mod check;
 mod checkpoint;
 mod code_pipelines;
 mod command;
+mod concurrency;
 mod connections;
 mod dataset_budget;
 mod definition_warnings;

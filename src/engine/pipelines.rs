@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::concurrency;
 use super::definition_warnings;
 use super::id_mismatch;
 use super::replaced_assets;
@@ -271,7 +272,7 @@ impl Shared {
     }
 
     /// Returns the problems that executors find in the configs of their nodes, and the templates
-    /// that no run can resolve.
+    /// that no run can resolve, also of the concurrency key.
     fn config_issues(&self, pipeline: &Pipeline, tenant: Option<&TenantId>) -> Issues {
         let mut issues = Issues::default();
         for (index, node) in pipeline.nodes.iter().enumerate() {
@@ -290,6 +291,7 @@ impl Shared {
                 issues.push_with_problem(Problem::DefinitionTooLarge, &at, detail);
             }
         }
+        concurrency::check(pipeline, &mut issues);
         for conflict in replaced_assets::find(pipeline, &self.registry, tenant) {
             let at = format!("/nodes/{}/config", conflict.index);
             issues.push(&at, || conflict.detail);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::concurrency;
 use super::run_date::set_params;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
@@ -168,7 +169,7 @@ impl Shared {
         );
         let params = param_defs::resolve(&pipeline.definition, BTreeMap::new());
         set_params(&mut run, params);
-        run
+        concurrency::keyed_if_resolved(run, &pipeline.definition)
     }
 
     /// Notifies the driver of the executing run of a schedule if storage holds a cancel request.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
+use super::concurrency;
 use super::labels::Annotations;
 use super::queue_place::QueuePlace;
 use super::run_date::{run_date, set_params};
@@ -194,7 +195,7 @@ impl Shared {
             now,
         );
         set_params(&mut run, params);
-        Ok(run)
+        concurrency::keyed(run, &pipeline.definition)
     }
 
     /// Returns the runs that an earlier request with this key created.

@@ -112,6 +112,19 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Takes an object with fields of its own. For any other value, adds an issue that calls it
+    /// `what`.
+    pub(crate) fn inner<T>(
+        &mut self,
+        key: &str,
+        what: &str,
+        read: impl FnOnce(Fields<'_>) -> T,
+    ) -> Option<T> {
+        let value = self.rest.remove(key)?;
+        let at = self.pointer(key);
+        Fields::new(value, what, at, self.issues).map(read)
+    }
+
     /// Takes an array of objects. For any other item, adds an issue that calls the item `what`, and
     /// reads it as the default.
     pub(crate) fn objects<T: Default>(

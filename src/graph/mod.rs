@@ -4,6 +4,7 @@
 //! which nodes execute again. Whether an executor is registered for a node type is checked by
 //! `engine`.
 
+pub(crate) mod concurrency;
 pub(crate) mod definition;
 pub(crate) mod dependencies;
 pub(crate) mod fields;

@@ -37,7 +37,7 @@ pub(super) const fn is_catch_up_in_range(max: u32) -> bool {
 }
 
 /// The fields of a pipeline that Floret knows.
-pub(crate) const PIPELINE_FIELDS: [&str; 23] = [
+pub(crate) const PIPELINE_FIELDS: [&str; 24] = [
     "id",
     SLUG,
     PIPELINE_ID,
@@ -51,6 +51,7 @@ pub(crate) const PIPELINE_FIELDS: [&str; 23] = [
     "enabled",
     "timeout",
     "max_concurrent_runs",
+    "concurrency",
     "schedule",
     "schedule_timezone",
     "catch_up",
@@ -82,6 +83,8 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
         enabled: _,
         timeout,
         max_concurrent_runs,
+        // `concurrency` checks it.
+        concurrency: _,
         schedule,
         schedule_timezone,
         catch_up: _,
@@ -316,8 +319,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::DependencyRule;
     use crate::model::engine_keys::TIMEOUT_MAX;
+    use crate::model::{Concurrency, DependencyRule};
 
     #[test]
     fn the_lists_of_fields_match_the_serialized_fields() {
@@ -328,6 +331,7 @@ mod tests {
             .param_def(ParamDef::string("region"))
             .timeout(TIMEOUT_MAX)
             .max_concurrent_runs(1)
+            .concurrency(Concurrency::new("${run.date}"))
             .schedule("@daily")
             .schedule_timezone("UTC")
             .catch_up()

@@ -5,6 +5,7 @@
 
 mod backfill;
 mod caller_name;
+mod concurrency;
 pub(crate) mod condition;
 mod connection;
 mod dataset;
@@ -51,6 +52,7 @@ pub use backfill::{
     Backfill, BackfillCounts, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus,
 };
 pub use caller_name::CallerName;
+pub use concurrency::{Concurrency, OnConflict, RunConcurrency};
 pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
 pub(crate) use dataset::Shape;

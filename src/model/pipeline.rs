@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use super::defaults::is_default;
 use super::{
-    DependencyMode, DependencyRule, Edge, Node, Overlap, ParamDef, TenantId, WebhookToken, seconds,
+    Concurrency, DependencyMode, DependencyRule, Edge, Node, Overlap, ParamDef, TenantId,
+    WebhookToken, seconds,
 };
 
 /// The definition of a pipeline.
@@ -65,6 +66,9 @@ pub struct Pipeline {
     /// limit of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_runs: Option<u32>,
+    /// How many runs with the same key may execute at the same time. `None` means no key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
     /// The schedule: five fields as in cron(8), or one of
     /// `@hourly @daily @weekly @monthly @yearly`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +130,7 @@ impl Default for Pipeline {
             enabled: true,
             timeout: None,
             max_concurrent_runs: None,
+            concurrency: None,
             schedule: None,
             schedule_timezone: None,
             catch_up: false,
@@ -386,6 +391,13 @@ impl Pipeline {
         self
     }
 
+    /// Sets the concurrency key: how many runs with the same key may execute at the same time.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: Concurrency) -> Self {
+        self.concurrency = Some(concurrency);
+        self
+    }
+
     /// Sets the schedule: five fields as in cron(8), or one of
     /// `@hourly @daily @weekly @monthly @yearly`.
     ///
@@ -516,6 +528,7 @@ mod tests {
             .disabled()
             .timeout(Duration::from_secs(5))
             .max_concurrent_runs(2)
+            .concurrency(Concurrency::new("${param.limit}").max(3))
             .schedule("@daily")
             .schedule_timezone("Europe/Berlin")
             .catch_up()
@@ -549,6 +562,7 @@ mod tests {
             enabled,
             timeout,
             max_concurrent_runs,
+            concurrency,
             schedule,
             schedule_timezone,
             catch_up,
@@ -564,7 +578,8 @@ mod tests {
         assert!(differs(&id) && differs(&slug) && differs(&name) && differs(&description));
         assert!(differs(&params) && differs(&param_defs) && differs(&tags) && !enabled);
         assert!(differs(&timeout) && differs(&depends_on) && differs(&dependency_rules));
-        assert!(differs(&max_concurrent_runs) && differs(&schedule) && differs(&schedule_timezone));
+        assert!(differs(&concurrency) && differs(&max_concurrent_runs));
+        assert!(differs(&schedule) && differs(&schedule_timezone));
         assert!(differs(&catch_up_all) && differs(&catch_up_max) && differs(&webhook_token));
         assert!(differs(&catch_up) && differs(&overlap) && differs(&tenant) && differs(&extra));
         for node in nodes {
@@ -600,7 +615,8 @@ mod tests {
             "edges": [{"from": "a", "to": "b", "condition": true, "label": "rows"}],
             "params": {"limit": "10"}, "param_defs": [{"name": "limit", "type": "integer"}],
             "tags": ["etl"], "enabled": false, "timeout": 5,
-            "max_concurrent_runs": 2, "schedule": "@daily", "schedule_timezone": "Europe/Berlin",
+            "max_concurrent_runs": 2,
+            "concurrency": {"key": "${param.limit}", "max": 3}, "schedule": "@daily", "schedule_timezone": "Europe/Berlin",
             "catch_up": true, "catch_up_all": true, "catch_up_max": 7, "overlap": "skip",
             "depends_on": ["import"],
             "dependency_rules": [{"pipeline_id": "clean", "mode": "all", "within_seconds": 60}],

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BackfillId, CallerName, Labels, LaneClass, NodeIndex, NodeStatus, Params, PipelineId, Priority,
-    Qualified, Rank, RunId, TenantId,
+    Qualified, Rank, RunConcurrency, RunId, TenantId,
 };
 
 /// The status of a run.
@@ -324,6 +324,8 @@ pub struct Run {
     /// The run stays pending until then. A time that has passed delays nothing. It stays set after
     /// the run has started.
     pub run_after: Option<DateTime<Utc>>,
+    /// Its concurrency key, if the pipeline had one.
+    pub concurrency: Option<RunConcurrency>,
     /// The backfill that created the run. A resume belongs to no backfill.
     pub backfill_id: Option<BackfillId>,
     /// The run that this one resumes.
@@ -373,6 +375,7 @@ impl Run {
             note: None,
             priority: Priority::Normal,
             run_after: None,
+            concurrency: None,
             backfill_id: None,
             resumed_from: None,
             rerun_of: None,

@@ -32,7 +32,8 @@ pub struct Waiting {
     /// What keeps the run from starting: the first of the reasons that hold, in their order.
     pub reason: WaitReason,
     /// How many pending runs come before it: of its backfill where the limit of the backfill is the
-    /// reason, of all pipelines for [`WaitReason::EngineLimit`], and otherwise of its pipeline.
+    /// reason, of its key for [`WaitReason::ConcurrencyKey`], of all pipelines for
+    /// [`WaitReason::EngineLimit`], and otherwise of its pipeline.
     /// `None` if more than 10,000 of them have its rank or a better one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead: Option<u64>,
@@ -72,6 +73,8 @@ pub enum WaitReason {
     RunAfter,
     /// A pipeline that its pipeline depends on has not ended as a gate asks.
     Dependency,
+    /// The runs of its concurrency key that may execute at once do, or are about to.
+    ConcurrencyKey,
     /// The runs of its backfill that may execute at once do.
     BackfillLimit,
     /// The runs of its pipeline that may execute at once do.

@@ -211,6 +211,11 @@ pub trait Queue: Send + Sync + 'static {
     /// - A run MUST NOT be claimed before its `run_after`, and MUST NOT hold up another one until
     ///   then. What a claim has found due may stay so if the wall clock is set back. A claim may
     ///   look at the first 1,000 due runs alone.
+    /// - Of the runs of a pipeline with the same [concurrency key](crate::RunConcurrency::key), as
+    ///   many MUST be `running` at most as the one that starts allows
+    ///   ([`RunConcurrency::max`](crate::RunConcurrency::max)). Those of a key go by rank, then by
+    ///   age, or in the order of their backfill. A run that its key holds back MUST NOT hold up
+    ///   runs of other keys, and the step that ends a run of a key MUST let the next one start.
     /// - At most `max_concurrent_runs` of a pipeline MUST be `running`, by its newest definition.
     /// - At most `max_parallel` runs of a backfill MUST be `running`.
     /// - Of a pipeline's runs in [`LaneClass::Schedule`](super::LaneClass::Schedule) one executes
@@ -225,8 +230,8 @@ pub trait Queue: Send + Sync + 'static {
     ///   MUST be claimed one at a time. None is claimed unless [`Claim::suspects`], and none while
     ///   the owner holds a run with that many claims that came back from a crash (2 or more).
     ///
-    /// Cost: it MUST NOT grow with the number of pending runs, only with that of running runs, and
-    /// of pipelines and backfills that have pending ones.
+    /// Cost: it MUST NOT grow with the number of pending runs or of their keys, only with that of
+    /// running runs, and of pipelines and backfills that have pending ones.
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing was claimed then.
@@ -267,11 +272,13 @@ pub trait Queue: Send + Sync + 'static {
     /// - The reason MUST be the first of those that hold, in the order of [`WaitReason`].
     /// - A run comes before another one if its rank is better, or if its rank is the same and its
     ///   id is smaller; among the runs of a backfill in descending order, if its id is greater. A
-    ///   delayed run comes before none, until a claim may find it due.
+    ///   delayed run comes before none, until a claim may find it due. A run that its key holds
+    ///   back comes before those of its key alone, for [`WaitReason::ConcurrencyKey`].
     /// - [`Waiting::ahead`] MUST count the runs that it is about, unless more than
     ///   [`Waiting::EXAMINED_MAX`] of them have the rank of the run or a better one.
     ///
     /// [`WaitReason`]: crate::WaitReason
+    /// [`WaitReason::ConcurrencyKey`]: crate::WaitReason::ConcurrencyKey
     async fn waiting(
         &self,
         run: RunId,

@@ -4,6 +4,7 @@
 //! `engine` supplies parameters and variables; the executor interprets the resolved config.
 
 mod date;
+mod key;
 mod pieces;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
+pub(crate) use self::key::{KeyError, parameters_of_key, resolve_key, unresolvable};
 use self::pieces::{PREFIXES, Piece, meant_prefix, pieces};
 use crate::error::{quote, reference_token};
 use crate::model::{Params, RunId};

@@ -182,6 +182,7 @@ impl Serialize for StoredPipeline {
             enabled,
             timeout,
             max_concurrent_runs,
+            concurrency,
             schedule: _,
             schedule_timezone: _,
             catch_up: _,
@@ -213,6 +214,9 @@ impl Serialize for StoredPipeline {
         }
         if let Some(runs) = max_concurrent_runs {
             map.serialize_entry("max_concurrent_runs", runs)?;
+        }
+        if let Some(concurrency) = concurrency {
+            map.serialize_entry("concurrency", concurrency)?;
         }
         serialize_schedule(&mut map, &stored.definition)?;
         serialize_dependencies(&mut map, &stored.definition)?;

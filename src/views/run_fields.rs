@@ -64,6 +64,8 @@ struct RunFields<'a> {
     )]
     run_after: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<CancelFields<'a>>,
 }
 
@@ -150,6 +152,7 @@ impl Serialize for Run {
             note,
             priority,
             run_after,
+            concurrency,
             backfill_id,
             resumed_from,
             rerun_of,
@@ -180,6 +183,7 @@ impl Serialize for Run {
             note: note.as_deref(),
             priority: *priority,
             run_after: *run_after,
+            concurrency_key: concurrency.as_ref().map(|own| own.key.as_str()),
             cancel: cancel.as_ref().map(CancelFields::from),
         };
         fields.serialize(serializer)

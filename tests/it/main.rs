@@ -66,6 +66,7 @@ mod cancels;
 mod capacity;
 mod code_pipelines;
 mod compile_fail;
+mod concurrency;
 mod crash;
 mod crash_points;
 mod damage;

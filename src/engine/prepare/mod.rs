@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use self::node_history::{NodeHistory, earlier_results, first_error, known_nodes, node_histories};
 use super::Shared;
 use super::checkpoint;
+use super::concurrency;
 use super::driver::Driver;
 use super::journal::{Journal, LeaseLost};
 use super::replaced_assets;
@@ -75,6 +76,8 @@ pub(super) async fn prepare_run(
 ) -> Result<PreparedRun, PrepareError> {
     let graph = claimed.graph().map_err(PrepareError::Invalid)?;
     let checked = shared.refuse_unfit_tick(&claimed.definition, &claimed.run);
+    checked.map_err(PrepareError::Invalid)?;
+    let checked = concurrency::refuse_unkeyed(&claimed.definition, &claimed.run);
     checked.map_err(PrepareError::Invalid)?;
     let histories = node_histories(&graph, &claimed);
     let is_suspect = claimed.claim_count > 1;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 pub(super) use self::chain::{Chain, DefinitionGraph};
 pub(super) use self::choices::{NamedNodes, NodeChoices};
+use super::concurrency;
 use super::prepare::PlannedRun;
 use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
@@ -148,6 +149,7 @@ impl Shared {
         }
         let params = self.resume_params(resume, &old.run.params, definition)?;
         set_params(&mut run, params);
+        let mut run = concurrency::keyed(run, definition)?;
         let chain = self.storage.find_chain(run.first_run, scope).await?;
         refuse_blocked_chain(&old.run, &chain)?;
         let chain = Chain::new(&chain, old.run.id)?;

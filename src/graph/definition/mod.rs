@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
 use super::rules::{CATCH_UP_RANGE, CATCHUP, CONCURRENT_RUNS_RANGE, is_catch_up_in_range};
-use super::{Graph, dependencies, param_defs, params, rules, sizes, slug, validate};
+use super::{Graph, concurrency, dependencies, param_defs, params, rules, sizes, slug, validate};
 use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
@@ -43,6 +43,7 @@ pub(crate) fn parse(
     rules::check(&pipeline, slug_field, &mut issues);
     sizes::check(&pipeline, limits, &mut issues);
     param_defs::check_definitions(&pipeline, limits, &mut issues);
+    concurrency::check(&pipeline, &mut issues);
     dependencies::check(&pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(&pipeline, limits).map(|_| pipeline)
@@ -57,6 +58,7 @@ pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     rules::check(pipeline, slug::SLUG, &mut issues);
     sizes::check(pipeline, limits, &mut issues);
     param_defs::check_definitions(pipeline, limits, &mut issues);
+    concurrency::check(pipeline, &mut issues);
     dependencies::check(pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(pipeline, limits)
@@ -119,6 +121,7 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
             CONCURRENT_RUNS_RANGE,
             whole_number,
         ),
+        concurrency: fields.inner("concurrency", "a concurrency key", concurrency::read),
         // Some existing clients send an empty string instead of omitting the field.
         schedule: fields.text("schedule").filter(|text| !text.is_empty()),
         schedule_timezone: fields.text("schedule_timezone"),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::error::{ErrorKind, IssueLocation};
+use crate::model::Concurrency;
 
 fn parsed(value: Value) -> Result<Pipeline> {
     parse(value, || "made".to_owned(), &Limits::default())
@@ -58,7 +59,8 @@ fn every_field_is_read_and_unknown_fields_are_kept() {
         ],
         "edges": [{"from": "load", "to": "sum", "condition": true, "label": "rows"}],
         "params": {"date": "2024-01-15", "limit": 10}, "tags": ["etl"], "enabled": false,
-        "timeout": 1.5, "max_concurrent_runs": 2, "schedule": "0 6 * * *", "schedule_timezone": "Europe/Berlin",
+        "timeout": 1.5, "max_concurrent_runs": 2, "concurrency": {"key": "${param.limit}", "max": 3},
+        "schedule": "0 6 * * *", "schedule_timezone": "Europe/Berlin",
         "catch_up": true, "overlap": "skip", "owner": {"team": ["data"]}
     });
     let load = Node::new("load", "source").name("Load it");
@@ -75,6 +77,7 @@ fn every_field_is_read_and_unknown_fields_are_kept() {
         .param("limit", "10")
         .timeout(Duration::from_millis(1_500))
         .max_concurrent_runs(2)
+        .concurrency(Concurrency::new("${param.limit}").max(3))
         .schedule("0 6 * * *")
         .schedule_timezone("Europe/Berlin")
         .catch_up()
@@ -205,6 +208,41 @@ fn strings_and_numbers_have_bounds() {
     let params = |name: &str| with("params", Some(json!({ name: "x" })));
     assert!(parsed(params("a b")).is_ok());
     assert_eq!(pointers(params("a}/b")), ["/params/a}~1b"]);
+}
+
+#[test]
+fn a_concurrency_key_has_bounds_and_known_fields() {
+    for good in [
+        json!({"key": "a"}),
+        json!({"key": "a".repeat(255), "max": 1_000, "on_conflict": "queue"}),
+        json!({"key": "${run.date}", "max": 1.0}),
+    ] {
+        assert!(
+            parsed(with("concurrency", Some(good.clone()))).is_ok(),
+            "{good}"
+        );
+    }
+    for (bad, at) in [
+        (json!("a"), ""),
+        (json!(null), ""),
+        (json!({"max": 1}), "/key"),
+        (json!({"key": 1}), "/key"),
+        (json!({"key": ""}), "/key"),
+        (json!({"key": "a".repeat(256)}), "/key"),
+        (json!({"key": "a\tb"}), "/key"),
+        (json!({"key": "a", "max": 0}), "/max"),
+        (json!({"key": "a", "max": 1_001}), "/max"),
+        (json!({"key": "a", "max": 1.5}), "/max"),
+        (json!({"key": "a", "on_conflict": "wait"}), "/on_conflict"),
+    ] {
+        let expected = [format!("/concurrency{at}")];
+        assert_eq!(pointers(with("concurrency", Some(bad))), expected);
+    }
+    let (slug, issues) = refused(with("concurrency", Some(json!({"key": "a", "limit": 2}))));
+    assert_eq!(
+        (slug, &*issues[0].0),
+        ("unknown-field", "/concurrency/limit")
+    );
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(super) enum Command {
         tick: Option<u8>,
         /// Its priority, and for how many seconds it stays pending.
         place: (u8, Option<u8>),
+        /// A concurrency key and its maximum.
+        concurrency: Option<(u8, u32)>,
         scope: u8,
     },
     Tick {
@@ -80,6 +82,7 @@ pub(super) enum Command {
         count: u8,
         limits: (u8, u8),
         flags: [bool; 3],
+        concurrency: Option<(u8, u32)>,
         key: Option<(u8, u8)>,
         scope: u8,
     },
@@ -270,9 +273,12 @@ fn creations() -> impl Strategy<Value = Command> {
     let key = || proptest::option::weighted(0.3, (0..2u8, 0..2u8));
     let tick = proptest::option::weighted(0.2, 0..3u8);
     let place = (0..3u8, proptest::option::weighted(0.3, 0..4u8));
+    let concurrency = || proptest::option::weighted(0.5, (0..2u8, 1..3u32));
     prop_oneof![
-        4 => (any_pipeline(), 0..7u8, 1..4u8, key(), tick, place, any_scope()).prop_map(
-            |(pipeline, trigger, count, key, tick, place, scope)| Command::Trigger { pipeline, trigger, count, key, tick, place, scope }
+        4 => (any_pipeline(), 0..7u8, 1..4u8, key(), tick, place, concurrency(), any_scope()).prop_map(
+            |(pipeline, trigger, count, key, tick, place, concurrency, scope)| {
+                Command::Trigger { pipeline, trigger, count, key, tick, place, concurrency, scope }
+            }
         ),
         3 => (any_pipeline(), 0..4i64, prop::bool::weighted(0.8), prop::bool::weighted(0.1), 0..3u8).prop_map(
             |(pipeline, seconds, has_run, is_stale, owner)| Command::Tick { pipeline, seconds, has_run, is_stale, owner }
@@ -287,8 +293,10 @@ fn creations() -> impl Strategy<Value = Command> {
         2 => (any::<u8>(), any::<[u8; 2]>(), proptest::option::weighted(0.4, 0..3u8), any_scope()).prop_map(
             |(run, labels, note, scope)| Command::Edit { run, labels: labels.map(|change| change % 4), note, scope }
         ),
-        2 => (any_pipeline(), 1..5u8, (1..3u8, 0..3u8), any::<[bool; 3]>(), key(), any_scope()).prop_map(
-            |(pipeline, count, limits, flags, key, scope)| Command::Backfill { pipeline, count, limits, flags, key, scope }
+        2 => (any_pipeline(), 1..5u8, (1..3u8, 0..3u8), any::<[bool; 3]>(), concurrency(), key(), any_scope()).prop_map(
+            |(pipeline, count, limits, flags, concurrency, key, scope)| {
+                Command::Backfill { pipeline, count, limits, flags, concurrency, key, scope }
+            }
         ),
         1 => (any::<u8>(), any::<bool>(), any_scope())
             .prop_map(|(backfill, forced, scope)| Command::CancelBackfill { backfill, forced, scope }),

@@ -11,7 +11,8 @@ use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
     BackfillOrder, DependencyRule, DependencyState, InheritedOutput, Overlap, PageRequest, Pause,
-    Pipeline, PipelineId, Priority, Qualified, RunStatus, Scope, TokenHash, Trigger,
+    Pipeline, PipelineId, Priority, Qualified, RunConcurrency, RunStatus, Scope, TokenHash,
+    Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
@@ -103,6 +104,7 @@ impl World<'_> {
             key,
             tick,
             place: (priority, delay),
+            concurrency,
             scope,
         } = *command
         else {
@@ -118,6 +120,7 @@ impl World<'_> {
             run.created_at = self.now();
             run.priority = Priority::ALL[usize::from(priority)];
             run.run_after = delay.map(|delay| self.now() + TimeDelta::seconds(delay.into()));
+            run.concurrency = key_of(concurrency);
             create.runs.push(NewRun::new(run));
         }
         create.runs[0].fire_at = tick.map(|tick| at(i64::from(tick)));
@@ -140,6 +143,7 @@ impl World<'_> {
             count,
             limits: (max_parallel, max_failures),
             flags: [skips, is_preview, is_descending],
+            concurrency,
             key,
             scope,
         } = *command
@@ -152,6 +156,7 @@ impl World<'_> {
         let mut create = new_backfill(number, &name, self.runs + 1, count);
         for new in &mut create.runs {
             (new.run.pipeline_version, new.run.created_at) = (version, self.now());
+            new.run.concurrency = key_of(concurrency);
         }
         let new = create.backfill.as_mut().unwrap();
         new.skip_existing = skips;
@@ -197,6 +202,7 @@ impl World<'_> {
         new.pipeline_id = old.run.pipeline_id.clone();
         new.pipeline_version = old.run.pipeline_version;
         new.created_at = self.now();
+        new.concurrency.clone_from(&old.run.concurrency);
         let is_rerun = run % 3 == 1;
         if is_rerun {
             (new.resumed_from, new.rerun_of) = (None, Some(old.run.id));
@@ -226,6 +232,10 @@ impl World<'_> {
             self.runs += 1;
         }
     }
+}
+
+fn key_of(concurrency: Option<(u8, u32)>) -> Option<RunConcurrency> {
+    concurrency.map(|(key, max)| RunConcurrency::new(key.to_string(), max))
 }
 
 pub(super) const EXPECTATIONS: [Expect; 5] = [

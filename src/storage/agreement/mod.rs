@@ -167,6 +167,7 @@ fn three_finished_runs() -> Vec<Command> {
             key: None,
             tick: None,
             place: (1, None),
+            concurrency: None,
             scope: 0,
         });
         commands.push(Command::Cancel {

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::key_table::key_of;
 use super::rules;
 use super::state::State;
 use crate::error::{Error, Result};
@@ -50,8 +51,11 @@ impl State {
         let row = self.run_mut(id)?;
         row.claim.owner = None;
         row.staged.clear();
-        let backfill = row.run.backfill_id;
+        let (backfill, key) = (row.run.backfill_id, key_of(&row.run));
         self.note_end(id)?;
+        if let Some(key) = key {
+            self.settle_key(&key);
+        }
         self.settle_outputs(id, result_bytes_max)?;
         if let Some(backfill) = backfill {
             self.settle_backfill(backfill, status, at)?;

@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::figures::Days;
+use super::key_table::{KeyTable, key_of};
+use super::lane::{Lane, lane_of};
 use super::qualified::with_id;
-use crate::model::{BackfillId, PipelineId, Qualified, Rank, Run, RunId, RunStatus, Scope};
-
-/// A queue lane: rank, pipeline and backfill.
-pub(super) type Lane = (Rank, Qualified<PipelineId>, Option<BackfillId>);
+use crate::model::{BackfillId, PipelineId, Qualified, Run, RunId, RunStatus, Scope};
 
 /// Runs by status.
 type ByStatus = BTreeMap<RunStatus, BTreeSet<RunId>>;
@@ -25,6 +24,8 @@ pub(super) struct RunIndex {
     /// Pending runs by queue lane. No lane is empty, so a claim costs no more than the number of
     /// lanes in use.
     pub(super) lanes: BTreeMap<Lane, BTreeSet<RunId>>,
+    /// The runs with a concurrency key. Those that it holds back are in no lane.
+    pub(super) keys: KeyTable,
     /// Pending runs that no claim has found due, the earliest due first. They are in no lane.
     delayed: BTreeSet<(DateTime<Utc>, RunId)>,
     /// Runs by the first run of their chain of resumes.
@@ -50,8 +51,11 @@ impl RunIndex {
         if run.status == RunStatus::Pending {
             match run.run_after {
                 Some(due) => _ = self.delayed.insert((due, run.id)),
-                None => self.add_to_lane(run),
+                None => self.enqueue(run),
             }
+        }
+        if run.status == RunStatus::Running {
+            self.keys.occupy(run);
         }
         if let Some(at) = run.finished_at {
             self.finished.insert((at, run.id));
@@ -78,6 +82,7 @@ impl RunIndex {
         remove_from(&mut self.all, &run.status, &run.id);
         remove_from(&mut self.chains, &run.first_run, &run.id);
         remove_from(&mut self.lanes, &lane_of(run), &run.id);
+        self.keys.remove(run);
         if let Some(due) = run.run_after {
             self.delayed.remove(&(due, run.id));
         }
@@ -87,11 +92,34 @@ impl RunIndex {
         self.days.subtract(run);
     }
 
-    pub(super) fn add_to_lane(&mut self, run: &Run) {
+    /// Adds a pending run that is not delayed to its lane. One with a concurrency key is held back
+    /// until the caller settles the key.
+    pub(super) fn enqueue(&mut self, run: &Run) {
+        match key_of(run) {
+            Some(key) => self.keys.hold(key, run),
+            None => self.add_to_lane(run),
+        }
+    }
+
+    /// Makes a run ready that its key has held back.
+    pub(super) fn make_ready(&mut self, run: &Run) {
+        self.keys.remove(run);
+        self.keys.occupy(run);
+        self.add_to_lane(run);
+    }
+
+    /// Lets its key hold a ready run back.
+    pub(super) fn hold_back(&mut self, run: &Run) {
+        remove_from(&mut self.lanes, &lane_of(run), &run.id);
+        self.keys.remove(run);
+        self.enqueue(run);
+    }
+
+    fn add_to_lane(&mut self, run: &Run) {
         self.lanes.entry(lane_of(run)).or_default().insert(run.id);
     }
 
-    /// Takes a delayed run that is due at this time. The caller adds it to its lane.
+    /// Takes a delayed run that is due at this time. The caller enqueues it.
     pub(super) fn take_due(&mut self, now: DateTime<Utc>) -> Option<RunId> {
         let (due, run) = *self.delayed.first()?;
         (due <= now).then(|| {
@@ -166,10 +194,6 @@ impl RunIndex {
     pub(super) fn chain(&self, first_run: RunId) -> impl Iterator<Item = RunId> {
         self.chains.get(&first_run).into_iter().flatten().copied()
     }
-}
-
-fn lane_of(run: &Run) -> Lane {
-    (run.rank(), run.qualified_pipeline(), run.backfill_id)
 }
 
 fn remove_from<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {

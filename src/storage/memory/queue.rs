@@ -4,7 +4,7 @@
 //! pending run.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::finish::RunOutcome;
-use super::index::Lane;
+use super::key_table::key_of;
+use super::lane::Lane;
 use super::rows::RunRow;
 use super::state::State;
 use super::{MemoryStorage, rules};
@@ -143,11 +144,14 @@ impl State {
 
     /// Adds the runs whose delay has ended to their lanes. Returns when the next delay ends.
     fn end_delays(&mut self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let mut keys = BTreeSet::new();
         while let Some(id) = self.index.take_due(now) {
             if let Some(row) = self.runs.get(&id) {
-                self.index.add_to_lane(&row.run);
+                self.index.enqueue(&row.run);
+                keys.extend(key_of(&row.run));
             }
         }
+        keys.iter().for_each(|key| self.settle_key(key));
         self.index.next_due()
     }
 
@@ -158,14 +162,30 @@ impl State {
 
     /// Returns the next pending run of a lane.
     fn head(&self, lane: Lane) -> Option<Head> {
-        let (rank, _, backfill) = lane;
-        let pending = self.index.lanes.get(&lane)?;
+        let run = self.head_of(&lane, self.index.lanes.get(&lane)?)?;
+        Some(Reverse((lane.0, run, lane)))
+    }
+
+    /// Returns the first of some runs of a lane in its order.
+    pub(super) fn head_of(&self, lane: &Lane, runs: &BTreeSet<RunId>) -> Option<RunId> {
+        match self.order_of(lane) {
+            BackfillOrder::Ascending => runs.first().copied(),
+            BackfillOrder::Descending => runs.last().copied(),
+        }
+    }
+
+    /// Returns the last of some runs of a lane in its order.
+    pub(super) fn tail_of(&self, lane: &Lane, runs: &BTreeSet<RunId>) -> Option<RunId> {
+        match self.order_of(lane) {
+            BackfillOrder::Ascending => runs.last().copied(),
+            BackfillOrder::Descending => runs.first().copied(),
+        }
+    }
+
+    /// Returns the order in which the runs of a lane are claimed.
+    pub(super) fn order_of(&self, (_, _, backfill): &Lane) -> BackfillOrder {
         let row = backfill.and_then(|id| self.backfills.get(&id));
-        let run = match row.map_or(BackfillOrder::Ascending, |row| row.backfill.order) {
-            BackfillOrder::Ascending => pending.first(),
-            BackfillOrder::Descending => pending.last(),
-        };
-        run.map(|run| Reverse((rank, *run, lane)))
+        row.map_or(BackfillOrder::Ascending, |row| row.backfill.order)
     }
 
     /// Returns the limits of a lane at the time of a claim.

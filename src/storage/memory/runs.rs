@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
+use super::key_table::key_of;
 use super::rows::{KeyRow, NodeRow, RunRow};
 use super::state::State;
 use super::{MemoryStorage, rules};
@@ -62,7 +63,9 @@ impl State {
             let tenant = rows.first().and_then(|row| row.run.tenant.clone());
             self.insert_backfill(new.backfill, tenant);
         }
+        let keys: BTreeSet<_> = rows.iter().filter_map(|row| key_of(&row.run)).collect();
         rows.into_iter().for_each(|row| self.insert_run(row));
+        keys.iter().for_each(|key| self.settle_key(key));
         let created = CreatedRuns::new(run_ids, self.events.newest());
         Ok(CreatedRuns {
             backfill,

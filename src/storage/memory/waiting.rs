@@ -4,7 +4,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::index::Lane;
+use super::key_table::key_of;
+use super::lane::Lane;
 use super::rules::{Competitors, Obstacles};
 use super::state::State;
 use crate::model::{BackfillOrder, Run, RunId, RunStatus, Scope, WaitReason, Waiting};
@@ -23,6 +24,7 @@ impl State {
             is_paused: stored.is_some_and(|stored| stored.paused.is_some()),
             is_delayed: until.is_some(),
             is_blocked: self.is_blocked(&pipeline, now),
+            is_held: self.index.keys.is_held(run),
             limits: self.own_limits(&lane),
         };
         let reason = obstacles.reason();
@@ -34,17 +36,29 @@ impl State {
     /// Returns how many runs come before a run, among those that its reason is about.
     fn ahead(&self, run: &Run, own: &Lane, reason: WaitReason) -> Option<u64> {
         let (rank, pipeline, backfill) = own;
-        let is_meant = |lane: &Lane| match Competitors::of(reason) {
-            Competitors::All => true,
-            Competitors::OfPipeline => lane.1 == *pipeline,
-            Competitors::OfBackfill => lane.2 == *backfill,
-        };
         let (mut ahead, mut examined) = (0, 0);
-        let lanes = self.index.lanes.iter();
-        for (lane, runs) in lanes.filter(|(lane, _)| lane.0 <= *rank && is_meant(lane)) {
+        let lanes: Vec<_> = match Competitors::of(reason) {
+            Competitors::OfKey => {
+                let ready = self.ready_of_key(run);
+                (ahead, examined) = (ready, ready);
+                let key = key_of(run);
+                let held = key.iter().flat_map(|key| self.index.keys.held(key));
+                held.collect()
+            }
+            Competitors::All => self.index.lanes.iter().collect(),
+            Competitors::OfPipeline => {
+                let lanes = self.index.lanes.iter();
+                lanes.filter(|(lane, _)| lane.1 == *pipeline).collect()
+            }
+            Competitors::OfBackfill => {
+                let lanes = self.index.lanes.iter();
+                lanes.filter(|(lane, _)| lane.2 == *backfill).collect()
+            }
+        };
+        for (lane, runs) in lanes.into_iter().filter(|(lane, _)| lane.0 <= *rank) {
             let before = if lane.0 < *rank {
                 runs.len()
-            } else if lane == own && self.is_descending(own) {
+            } else if lane == own && self.order_of(own) == BackfillOrder::Descending {
                 runs.range(run.id..).filter(|id| **id != run.id).count()
             } else {
                 runs.range(..run.id).count()
@@ -55,8 +69,12 @@ impl State {
         (examined <= Waiting::EXAMINED_MAX).then_some(ahead)
     }
 
-    fn is_descending(&self, (_, _, backfill): &Lane) -> bool {
-        let row = backfill.and_then(|id| self.backfills.get(&id));
-        row.is_some_and(|row| row.backfill.order == BackfillOrder::Descending)
+    /// Returns how many runs of the key of a run are pending and ready.
+    fn ready_of_key(&self, run: &Run) -> u64 {
+        let key = key_of(run);
+        let ids = key.iter().flat_map(|key| self.index.keys.occupying(key));
+        let rows = ids.filter_map(|id| self.runs.get(&id));
+        rows.filter(|row| row.run.status == RunStatus::Pending)
+            .count() as u64
     }
 }

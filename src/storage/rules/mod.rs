@@ -1,7 +1,8 @@
 //! The rules that every backend follows in the same way.
 //!
 //! - The queue: the choice among orphans, poison, the limits on pending runs, backfill settlement,
-//!   the overlap rule.
+//!   the overlap rule,
+//!   the order among the runs of a concurrency key.
 //! - Writes: refusals, repeated creations, the checks of an append, the row and the event that an
 //!   entry produces, names, slugs, what a save by code leaves of others' changes, saved settings.
 //!
@@ -20,6 +21,7 @@ mod creation;
 mod enabled;
 mod events;
 mod holdings;
+mod keys;
 mod limits;
 mod managed;
 mod naming;
@@ -39,6 +41,7 @@ pub(super) use creation::{repeated_creation, run_exists};
 pub(super) use enabled::{Enabled, definition_with};
 pub(super) use events::{entry_event, run_event};
 pub(super) use holdings::settle_holdings;
+pub(super) use keys::{FirstHeld, KeyStep, key_max};
 pub(super) use limits::{LaneLimits, Usage, may_start, pipeline_max};
 pub(super) use managed::{code_version_after, keeps_edit, managed_after};
 pub(super) use naming::saved_tenant;

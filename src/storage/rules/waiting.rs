@@ -9,6 +9,7 @@ pub(in crate::storage) enum Competitors {
     All,
     OfPipeline,
     OfBackfill,
+    OfKey,
 }
 
 impl Competitors {
@@ -16,6 +17,7 @@ impl Competitors {
         match reason {
             WaitReason::EngineLimit => Self::All,
             WaitReason::BackfillLimit => Self::OfBackfill,
+            WaitReason::ConcurrencyKey => Self::OfKey,
             WaitReason::Paused
             | WaitReason::RunAfter
             | WaitReason::Dependency
@@ -25,12 +27,14 @@ impl Competitors {
     }
 }
 
-/// What holds up the runs of a queue lane.
+/// What holds up a pending run.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::storage) struct Obstacles {
     pub(in crate::storage) is_paused: bool,
     pub(in crate::storage) is_delayed: bool,
     pub(in crate::storage) is_blocked: bool,
+    /// Whether the concurrency key of the run holds it back.
+    pub(in crate::storage) is_held: bool,
     /// The limits of a lane whose pipeline does not wait.
     pub(in crate::storage) limits: LaneLimits,
 }
@@ -50,6 +54,8 @@ impl Obstacles {
             WaitReason::RunAfter
         } else if self.is_blocked {
             WaitReason::Dependency
+        } else if self.is_held {
+            WaitReason::ConcurrencyKey
         } else if !backfill.is_none_or(Usage::has_room) {
             WaitReason::BackfillLimit
         } else if !pipeline.has_room() {

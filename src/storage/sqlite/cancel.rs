@@ -24,6 +24,7 @@ pub(super) struct CancelTarget {
     tenant: Option<TenantId>,
     created_at: i64,
     lane: LaneKey,
+    concurrency_key: Option<String>,
 }
 
 impl CancelTarget {
@@ -34,7 +35,7 @@ impl CancelTarget {
 
 /// The columns of [`read_cancel_target`].
 pub(super) const CANCEL_TARGET: &str =
-    "id, key, status, cancel, tenant, created_at, priority, pipeline, backfill";
+    "id, key, status, cancel, tenant, created_at, priority, pipeline, backfill, concurrency_key";
 
 /// Reads the columns [`CANCEL_TARGET`].
 pub(super) fn read_cancel_target(row: &Row<'_>) -> Result<CancelTarget, StoreError> {
@@ -46,6 +47,7 @@ pub(super) fn read_cancel_target(row: &Row<'_>) -> Result<CancelTarget, StoreErr
         tenant: tenant(row.get(4)?)?,
         created_at: row.get(5)?,
         lane: LaneKey::read(row.get(6)?, row.get(7)?, row.get(8)?)?,
+        concurrency_key: row.get(9)?,
     })
 }
 
@@ -143,14 +145,17 @@ impl Tx {
             requested: _,
             tenant,
             created_at,
-            lane,
+            lane: _,
+            concurrency_key,
         } = target;
+        let lane = &self.current_lane(target)?;
         let finished = RunCompletion {
             key: *key,
             pipeline: lane.pipeline,
             tenant: tenant.as_ref(),
             created_at: *created_at,
             backfill: lane.backfill,
+            concurrency_key: concurrency_key.as_deref(),
             before: RunStatus::Pending,
             status: RunStatus::Cancelled,
             error: None,
@@ -160,5 +165,20 @@ impl Tx {
         self.write_finish_event(&finished)?;
         self.state.lanes.remove(*lane, *run);
         self.settle_backfill(&finished)
+    }
+
+    /// Returns the lane of a pending run. The cancel of another one may have changed that of a run
+    /// with a key since the target was read.
+    fn current_lane(&self, target: &CancelTarget) -> Result<LaneKey, StoreError> {
+        let lane = target.lane;
+        if target.concurrency_key.is_none() {
+            return Ok(lane);
+        }
+        let sql = "SELECT priority FROM runs WHERE key = ?";
+        let number = self.row(sql, [target.key], |row| Ok(row.get(0)?))?;
+        match number {
+            Some(number) => LaneKey::read(number, lane.pipeline, lane.backfill),
+            None => Ok(lane),
+        }
     }
 }

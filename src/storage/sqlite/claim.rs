@@ -12,7 +12,7 @@ use rusqlite::params;
 
 use super::body::JournalBody;
 use super::counts::Counted;
-use super::lanes::LaneKey;
+use super::lanes::{Held, LaneKey};
 use super::queue::lease_end;
 use super::state::{ACTIVE_RUN, ActiveRun, CachedRun, read_active_run};
 use super::store_error::StoreError;
@@ -113,7 +113,7 @@ impl Tx {
         for rank in Rank::all() {
             for pipeline in self.state.lanes.pipelines_with_pending(rank) {
                 if self.pipeline_usage(pipeline, claim.now)?.has_room() {
-                    for lane in self.state.lanes.lanes_of(rank, pipeline) {
+                    for lane in self.state.lanes.lanes_of(Held::No, rank, pipeline) {
                         heap.extend(self.next_in_lane(claim, lane)?);
                     }
                 }

@@ -74,6 +74,7 @@ impl Tx {
             idempotency: idempotency.map(|_| self.state.next_run),
             backfill: None,
             params: None,
+            is_alone: runs.len() == 1,
         };
         let params = backfill.as_ref().map(|_| SharedParams::of_runs(&runs));
         if let (Some(new), Some(params)) = (backfill, &params) {
@@ -88,6 +89,7 @@ impl Tx {
         for (new, definition) in runs.iter().zip(definitions) {
             self.create_run(&pipeline, new, definition, shared)?;
         }
+        self.settle_new_keys(pipeline.key, &runs)?;
         created.seq = self.newest_seq();
         Ok(created)
     }
@@ -233,11 +235,13 @@ impl Tx {
             idempotency,
             backfill,
             params,
+            is_alone,
         } = shared;
+        let held = self.new_held(&run, pipeline.key, is_alone)?;
+        let lane = LaneKey::of(&run, held, pipeline.key, backfill);
         let keys = RunKeys {
             key,
-            backfill,
-            pipeline: pipeline.key,
+            lane,
             definition,
             fire_at: *fire_at,
             idempotency,
@@ -255,7 +259,6 @@ impl Tx {
         };
         self.count(&counted, None, Some(RunStatus::Pending))?;
         let head = Head { run: run.id, key };
-        let lane = LaneKey::of(&run, pipeline.key, backfill);
         let order = self.state.backfills.order(backfill);
         self.state.lanes.add(lane, order, head);
         if let Some(due) = run.run_after {
@@ -306,4 +309,6 @@ struct Shared<'a> {
     idempotency: Option<i64>,
     backfill: Option<i64>,
     params: Option<&'a SharedParams>,
+    /// Whether there is one run.
+    is_alone: bool,
 }

@@ -71,7 +71,8 @@ impl Default for Definitions {
 }
 
 /// The fields that earlier versions kept like every field that Floret does not know.
-const ONCE_UNKNOWN: [&str; 4] = [
+const ONCE_UNKNOWN: [&str; 5] = [
+    "concurrency",
     "param_defs",
     "depends_on",
     "dependency_rules",
@@ -175,13 +176,16 @@ mod tests {
                 json!([{"pipeline_id": "load", "since": 1}]),
             ),
             ("dependency_rules", json!({"load": 1})),
+            ("concurrency", json!(4)),
+            ("concurrency", json!({"max": 2})),
+            ("concurrency", json!({"key": "${param.a}", "limit": 2})),
             ("webhook_token", json!(5)),
             ("webhook_token", json!({"load": 1})),
         ] {
             let read = stored(name, &kept).unwrap();
             assert_eq!(read.extra[name], kept);
             assert_eq!(read.param_defs, []);
-            assert_eq!(read.webhook_token, None);
+            assert_eq!((read.webhook_token, read.concurrency), (None, None));
             assert_eq!((read.depends_on.len(), read.dependency_rules.len()), (0, 0));
             assert_eq!(read.nodes.len(), 1);
         }

@@ -1,11 +1,13 @@
 //! Delayed runs: pending runs with a `run_after` that no claim has found due.
 //!
 //! They wait in lanes of their own, which no claim reads. A claim first adds those that are due to
-//! the lanes that it reads, each once.
+//! the lanes that it reads, each once, or lets their keys (`keys`) hold them back.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::lanes::{LaneKey, NextDue};
+use super::lanes::{Held, LaneKey, NextDue};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, millis};
@@ -16,7 +18,8 @@ const DUE_MAX: i64 = 1_000;
 /// A delayed run that is due.
 struct DueRun {
     key: i64,
-    lane: Result<LaneKey, StoreError>,
+    /// With the text of its concurrency key, if it has one.
+    lane: Result<(LaneKey, Option<String>), StoreError>,
 }
 
 impl Tx {
@@ -33,11 +36,19 @@ impl Tx {
             NextDue::Unknown => false,
         };
         if !is_none_due {
+            let mut keys = BTreeSet::new();
             for due in self.due_runs(now)? {
                 match self.unreadable.skip("a delayed run", due.key, due.lane)? {
-                    Some(lane) => self.end_delay(due.key, lane)?,
+                    Some((lane, text)) => {
+                        let held = text.as_ref().map_or(Held::No, |_| Held::ByKey);
+                        self.end_delay(due.key, lane, held)?;
+                        keys.extend(text.map(|text| (lane.pipeline, text)));
+                    }
                     None => self.forget_delay(due.key)?,
                 }
+            }
+            for (pipeline, text) in keys {
+                self.settle_key(pipeline, &text)?;
             }
             let next = self.next_due()?;
             self.state.lanes.set_next_due(next);
@@ -45,11 +56,8 @@ impl Tx {
         Ok(self.state.lanes.next_due().at())
     }
 
-    fn end_delay(&mut self, key: i64, lane: LaneKey) -> Result<(), StoreError> {
-        let due = LaneKey {
-            is_delayed: false,
-            ..lane
-        };
+    fn end_delay(&mut self, key: i64, lane: LaneKey, held: Held) -> Result<(), StoreError> {
+        let due = LaneKey { held, ..lane };
         self.write(
             "UPDATE runs SET priority = ? WHERE key = ?",
             [due.number(), key],
@@ -66,7 +74,7 @@ impl Tx {
 
     fn due_runs(&self, now: i64) -> Result<Vec<DueRun>, StoreError> {
         self.rows(
-            "SELECT key, priority, pipeline, backfill, status FROM runs INDEXED BY runs_delayed \
+            "SELECT key, priority, pipeline, backfill, status, concurrency_key FROM runs INDEXED BY runs_delayed \
              WHERE finished_at IS NULL AND priority >= 64 AND run_after <= ? ORDER BY run_after LIMIT ?",
             [now, DUE_MAX],
             |row| {
@@ -74,6 +82,8 @@ impl Tx {
                     0 => LaneKey::read(row.get(1)?, row.get(2)?, row.get(3)?),
                     status => Err(StoreError::unreadable("a run's status", status)),
                 };
+                let text = row.get(5).map_err(StoreError::from);
+                let lane = lane.and_then(|lane| Ok((lane, text?)));
                 let key = row.get(0)?;
                 Ok(DueRun { key, lane })
             },

@@ -20,6 +20,7 @@ pub(super) struct RunCompletion<'a> {
     pub(super) tenant: Option<&'a TenantId>,
     pub(super) created_at: i64,
     pub(super) backfill: Option<i64>,
+    pub(super) concurrency_key: Option<&'a str>,
     pub(super) before: RunStatus,
     pub(super) status: RunStatus,
     pub(super) error: Option<&'a str>,
@@ -28,7 +29,7 @@ pub(super) struct RunCompletion<'a> {
 
 impl<'a> RunCompletion<'a> {
     /// Creates the completion of a running run.
-    pub(super) const fn of_running(
+    pub(super) fn of_running(
         active: &'a ActiveRun,
         status: RunStatus,
         error: Option<&'a str>,
@@ -40,6 +41,7 @@ impl<'a> RunCompletion<'a> {
             tenant: active.tenant.as_ref(),
             created_at: active.created_at,
             backfill: active.backfill,
+            concurrency_key: active.concurrency_key.as_deref(),
             before: RunStatus::Running,
             status,
             error,
@@ -49,7 +51,8 @@ impl<'a> RunCompletion<'a> {
 }
 
 impl Tx {
-    /// Writes the outcome of a run, counts it, and notes its end for dependent pipelines.
+    /// Writes the outcome of a run, counts it, notes its end for dependent pipelines, and lets the
+    /// next run of its key become ready.
     pub(super) fn finish_run(&mut self, finished: &RunCompletion<'_>) -> Result<(), StoreError> {
         self.write(
             "UPDATE runs SET status = ?, finished_at = ?, error = ?, owner = NULL, lease_until = NULL WHERE key = ?",
@@ -67,7 +70,11 @@ impl Tx {
             backfill: finished.backfill,
         };
         self.count(&counted, Some(finished.before), Some(finished.status))?;
-        self.note_end(finished)
+        self.note_end(finished)?;
+        match finished.concurrency_key {
+            Some(text) => self.settle_key(finished.pipeline, text),
+            None => Ok(()),
+        }
     }
 
     /// Writes the terminal event of a run that storage itself finishes.

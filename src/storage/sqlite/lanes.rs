@@ -1,4 +1,4 @@
-//! The queue lanes: pending runs, counted by delay, rank, pipeline and backfill.
+//! The queue lanes: pending runs, counted by what holds them back, rank, pipeline and backfill.
 //!
 //! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
 //! remembers its next runs (`upcoming`), and `claim` chooses a lane. The changes of a transaction
@@ -11,57 +11,83 @@ use super::upcoming::{Head, Upcoming};
 use super::values;
 use crate::model::{BackfillOrder, Rank, Run, RunId};
 
-/// The key of a lane. Each backfill has a lane of its own, and so have delayed runs.
+/// What keeps the runs of a lane from being claimed. No claim reads such a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Held {
+    /// Nothing does: they are ready.
+    No,
+    /// No claim has found them due.
+    ByDelay,
+    /// As many runs of their concurrency key are ready or running as may be.
+    ByKey,
+}
+
+/// The key of a lane. Each backfill has a lane of its own, and so have runs that are held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneKey {
-    /// Whether no claim has found its runs due. No claim reads such a lane.
-    pub(super) is_delayed: bool,
+    pub(super) held: Held,
     pub(super) rank: Rank,
     pub(super) pipeline: i64,
     pub(super) backfill: Option<i64>,
 }
 
 /// What the stored number of a lane has more while its runs are delayed.
-const DELAYED: i64 = 64;
+const BY_DELAY: i64 = 64;
+/// What it has more while their keys hold them back.
+const BY_KEY: i64 = 8;
 
 impl LaneKey {
     /// Returns the lane of a new run.
-    pub(super) const fn of(run: &Run, pipeline: i64, backfill: Option<i64>) -> Self {
+    pub(super) const fn of(run: &Run, held: Held, pipeline: i64, backfill: Option<i64>) -> Self {
         Self {
-            is_delayed: run.run_after.is_some(),
+            held,
             rank: run.rank(),
             pipeline,
             backfill,
         }
     }
 
-    /// Reads a lane from the stored number of its rank and delay.
+    /// Reads a lane from the stored number of its rank and of what holds it back.
     pub(super) fn read(
         number: i64,
         pipeline: i64,
         backfill: Option<i64>,
     ) -> Result<Self, StoreError> {
-        let (rank, is_delayed) = read_number(number)?;
+        let (rank, held) = read_number(number)?;
         Ok(Self {
-            is_delayed,
+            held,
             rank,
             pipeline,
             backfill,
         })
     }
 
-    /// Returns the stored number of its rank and delay.
+    /// Returns the stored number of its rank and of what holds it back.
     pub(super) const fn number(self) -> i64 {
-        let delay = if self.is_delayed { DELAYED } else { 0 };
-        values::rank(self.rank) + delay
+        number(self.rank, self.held)
     }
 }
 
-/// Reads the stored number of a rank and a delay.
-pub(super) fn read_number(number: i64) -> Result<(Rank, bool), StoreError> {
-    let is_delayed = number >= DELAYED;
-    let rank = if is_delayed { number - DELAYED } else { number };
-    Ok((values::to_rank(rank)?, is_delayed))
+/// Returns the stored number of a rank and of what holds a run back.
+pub(super) const fn number(rank: Rank, held: Held) -> i64 {
+    let more = match held {
+        Held::No => 0,
+        Held::ByDelay => BY_DELAY,
+        Held::ByKey => BY_KEY,
+    };
+    values::rank(rank) + more
+}
+
+/// Reads the stored number of a rank and of what holds a run back.
+pub(super) fn read_number(number: i64) -> Result<(Rank, Held), StoreError> {
+    let (rank, held) = if number >= BY_DELAY {
+        (number - BY_DELAY, Held::ByDelay)
+    } else if number & BY_KEY != 0 {
+        (number - BY_KEY, Held::ByKey)
+    } else {
+        (number, Held::No)
+    };
+    Ok((values::to_rank(rank)?, held))
 }
 
 /// When the next delayed run is due.
@@ -152,7 +178,7 @@ impl Lanes {
     }
 
     pub(super) fn remove(&mut self, key: LaneKey, run: RunId) {
-        if key.is_delayed {
+        if key.held == Held::ByDelay {
             // It may be the one that is due next.
             self.next_due = NextDue::Unknown;
         }
@@ -244,26 +270,29 @@ impl Lanes {
             .map_or_else(BackfillOrder::default, |lane| lane.order)
     }
 
-    /// Returns the pipelines that have pending runs of a rank that are not delayed. Skips from
-    /// pipeline to pipeline.
+    /// Returns the pipelines that have pending runs of a rank that are ready. Skips from pipeline
+    /// to pipeline.
     pub(super) fn pipelines_with_pending(&self, rank: Rank) -> Vec<i64> {
         let mut pipelines = Vec::new();
         let mut from = Some(i64::MIN);
         while let Some(pipeline) = from {
-            let next = self.by_key.range(first_key(rank, pipeline)..).next();
-            let found = next.filter(|(key, _)| (key.is_delayed, key.rank) == (false, rank));
+            let next = self
+                .by_key
+                .range(first_key(Held::No, rank, pipeline)..)
+                .next();
+            let found = next.filter(|(key, _)| (key.held, key.rank) == (Held::No, rank));
             pipelines.extend(found.map(|(key, _)| key.pipeline));
             from = found.and_then(|(key, _)| key.pipeline.checked_add(1));
         }
         pipelines
     }
 
-    /// Returns the lanes of a pipeline that have pending runs of a rank that are not delayed.
-    pub(super) fn lanes_of(&self, rank: Rank, pipeline: i64) -> Vec<LaneKey> {
+    /// Returns the lanes of a pipeline that have pending runs of a rank.
+    pub(super) fn lanes_of(&self, held: Held, rank: Rank, pipeline: i64) -> Vec<LaneKey> {
         self.by_key
-            .range(first_key(rank, pipeline)..)
+            .range(first_key(held, rank, pipeline)..)
             .map(|(key, _)| *key)
-            .take_while(|key| (key.is_delayed, key.rank, key.pipeline) == (false, rank, pipeline))
+            .take_while(|key| (key.held, key.rank, key.pipeline) == (held, rank, pipeline))
             .collect()
     }
 
@@ -278,9 +307,9 @@ impl Lanes {
     }
 }
 
-const fn first_key(rank: Rank, pipeline: i64) -> LaneKey {
+const fn first_key(held: Held, rank: Rank, pipeline: i64) -> LaneKey {
     LaneKey {
-        is_delayed: false,
+        held,
         rank,
         pipeline,
         backfill: None,
@@ -307,7 +336,7 @@ mod tests {
 
     const fn lane(class: LaneClass, backfill: Option<i64>) -> LaneKey {
         LaneKey {
-            is_delayed: false,
+            held: Held::No,
             rank: rank(class),
             pipeline: 7,
             backfill,
@@ -341,7 +370,7 @@ mod tests {
         lanes.discard(manual);
         lanes.add(lane(LaneClass::Schedule, None), asc, head(8));
         let delayed = LaneKey {
-            is_delayed: true,
+            held: Held::ByDelay,
             ..manual
         };
         lanes.add(delayed, asc, head(9));
@@ -402,7 +431,7 @@ mod tests {
         lanes.add_due(9);
         assert_eq!(lanes.next_due(), NextDue::At(7));
         let delayed = LaneKey {
-            is_delayed: true,
+            held: Held::ByDelay,
             ..lane(LaneClass::Manual, None)
         };
         lanes.add(delayed, BackfillOrder::Ascending, head(1));
@@ -434,9 +463,9 @@ mod tests {
         assert_eq!(lanes.order(desc), BackfillOrder::Descending);
         assert_eq!(lanes.pipelines_with_pending(rank(LaneClass::Backfill)), [7]);
         assert_eq!(
-            lanes.lanes_of(rank(LaneClass::Backfill), 7),
+            lanes.lanes_of(Held::No, rank(LaneClass::Backfill), 7),
             [lane(LaneClass::Backfill, None), asc, desc]
         );
-        assert_eq!(lanes.lanes_of(rank(LaneClass::Backfill), 8), []);
+        assert_eq!(lanes.lanes_of(Held::No, rank(LaneClass::Backfill), 8), []);
     }
 }

@@ -68,17 +68,21 @@ impl Tx {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let found = self.row(
-            "SELECT created_at, tenant FROM runs WHERE key = ?",
+            "SELECT created_at, tenant, concurrency_key FROM runs WHERE key = ?",
             [key],
-            |row| Ok((row.get(0)?, tenant_or_none(row, 1))),
+            |row| {
+                let concurrency_key: Option<String> = row.get(2).unwrap_or_default();
+                Ok((row.get(0)?, tenant_or_none(row, 1), concurrency_key))
+            },
         )?;
-        let (created_at, tenant) = found.unwrap_or_default();
+        let (created_at, tenant, concurrency_key) = found.unwrap_or_default();
         let finished = RunCompletion {
             key,
             pipeline: lane.pipeline,
             tenant: tenant.as_ref(),
             created_at,
             backfill: lane.backfill,
+            concurrency_key: concurrency_key.as_deref(),
             before: RunStatus::Pending,
             status: RunStatus::Failed,
             error: Some("the id of the run cannot be read"),

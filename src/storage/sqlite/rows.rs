@@ -20,15 +20,15 @@ use super::values::{
     to_u32, to_u64, to_unstored,
 };
 use crate::model::{
-    CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Priority, Run, RunCancel, RunId, Slug,
-    StoredPipeline, TenantId, TokenHash,
+    CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Priority, Run, RunCancel,
+    RunConcurrency, RunId, Slug, StoredPipeline, TenantId, TokenHash,
 };
 
 /// The columns that [`read_run`] reads, in this order.
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill), \
-     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of, r.priority, r.run_after, r.upstream_run";
+     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of, r.priority, r.run_after, r.upstream_run, r.concurrency_key, r.concurrency_max";
 
 /// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -82,11 +82,22 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     run.priority = rank.map_or(Priority::Normal, |(rank, _)| rank.priority);
     run.run_after = optional_time(row.get(29)?)?;
     run.upstream_run_id = optional_run(row.get(30)?)?;
+    run.concurrency = read_concurrency(row)?;
     Ok(RunRow {
         key: row.get(0)?,
         definition: row.get(1)?,
         run,
     })
+}
+
+/// Reads the concurrency key of a run from the columns [`RUN`].
+fn read_concurrency(row: &Row<'_>) -> Result<Option<RunConcurrency>, StoreError> {
+    let Some(key) = row.get::<_, Option<String>>(31)? else {
+        return Ok(None);
+    };
+    // A damaged number must not hide the run.
+    let max = row.get::<_, Option<i64>>(32)?.map_or(1, to_u32);
+    Ok(Some(RunConcurrency::new(key, max)))
 }
 
 /// Reads the cancel request of a run from the columns [`RUN`].
@@ -104,11 +115,10 @@ fn read_cancel(row: &Row<'_>) -> Result<Option<RunCancel>, StoreError> {
 /// The column values for a new run's row that [`Run`] does not contain.
 pub(super) struct RunKeys<'a> {
     pub(super) key: i64,
-    pub(super) pipeline: i64,
+    pub(super) lane: LaneKey,
     pub(super) definition: i64,
     pub(super) fire_at: Option<DateTime<Utc>>,
     pub(super) idempotency: Option<i64>,
-    pub(super) backfill: Option<i64>,
     pub(super) shared_params: Option<&'a SharedParams>,
 }
 
@@ -143,6 +153,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         note,
         priority: _,
         run_after,
+        concurrency,
         backfill_id: _,
         resumed_from,
         rerun_of,
@@ -156,16 +167,16 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
     let generations = text_unless(generations.is_empty(), generations)?;
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after, upstream_run) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after, upstream_run, concurrency_key, concurrency_max) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             keys.key,
             values::id(id),
-            keys.pipeline,
+            keys.lane.pipeline,
             keys.definition,
             tenant.as_ref().map(TenantId::as_str),
             values::run_status(*status),
-            LaneKey::of(run, keys.pipeline, keys.backfill).number(),
+            keys.lane.number(),
             values::trigger(*trigger),
             cancel.as_ref().map(|cancel| values::cancel(cancel.kind)),
             day(*date),
@@ -180,13 +191,15 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             params,
             inherited,
             generations,
-            keys.backfill,
+            keys.lane.backfill,
             created_by.as_ref().map(CallerName::as_str),
             labels_text(labels)?,
             note,
             rerun_of.as_ref().map(values::id),
             run_after.map(millis),
             upstream_run_id.as_ref().map(values::id),
+            concurrency.as_ref().map(|own| &own.key),
+            concurrency.as_ref().map(|own| own.max),
         ],
     )?;
     Ok(())

@@ -34,7 +34,7 @@ impl Schedules for SqliteStorage {
 }
 
 /// The lanes of runs that a tick may have created, by their stored numbers.
-const OF_TICKS: &str = "priority IN (1, 17, 33, 65, 81, 97)";
+const OF_TICKS: &str = "priority IN (1, 9, 17, 25, 33, 41, 65, 81, 97)";
 
 /// The row of a schedule with the row of its pipeline.
 struct ScheduleRow {
@@ -272,19 +272,14 @@ fn to_skip_reason(value: i64) -> Result<SkipReason, StoreError> {
 mod tests {
     use super::*;
     use crate::model::Rank;
-    use crate::storage::sqlite::lanes::LaneKey;
+    use crate::storage::sqlite::lanes::{Held, number};
 
     #[test]
     fn the_lanes_of_ticks_are_those_of_their_class() {
         let ranks = Rank::all().filter(|rank| rank.class == Trigger::Schedule.lane_class());
-        let lane = |rank, is_delayed| LaneKey {
-            is_delayed,
-            rank,
-            pipeline: 1,
-            backfill: None,
-        };
-        let lanes = ranks.flat_map(|rank| [false, true].map(|delayed| lane(rank, delayed)));
-        let mut numbers: Vec<_> = lanes.map(LaneKey::number).collect();
+        let all = [Held::No, Held::ByDelay, Held::ByKey];
+        let lanes = ranks.flat_map(|rank| all.map(|held| number(rank, held)));
+        let mut numbers: Vec<_> = lanes.collect();
         numbers.sort_unstable();
         let numbers = numbers
             .iter()

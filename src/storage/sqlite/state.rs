@@ -60,6 +60,7 @@ pub(super) struct ActiveRun {
     /// The figures count the run by the day of this time.
     pub(super) created_at: i64,
     pub(super) backfill: Option<i64>,
+    pub(super) concurrency_key: Option<String>,
     pub(super) cancel: Option<Cancel>,
     pub(super) owner: Option<OwnerId>,
     pub(super) lease_until: i64,
@@ -90,6 +91,7 @@ impl ActiveRun {
             pipeline: lane.pipeline,
             backfill: lane.backfill,
             class: lane.rank.class,
+            concurrency_key: run.concurrency.as_ref().map(|own| own.key.clone()),
             tenant: run.tenant.clone(),
             created_at: millis(run.created_at),
             cancel: None,
@@ -234,7 +236,7 @@ fn decrement(counts: &mut HashMap<i64, u64>, pipeline: i64) {
 }
 
 /// The columns of [`read_active_run`].
-pub(super) const ACTIVE_RUN: &str = "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims, priority, backfill";
+pub(super) const ACTIVE_RUN: &str = "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims, priority, backfill, concurrency_key";
 
 /// Reads the id from the columns [`ACTIVE_RUN`].
 fn active_run_id(row: &Row<'_>) -> Result<RunId, StoreError> {
@@ -262,6 +264,7 @@ pub(super) fn read_active_run(row: &Row<'_>) -> Result<ActiveRun, StoreError> {
         claims: to_u32(row.get(9)?),
         class: to_rank(row.get(10)?).map_or(LaneClass::Backfill, |rank| rank.class),
         backfill: row.get(11)?,
+        concurrency_key: row.get(12).unwrap_or_default(),
         cached: None,
     })
 }

@@ -9,7 +9,8 @@ use rusqlite::{Row, params};
 
 use super::cached_pipelines::read_max_concurrent_runs;
 use super::dependency_rules::{read_end, read_rule};
-use super::lanes;
+use super::keys;
+use super::lanes::{self, Held};
 use super::naming::tenant_text;
 use super::reader::Reader;
 use super::store_error::StoreError;
@@ -21,12 +22,14 @@ use crate::storage::rules::{Competitors, LaneLimits, Obstacles, Usage};
 struct PendingRun {
     id: RunId,
     rank: Rank,
+    held: Held,
     pipeline: i64,
     backfill: Option<i64>,
     run_after: Option<DateTime<Utc>>,
     tenant: Option<TenantId>,
     is_paused: bool,
     max_concurrent_runs: Option<u64>,
+    concurrency_key: Option<String>,
 }
 
 impl Reader {
@@ -37,7 +40,7 @@ impl Reader {
         now: DateTime<Utc>,
     ) -> Result<Option<Waiting>, StoreError> {
         let found = self.row(
-            "SELECT r.priority, r.pipeline, r.backfill, r.run_after, r.tenant, p.paused_at IS NOT NULL, p.max_concurrent_runs \
+            "SELECT r.priority, r.pipeline, r.backfill, r.run_after, r.tenant, p.paused_at IS NOT NULL, p.max_concurrent_runs, r.concurrency_key \
              FROM runs r CROSS JOIN pipelines p ON p.key = r.pipeline WHERE r.id = ? AND r.status = 0",
             [id(&run)],
             |row| {
@@ -57,6 +60,7 @@ impl Reader {
             is_paused: found.is_paused,
             is_delayed: until.is_some(),
             is_blocked: self.is_behind_gate(&found, now)?,
+            is_held: found.held == Held::ByKey,
             limits,
         };
         let reason = obstacles.reason();
@@ -138,13 +142,30 @@ impl Reader {
         reason: WaitReason,
         is_descending: bool,
     ) -> Result<Option<u64>, StoreError> {
-        let (mut ahead, mut examined) = (0, 0);
+        let competitors = Competitors::of(reason);
+        let ready = match competitors {
+            Competitors::OfKey => self.ready_of_key(run)?,
+            Competitors::All | Competitors::OfPipeline | Competitors::OfBackfill => 0,
+        };
+        let (mut ahead, mut examined) = (ready, ready);
         for rank in Rank::all().filter(|rank| *rank <= run.rank) {
-            let (count, before) = self.pending_of_rank(rank, run, reason, is_descending)?;
+            let (count, before) = self.pending_of_rank(rank, run, competitors, is_descending)?;
             examined += count;
             ahead += if rank < run.rank { count } else { before };
         }
         Ok((examined <= Waiting::EXAMINED_MAX).then_some(ahead))
+    }
+
+    /// Counts the runs of the key of a run that are pending and ready.
+    fn ready_of_key(&self, run: &PendingRun) -> Result<u64, StoreError> {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_of_key WHERE finished_at IS NULL \
+             AND pipeline = ? AND concurrency_key = ? AND {} AND status = 0 LIMIT ?)",
+            keys::READY
+        );
+        let values = params![run.pipeline, run.concurrency_key, examined_max()];
+        let found = self.row(&sql, values, |row| Ok(to_u64(row.get(0)?)))?;
+        Ok(found.unwrap_or(0))
     }
 
     /// Counts the pending runs of a rank that a reason is about, and those with an earlier id, or
@@ -153,44 +174,57 @@ impl Reader {
         &self,
         rank: Rank,
         run: &PendingRun,
-        reason: WaitReason,
+        competitors: Competitors,
         is_descending: bool,
     ) -> Result<(u64, u64), StoreError> {
-        let number = values::rank(rank);
+        let number = match competitors {
+            Competitors::OfKey => lanes::number(rank, Held::ByKey),
+            Competitors::All | Competitors::OfPipeline | Competitors::OfBackfill => {
+                values::rank(rank)
+            }
+        };
         let (own, before, max) = (run.backfill, id(&run.id), examined_max());
         let read = |row: &Row<'_>| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?)));
-        let values = params![number, own, is_descending, before, max, run.pipeline];
-        let found = self.row(&ahead_among(Competitors::of(reason)), values, read)?;
+        let text = &run.concurrency_key;
+        let values = params![number, own, is_descending, before, max, run.pipeline, text];
+        let found = self.row(&ahead_among(competitors), values, read)?;
         Ok(found.unwrap_or_default())
     }
 }
 
 /// Returns the query that counts pending runs of a rank, and those that come before a run.
 fn ahead_among(competitors: Competitors) -> String {
+    let index = match competitors {
+        Competitors::OfKey => "runs_of_key",
+        Competitors::All | Competitors::OfPipeline | Competitors::OfBackfill => "runs_active",
+    };
     let among = match competitors {
         // Each of these queries takes the same values.
-        Competitors::All => " AND ?6 IS NOT NULL",
-        Competitors::OfPipeline => " AND pipeline = ?6",
-        Competitors::OfBackfill => " AND pipeline = ?6 AND backfill = ?2",
+        Competitors::All => " AND ?7 IS ?7 AND ?6 IS NOT NULL",
+        Competitors::OfPipeline => " AND ?7 IS ?7 AND pipeline = ?6",
+        Competitors::OfBackfill => " AND ?7 IS ?7 AND pipeline = ?6 AND backfill = ?2",
+        Competitors::OfKey => " AND pipeline = ?6 AND concurrency_key = ?7",
     };
     format!(
         "SELECT count(*), count(*) FILTER (WHERE CASE WHEN ?3 AND backfill IS ?2 THEN id > ?4 ELSE id < ?4 END) FROM \
-         (SELECT id, backfill FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND priority = ?1 \
+         (SELECT id, backfill FROM runs INDEXED BY {index} WHERE finished_at IS NULL AND priority = ?1 \
          AND status = 0{among} LIMIT ?5)"
     )
 }
 
 fn read_pending(row: &Row<'_>, id: RunId) -> Result<PendingRun, StoreError> {
-    let (rank, _) = lanes::read_number(row.get(0)?)?;
+    let (rank, held) = lanes::read_number(row.get(0)?)?;
     Ok(PendingRun {
         id,
         rank,
+        held,
         pipeline: row.get(1)?,
         backfill: row.get(2)?,
         run_after: optional_time(row.get(3)?)?,
         tenant: values::tenant(row.get(4)?)?,
         is_paused: row.get(5)?,
         max_concurrent_runs: read_max_concurrent_runs(row, 6)?,
+        concurrency_key: row.get(7)?,
     })
 }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::concurrency::{create_all, finish, keyed};
 use super::delays::delayed;
 pub use super::durable_backend::{CommitFailure, Durable, Shutdown};
 use super::fixtures::{
@@ -141,6 +142,21 @@ pub async fn the_queue_survives_a_reopen<D: Durable>(durable: &D, shutdown: Shut
     assert_problem(storage.create_runs(full).await, Problem::QueueFull);
     let order = claimed_ids(&storage, claim(1, 10)).await;
     assert_eq!(order, [1, 2, 3].map(run_id));
+}
+
+/// After a reopen, runs MUST keep their concurrency keys, and wait for one another as before.
+pub async fn concurrency_keys_survive_a_reopen<D: Durable>(durable: &D, shutdown: Shutdown) {
+    let storage = durable.open().await;
+    save(&storage, "daily").await;
+    let runs = [keyed(1, "a"), keyed(2, "a"), keyed(3, "b"), keyed(4, "b")];
+    create_all(&storage, runs).await;
+    claim_one(&storage, claim(1, 10), run_id(1)).await;
+    let storage = durable.reopen(storage, shutdown).await;
+    let orphan = claim_one(&storage, claim(2, 20), run_id(1)).await;
+    assert_eq!(orphan.run.concurrency, keyed(1, "a").concurrency);
+    assert_eq!(claimed_ids(&storage, claim(3, 20)).await, [run_id(3)]);
+    finish(&storage, &orphan, RunStatus::Success).await;
+    assert_eq!(claimed_ids(&storage, claim(4, 20)).await, [run_id(2)]);
 }
 
 /// After a reopen, pending runs MUST keep their priorities and delays.

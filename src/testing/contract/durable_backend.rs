@@ -119,6 +119,7 @@ macro_rules! durable_contract {
                 the_queue_survives_a_reopen,
                 a_backfill_continues_within_its_limits,
                 priorities_and_delays_survive_a_reopen,
+                concurrency_keys_survive_a_reopen,
                 dependencies_survive_a_reopen,
                 sequence_numbers_continue_after_a_reopen,
                 an_unreadable_orphan_does_not_fail_a_claim,

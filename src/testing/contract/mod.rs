@@ -24,6 +24,7 @@ pub mod backfills;
 pub mod cancels;
 pub mod closed;
 pub mod code_saves;
+pub mod concurrency;
 pub mod connections;
 mod definitions;
 pub mod delays;

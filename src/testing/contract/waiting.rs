@@ -3,6 +3,7 @@
 //! What a claim leaves is in the modules of the limits.
 
 use super::backfill_fixtures::new_backfill;
+use super::concurrency::keyed;
 use super::delays::delayed;
 use super::fixtures::{
     at, claim, claimed_ids, create, definition, new_run, pipeline_id, put, run_finished, run_id,
@@ -150,6 +151,37 @@ pub async fn a_run_of_a_backfill_waits_in_the_order_of_its_backfill(storage: &dy
     for (n, ahead) in [(2, 0), (1, 1), (12, 0), (13, 1)] {
         assert_waits(storage, n, WaitReason::BackfillLimit, ahead).await;
     }
+}
+
+/// A run that its key holds back MUST wait behind the pending ones of its key, and behind no other.
+/// It MUST NOT come before a run that waits for something else.
+pub async fn a_run_waits_behind_those_of_its_key(storage: &dyn Storage) {
+    save_pipeline(storage, definition("daily").max_concurrent_runs(1)).await;
+    for run in [keyed(1, "a"), keyed(2, "b"), keyed(3, "a"), keyed(4, "a")] {
+        create(storage, run).await.unwrap();
+    }
+    let mut urgent = keyed(5, "a");
+    urgent.priority = Priority::High;
+    create(storage, urgent).await.unwrap();
+    create(storage, new_run(6, "daily")).await.unwrap();
+    let key = WaitReason::ConcurrencyKey;
+    for (n, reason, ahead) in [
+        (5, WaitReason::EngineLimit, 0),
+        (1, key, 1),
+        (2, WaitReason::EngineLimit, 1),
+        (3, key, 2),
+        (4, key, 3),
+        (6, WaitReason::EngineLimit, 2),
+    ] {
+        assert_waits(storage, n, reason, ahead).await;
+    }
+    assert_eq!(claimed_ids(storage, claim(1, 10)).await, [run_id(5)]);
+    assert_waits(storage, 1, key, 0).await;
+    assert_waits(storage, 4, key, 2).await;
+    assert_waits(storage, 6, WaitReason::PipelineLimit, 1).await;
+    let pause = SetPause::new(pipeline_id("daily"), Some(Pause::new(at(9))));
+    storage.set_pause(pause).await.unwrap();
+    assert_waits(storage, 6, WaitReason::Paused, 1).await;
 }
 
 /// More than [`Waiting::EXAMINED_MAX`] runs before it MUST leave a run without a known place.

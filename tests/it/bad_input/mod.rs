@@ -6,6 +6,7 @@
 mod absences;
 mod access;
 mod bodies;
+mod concurrency;
 mod conflicts;
 mod definitions;
 mod dependencies;
@@ -79,6 +80,7 @@ async fn check_rows(backend: Backend, coverage: &mut Coverage) {
         absences::rows(),
         access::rows(),
         bodies::rows(),
+        concurrency::rows(),
         conflicts::rows(),
         definitions::rows(),
         dependencies::rows(),

@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 
 use super::bodies::params;
 use super::parameters::{ID, number, with_default, words};
+use crate::graph::concurrency::CONCURRENCY_FIELDS;
 use crate::graph::dependencies::DEPENDENCY_FIELDS;
 use crate::graph::param_defs::PARAM_DEF_FIELDS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
 use crate::model::engine_keys::{CONFIG_KEYS, DELAY_MS_MAX, RETRIES_MAX};
 use crate::model::{
-    CATCH_UP_MAX, DependencyMode, DependencyRule, DependencyState, Edge, Managed, Node, Overlap,
-    ParamDef, ParamKind, Pause, PipelineId, Slug, StoredPipeline, TenantId,
+    CATCH_UP_MAX, Concurrency, DependencyMode, DependencyRule, DependencyState, Edge, Managed,
+    Node, OnConflict, Overlap, ParamDef, ParamKind, Pause, PipelineId, Slug, StoredPipeline,
+    TenantId,
 };
 
 /// A text of people: one line, not empty.
@@ -56,6 +58,9 @@ struct PipelineFields {
     /// The most runs of the pipeline that may execute at the same time.
     #[schemars(skip_serializing_if = "Option::is_none")]
     max_concurrent_runs: Option<u32>,
+    /// How many runs with the same key may execute at the same time.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<Concurrency>,
     /// The schedule.
     #[schemars(skip_serializing_if = "Option::is_none")]
     schedule: Option<String>,
@@ -132,6 +137,7 @@ pub(super) fn request() -> Value {
             "enabled": enabled,
             "timeout": timeout,
             "max_concurrent_runs": number(1, u64::from(u32::MAX)),
+            "concurrency": concurrency(),
             "schedule": {
                 "type": "string", "maxLength": 256,
                 "description": "Five fields as in cron(8), or a macro such as `@daily`.",
@@ -192,6 +198,26 @@ fn param_def() -> Value {
                 "description": "The regular expression that the whole text must match.",
             },
             "description": {"type": "string", "maxLength": 2_000},
+        },
+    })
+}
+
+/// Returns the schema of a concurrency key.
+fn concurrency() -> Value {
+    let conflicts = OnConflict::ALL.map(OnConflict::as_str);
+    json!({
+        "type": "object",
+        "description": "How many runs with the same key may execute at the same time.",
+        "required": ["key"],
+        "additionalProperties": false,
+        "properties": {
+            "key": {
+                "type": "string", "minLength": 1, "maxLength": Concurrency::KEY_CHARS_MAX,
+                "pattern": LINE,
+                "description": "A text in which `${param.NAME}` and `${run.date}` stand for values of the run.",
+            },
+            "max": with_default(number(1, Concurrency::RUNS_MAX.into()), 1),
+            "on_conflict": with_default(words(&conflicts), "queue"),
         },
     })
 }
@@ -288,6 +314,7 @@ fn a_definition_has_the_fields_that_floret_knows() {
         sorted(&[&PIPELINE_FIELDS[..], &["tenant"]].concat())
     );
     assert_eq!(known(&param_def()), sorted(&PARAM_DEF_FIELDS));
+    assert_eq!(known(&concurrency()), sorted(&CONCURRENCY_FIELDS));
     assert_eq!(known(&dependency()), sorted(&DEPENDENCY_FIELDS));
     assert_eq!(known(&node()), sorted(&NODE_FIELDS));
     assert_eq!(known(&edge()), sorted(&EDGE_FIELDS));

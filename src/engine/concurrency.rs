@@ -1,0 +1,94 @@
+//! The concurrency keys of new runs: the text of each, by the definition that the run executes.
+//!
+//! Storage lets the runs of a key wait for one another.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use crate::error::{Error, Issue, Problem, Result, reference_token};
+use crate::graph::issues::Issues;
+use crate::graph::param_defs;
+use crate::model::{Concurrency, DATE_PARAM, Params, Pipeline, Run, RunConcurrency, Trigger};
+use crate::template::{self, KeyError};
+
+/// Gives a run that a caller starts its concurrency key, if its definition has one.
+///
+/// # Errors
+/// `Invalid` (`param-invalid`) if a parameter of the key is missing, or if its text is too long.
+pub(super) fn keyed(mut run: Run, definition: &Pipeline) -> Result<Run> {
+    run.concurrency = key_of(definition, &run.params, run.date).map_err(|error| refusal(&error))?;
+    Ok(run)
+}
+
+/// Gives a run that no caller starts its concurrency key, if its definition has one.
+///
+/// A key without a text refuses no such run. A save makes sure that it has one, unless storage has
+/// a definition that no save has checked. [`refuse_unkeyed`] fails the run then.
+pub(super) fn keyed_if_resolved(mut run: Run, definition: &Pipeline) -> Run {
+    run.concurrency = key_of(definition, &run.params, run.date).unwrap_or_default();
+    run
+}
+
+/// Refuses to start a run that no caller has started and whose key has no text.
+///
+/// # Errors
+/// `Invalid` (`param-invalid`).
+pub(super) fn refuse_unkeyed(definition: &Pipeline, run: &Run) -> Result<()> {
+    let is_started_by_none = match run.trigger {
+        Trigger::Schedule | Trigger::Catchup | Trigger::Dependency => true,
+        Trigger::Manual | Trigger::Backfill | Trigger::Resume | Trigger::Webhook => false,
+    };
+    if !is_started_by_none || run.concurrency.is_some() {
+        return Ok(());
+    }
+    key_of(definition, &run.params, run.date)
+        .map(drop)
+        .map_err(|error| refusal(&error))
+}
+
+/// Adds an issue if the key of a definition has templates that no run can resolve, or that the runs
+/// of its schedule and of its dependencies cannot.
+pub(super) fn check(definition: &Pipeline, issues: &mut Issues) {
+    let Some(Concurrency { key, .. }) = &definition.concurrency else {
+        return;
+    };
+    if let Some(error) = template::unresolvable(key) {
+        issues.push("/concurrency/key", || error.to_string());
+        return;
+    }
+    if definition.schedule.is_none() && !definition.is_started_by_others() {
+        return;
+    }
+    // Any date: all have as many characters.
+    let date = NaiveDate::default();
+    let mut params = Params::from(param_defs::resolve(definition, BTreeMap::new()));
+    params.insert(DATE_PARAM, date.to_string());
+    if let Err(error) = key_of(definition, &params, date) {
+        issues.push("/concurrency/key", || {
+            format!("a run that the schedule or a dependency starts has no such key: {error}")
+        });
+    }
+}
+
+fn key_of(
+    definition: &Pipeline,
+    params: &Params,
+    date: NaiveDate,
+) -> Result<Option<RunConcurrency>, KeyError> {
+    let Some(Concurrency { key, max, .. }) = &definition.concurrency else {
+        return Ok(None);
+    };
+    let text = template::resolve_key(key, params, date)?;
+    let max = (*max).clamp(1, Concurrency::RUNS_MAX);
+    Ok(Some(RunConcurrency::new(text, max)))
+}
+
+fn refusal(error: &KeyError) -> Error {
+    let pointer = match error {
+        KeyError::Missing { name, .. } => format!("/params/{}", reference_token(name)),
+        KeyError::Template(_) | KeyError::TooLong(_) => "/params".to_owned(),
+    };
+    let issues = vec![Issue::pointer(pointer, error.to_string())];
+    Error::invalid(Problem::ParamInvalid, issues)
+}

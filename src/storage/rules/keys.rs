@@ -1,0 +1,71 @@
+//! The order in which the runs of a concurrency key become ready. Finding them is left to the
+//! backends.
+//!
+//! A pending run of a key is ready, so that a claim may start it, or held back. The ready and the
+//! running runs of a key are never more than a held one allows, and no held one has a better rank
+//! than a ready one.
+
+use crate::model::{Rank, RunConcurrency};
+
+/// The first run of a key that is held back.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::storage) struct FirstHeld {
+    pub(in crate::storage) rank: Rank,
+    /// How many runs of the key may be ready or running by this one.
+    pub(in crate::storage) max: u64,
+}
+
+/// What happens to the first run of a key that is held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::storage) enum KeyStep {
+    /// It becomes ready.
+    Release,
+    /// It becomes ready in place of the last one that is.
+    Replace,
+    /// It waits.
+    Wait,
+}
+
+impl KeyStep {
+    /// Decides by the ready and the running runs of the key, and by the rank of the last ready one.
+    pub(in crate::storage) fn of(first: FirstHeld, occupied: u64, last: Option<Rank>) -> Self {
+        if occupied < first.max {
+            Self::Release
+        } else if occupied == first.max && last.is_some_and(|last| last > first.rank) {
+            Self::Replace
+        } else {
+            Self::Wait
+        }
+    }
+}
+
+/// Returns how many runs of a key may be ready or running by one of them. One always may.
+pub(in crate::storage) fn key_max(concurrency: &RunConcurrency) -> u64 {
+    u64::from(concurrency.max.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{LaneClass, Priority};
+
+    #[test]
+    fn the_first_run_becomes_ready_within_its_maximum_or_in_place_of_a_worse_one() {
+        const HIGH: Rank = Rank::new(LaneClass::Manual, Priority::High);
+        const LOW: Rank = Rank::new(LaneClass::Backfill, Priority::Low);
+        for (rank, max, occupied, last, expected) in [
+            (LOW, 1, 0, None, KeyStep::Release),
+            (LOW, 2, 1, Some(HIGH), KeyStep::Release),
+            (LOW, 1, 1, None, KeyStep::Wait),
+            (LOW, 1, 1, Some(LOW), KeyStep::Wait),
+            (LOW, 1, 1, Some(HIGH), KeyStep::Wait),
+            (HIGH, 1, 1, Some(LOW), KeyStep::Replace),
+            // A place that the worse one leaves is still one too many.
+            (HIGH, 1, 2, Some(LOW), KeyStep::Wait),
+        ] {
+            let first = FirstHeld { rank, max };
+            assert_eq!(KeyStep::of(first, occupied, last), expected, "{first:?}");
+        }
+        assert_eq!(key_max(&RunConcurrency::new("acme", 0)), 1);
+    }
+}
