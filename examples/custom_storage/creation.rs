@@ -8,7 +8,10 @@ use chrono::NaiveDate;
 use floret::storage::{
     CreateRuns, CreatedRuns, FirstCreation, IdempotentOperation, NewBackfill, NewRun, Qualified,
 };
-use floret::{Error, EventKind, PipelineId, Problem, Result, Run, RunId, RunStatus, Trigger};
+use floret::{
+    Error, EventKind, OnConflict, PipelineId, Problem, Result, Run, RunConcurrency, RunId,
+    RunStatus, Trigger,
+};
 
 use crate::rows::{BackfillRow, KeyRow, Rows, RunRow};
 
@@ -49,12 +52,19 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     {
         return first.for_repeat(&key.body_hash);
     }
-    let skipped = skip_existing(rows, &mut create, &own);
+    let mut skipped = skip_existing(rows, &mut create, &own);
+    if create.backfill.is_some() {
+        skipped.extend(skip_taken(rows, &mut create, &own));
+        skipped.sort_unstable();
+    }
     let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
     let mut created = CreatedRuns::new(run_ids, rows.seq);
     created.skipped = skipped;
     if create.is_preview || create.runs.is_empty() {
         return Ok(created);
+    }
+    for new in create.runs.iter().filter(|_| create.backfill.is_none()) {
+        check_key(rows, new, &own)?;
     }
     let (pipeline_max, max) = (create.queued_pipeline_max, create.queued_max);
     if !has_queue_room(rows, &own, create.runs.len(), (pipeline_max, max)) {
@@ -151,6 +161,63 @@ fn skip_existing(
         !is_done
     });
     skipped
+}
+
+/// Removes the runs of a backfill whose concurrency keys are taken, also by earlier dates, and
+/// returns their dates.
+fn skip_taken(rows: &Rows, create: &mut CreateRuns, own: &Qualified<PipelineId>) -> Vec<NaiveDate> {
+    let mut kept: Vec<String> = Vec::new();
+    let mut skipped = Vec::new();
+    create.runs.retain(|new| {
+        let Some(concurrency) = &new.run.concurrency else {
+            return true;
+        };
+        let key = &concurrency.key;
+        let of_backfill = kept.iter().filter(|other| *other == key).count();
+        let count = unfinished_of_key(rows, own, key).count() + of_backfill;
+        let is_taken = new.on_conflict == OnConflict::Skip && is_full(count, concurrency);
+        if is_taken {
+            skipped.push(new.run.date);
+        } else {
+            kept.push(key.clone());
+        }
+        !is_taken
+    });
+    skipped
+}
+
+/// Refuses a run whose concurrency key is taken.
+pub(crate) fn check_key(rows: &Rows, new: &NewRun, own: &Qualified<PipelineId>) -> Result<()> {
+    let Some(concurrency) = &new.run.concurrency else {
+        return Ok(());
+    };
+    let mut unfinished = unfinished_of_key(rows, own, &concurrency.key);
+    let (first, rest) = (unfinished.next(), unfinished.count());
+    match first.filter(|_| new.on_conflict == OnConflict::Skip) {
+        Some(first) if is_full(rest + 1, concurrency) => {
+            let message = format!("run {first} has the concurrency key of the new run");
+            Err(Error::new(Problem::ConcurrencyKeyTaken, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_full(count: usize, concurrency: &RunConcurrency) -> bool {
+    count as u64 >= u64::from(concurrency.max)
+}
+
+fn unfinished_of_key<'a>(
+    rows: &'a Rows,
+    own: &Qualified<PipelineId>,
+    key: &str,
+) -> impl Iterator<Item = RunId> + use<'a> {
+    let (own, key) = (own.clone(), key.to_owned());
+    let runs = rows.runs.values().map(|row| &row.run);
+    runs.filter(move |run| {
+        let has_key = run.concurrency.as_ref().is_some_and(|it| it.key == key);
+        has_key && run.qualified_pipeline() == own && !run.status.is_terminal()
+    })
+    .map(|run| run.id)
 }
 
 /// Returns whether a run has succeeded, or a resume or a rerun that descends from it. What descends

@@ -10,7 +10,7 @@ use floret::storage::{
 use floret::{DependencyMode, Error, PipelineId, Problem, Result, Run, RunId};
 
 use crate::audited::AuditedStorage;
-use crate::creation::{has_queue_room, insert};
+use crate::creation::{check_key, has_queue_room, insert};
 use crate::rows::Rows;
 
 #[async_trait]
@@ -112,6 +112,7 @@ fn answer_ends(rows: &mut Rows, answer: AnswerEnds) -> Result<EndAnswer> {
             .any(|row| row.run.upstream_run_id == upstream);
     let outcome = match answer.run.filter(|_| !has_run) {
         None => EndAnswer::Dropped,
+        Some(new) if check_key(rows, &new, own).is_err() => EndAnswer::Dropped,
         Some(new) => {
             let bounds = (answer.queued_pipeline_max, answer.queued_max);
             if !has_queue_room(rows, own, 1, bounds) {

@@ -14,7 +14,7 @@ use floret::{
 };
 
 use crate::audited::AuditedStorage;
-use crate::creation::{has_queue_room, insert};
+use crate::creation::{check_key, has_queue_room, insert};
 use crate::finish::request_cancel;
 use crate::rows::{Rows, ScheduleRow};
 
@@ -157,6 +157,8 @@ fn decide_tick(rows: &Rows, advance: &Advance) -> TickOutcome {
             true => SkipReason::Blocked,
             false => SkipReason::Overlap,
         })
+    } else if check_key(rows, new, id).is_err() {
+        TickOutcome::Skipped(SkipReason::ConcurrencyKey)
     } else if !has_queue_room(rows, id, 1, bounds) {
         TickOutcome::Skipped(SkipReason::Blocked)
     } else {

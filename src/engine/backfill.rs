@@ -23,7 +23,6 @@ use crate::model::{
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
     BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill,
-    NewRun,
 };
 
 /// A request to create a backfill.
@@ -264,7 +263,8 @@ impl Shared {
             run.created_by.clone_from(&by);
             let repeated = repeats.as_ref().and_then(|it| it.runs.get(&date));
             run.rerun_of = repeated.copied();
-            concurrency::keyed(run, &pipeline.definition).map(NewRun::new)
+            let run = concurrency::keyed(run, &pipeline.definition)?;
+            Ok(concurrency::new_run(run, &pipeline.definition))
         };
         let runs: Result<Vec<_>> = dates.into_iter().map(run_of).collect();
         let mut create = CreateRuns::new(runs?);

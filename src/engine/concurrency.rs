@@ -9,7 +9,10 @@ use chrono::NaiveDate;
 use crate::error::{Error, Issue, Problem, Result, reference_token};
 use crate::graph::issues::Issues;
 use crate::graph::param_defs;
-use crate::model::{Concurrency, DATE_PARAM, Params, Pipeline, Run, RunConcurrency, Trigger};
+use crate::model::{
+    Concurrency, DATE_PARAM, OnConflict, Params, Pipeline, Run, RunConcurrency, Trigger,
+};
+use crate::storage::NewRun;
 use crate::template::{self, KeyError};
 
 /// Gives a run that a caller starts its concurrency key, if its definition has one.
@@ -28,6 +31,21 @@ pub(super) fn keyed(mut run: Run, definition: &Pipeline) -> Result<Run> {
 pub(super) fn keyed_if_resolved(mut run: Run, definition: &Pipeline) -> Run {
     run.concurrency = key_of(definition, &run.params, run.date).unwrap_or_default();
     run
+}
+
+/// Returns a run with what happens while its concurrency key is taken, by the definition that it
+/// executes.
+pub(super) fn new_run(run: Run, definition: &Pipeline) -> NewRun {
+    NewRun {
+        on_conflict: on_conflict(definition),
+        ..NewRun::new(run)
+    }
+}
+
+/// Returns what happens to a run of a definition while its concurrency key is taken.
+pub(super) fn on_conflict(definition: &Pipeline) -> OnConflict {
+    let concurrency = definition.concurrency.as_ref();
+    concurrency.map(|own| own.on_conflict).unwrap_or_default()
 }
 
 /// Refuses to start a run that no caller has started and whose key has no text.

@@ -2,12 +2,13 @@
 //!
 //! The scheduler (`src/scheduler/answers.rs`) decides which ends start a run.
 
+use super::concurrency;
 use super::trigger::WakeOnDrop;
 use super::{SchedulerHandle, Shared};
 use crate::error::Result;
 use crate::metrics;
 use crate::model::{Run, RunId, StoredPipeline, Trigger};
-use crate::storage::{AnswerEnds, EndAnswer, NewRun, UpstreamEnd, WaitingEnds};
+use crate::storage::{AnswerEnds, EndAnswer, UpstreamEnd, WaitingEnds};
 
 impl SchedulerHandle {
     /// Returns the ends that wait for the pipelines whose runs start in this engine.
@@ -30,7 +31,10 @@ impl SchedulerHandle {
     ) -> AnswerEnds {
         let shared = &self.0;
         let mut answer = AnswerEnds::new(pipeline, ends);
-        answer.run = starts.map(|end| NewRun::new(shared.dependent_run(pipeline, end)));
+        answer.run = starts.map(|end| {
+            let run = shared.dependent_run(pipeline, end);
+            concurrency::new_run(run, &pipeline.definition)
+        });
         let capacity = shared.capacity.current();
         answer.queued_pipeline_max = capacity.queued_pipeline_max;
         answer.queued_max = capacity.queued_max;

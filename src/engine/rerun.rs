@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::concurrency;
 use super::labels::Annotations;
 use super::resume::{Chain, DefinitionGraph, NamedNodes, ResumeDefinition, ReusingRun};
 use super::{Engine, RequestKey, Shared, StartedRun};
@@ -76,7 +77,8 @@ impl Shared {
         if let Some(from_node) = from_node {
             run = self.reuse_above(run, &old, &pipeline.definition, &from_node)?;
         }
-        let created = self.create(run, key, scope).await?;
+        let new = concurrency::new_run(run, &pipeline.definition);
+        let created = self.create(new, key, scope).await?;
         created.into_started_run(old.run.qualified_pipeline())
     }
 
@@ -102,6 +104,7 @@ impl Shared {
             graph: current.graph,
             named,
             nodes,
+            on_conflict: concurrency::on_conflict(definition),
         };
         reusing.refuse_untaken()?;
         Ok(reusing.run)

@@ -22,7 +22,7 @@ use crate::model::{
     Cancel, Overlap, PageRequest, PipelineId, Qualified, Run, RunStatus, Scope, StoredPipeline,
     Trigger,
 };
-use crate::storage::{Advance, NewRun, ReplacedRun, RunFilter, StoredSchedule, TickOutcome};
+use crate::storage::{Advance, ReplacedRun, RunFilter, StoredSchedule, TickOutcome};
 
 /// A scheduler's handle to an engine.
 #[derive(Debug, Clone)]
@@ -87,7 +87,8 @@ impl SchedulerHandle {
             date,
             trigger,
         } = tick;
-        let mut new = NewRun::new(shared.scheduled_run(&schedule.pipeline, trigger, date));
+        let run = shared.scheduled_run(&schedule.pipeline, trigger, date);
+        let mut new = concurrency::new_run(run, &schedule.pipeline.definition);
         new.fire_at = Some(fire_at);
         let mut advance = Advance::new(schedule, fire_at);
         advance.run = Some(new);

@@ -94,8 +94,8 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound`, `Unauthenticated` (a webhook), `Invalid` (`node-type-unknown`,
-    /// `params-too-large`, `param-invalid`, `idempotency-key-reused`), `QueueFull`, and any error
-    /// of storage.
+    /// `params-too-large`, `param-invalid`, `idempotency-key-reused`), `Conflict`
+    /// (`concurrency-key-taken`), `QueueFull`, and any error of storage.
     pub(crate) async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
         self.command(|shared| async move { shared.trigger(start).await })
             .await
@@ -145,16 +145,19 @@ impl Shared {
             .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.qualified_id())));
         let version = start.definition.unwrap_or(pipeline.version);
         let run = match self.find_version(&pipeline, version, "definition").await {
-            Ok(pipeline) => self.new_manual_run(&pipeline, start.params),
+            Ok(pipeline) => {
+                let run = self.new_manual_run(&pipeline, start.params);
+                let run = run.and_then(|run| start.annotations.attach(run));
+                let run = run.and_then(|run| start.place.give_to(run));
+                run.map(|run| concurrency::new_run(run, &pipeline.definition))
+            }
             Err(refused) => Err(refused),
         };
-        let run = run.and_then(|run| start.annotations.attach(run));
-        let run = match run.and_then(|run| start.place.give_to(run)) {
-            Ok(run) => Run {
-                created_by: start.by,
-                trigger,
-                ..run
-            },
+        let new = match run {
+            Ok(mut new) => {
+                (new.run.created_by, new.run.trigger) = (start.by, trigger);
+                new
+            }
             Err(refused) => {
                 let replayed = self.find_replayed(key.as_ref()).await?;
                 return replayed
@@ -162,7 +165,7 @@ impl Shared {
                     .into_started_run(pipeline.qualified_id());
             }
         };
-        let created = self.create(run, key, Scope::of(pipeline.tenant.as_ref()));
+        let created = self.create(new, key, Scope::of(pipeline.tenant.as_ref()));
         created.await?.into_started_run(pipeline.qualified_id())
     }
 
@@ -217,11 +220,11 @@ impl Shared {
     /// Creates a run and wakes the queue.
     pub(super) async fn create(
         &self,
-        run: Run,
+        new: NewRun,
         key: Option<IdempotencyKey>,
         scope: Scope,
     ) -> Result<CreatedRuns> {
-        let mut create = CreateRuns::new(vec![NewRun::new(run)]);
+        let mut create = CreateRuns::new(vec![new]);
         create.scope = scope;
         create.idempotency = key;
         self.create_runs(create).await

@@ -188,6 +188,8 @@ problems! {
         RunFinished: 409 "run-finished" "Run finished" RunFinished,
         /// The run did not fail, or another run of its chain prevents a resume.
         RunNotResumable: 409 "run-not-resumable" "Run not resumable" Conflict,
+        /// As many runs with the concurrency key of the new run are unfinished as may be.
+        ConcurrencyKeyTaken: 409 "concurrency-key-taken" "Concurrency key taken" Conflict,
         /// The pipeline has active runs and cannot be deleted.
         PipelineActive: 409 "pipeline-active" "Pipeline active" Conflict,
         /// The delivery is not a dead letter: it waits for its next try.

@@ -133,6 +133,8 @@ impl RerunBuilder {
     /// - `Invalid` if there is no such node, a node type has no executor, a parameter does not fit
     ///   its definition or is no scalar, the note is too long, or the key was used with other
     ///   options.
+    /// - `Conflict` (`concurrency-key-taken`) if the pipeline skips runs whose
+    ///   [concurrency key](crate::Concurrency) is taken.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(mut self) -> Result<RunHandle> {

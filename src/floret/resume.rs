@@ -157,6 +157,8 @@ impl ResumeBuilder {
     ///   if a node type has no executor; or if the key was used with other options.
     /// - `Conflict` if the run has not failed, another run already resumes it, or its pipeline was
     ///   deleted.
+    /// - `Conflict` (`concurrency-key-taken`) if the pipeline skips runs whose
+    ///   [concurrency key](crate::Concurrency) is taken.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {

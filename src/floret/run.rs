@@ -254,6 +254,8 @@ impl RunBuilder {
     ///   pipeline has no such version, or the key was used with other options.
     /// - `Unauthenticated` if [`RunBuilder::webhook`] was called, and no pipeline in scope has this
     ///   name and this token.
+    /// - `Conflict` (`concurrency-key-taken`) if the pipeline skips runs whose
+    ///   [concurrency key](crate::Concurrency) is taken.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(mut self) -> Result<RunHandle> {

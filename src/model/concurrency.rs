@@ -112,16 +112,19 @@ pub enum OnConflict {
     /// It waits until one of them has finished.
     #[default]
     Queue,
+    /// It is not created while as many runs of its key are unfinished, also if they wait.
+    Skip,
 }
 
 impl OnConflict {
-    pub(crate) const ALL: [Self; 1] = [Self::Queue];
+    pub(crate) const ALL: [Self; 2] = [Self::Queue, Self::Skip];
 
     /// Returns the value in a definition.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queue => "queue",
+            Self::Skip => "skip",
         }
     }
 }

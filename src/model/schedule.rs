@@ -75,4 +75,8 @@ pub enum SkipReason {
     Blocked,
     /// The pipeline was paused.
     Paused,
+    /// As many runs of the concurrency key were unfinished as may be, and its rule is
+    /// [`OnConflict::Skip`](super::OnConflict::Skip).
+    #[serde(rename = "concurrency_key")]
+    ConcurrencyKey,
 }

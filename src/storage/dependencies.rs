@@ -103,7 +103,8 @@ impl AnswerEnds {
 pub enum EndAnswer {
     /// Its run was created.
     Created,
-    /// It had no run, or its pipeline already has the run of this upstream run.
+    /// It had no run, its pipeline already has the run of this upstream run, or the concurrency key
+    /// of the run is taken.
     Dropped,
     /// The stored version differs from that of the request, or an end does not wait any more.
     /// Nothing changed.
@@ -163,6 +164,8 @@ pub trait Dependencies: Send + Sync + 'static {
     /// - The ends MUST wait no more, in the transaction that creates the run.
     /// - A pipeline MUST have at most one run of an upstream run
     ///   ([`Run::upstream_run_id`](crate::Run::upstream_run_id)). If it has one, no run is created.
+    ///   Neither is one that [`create_runs`](super::Runs::create_runs) would refuse for its
+    ///   concurrency key.
     ///
     /// # Errors
     /// `QueueFull` if the run exceeds a limit. The ends MUST then wait on.

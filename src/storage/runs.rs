@@ -11,9 +11,9 @@ use super::finished_changes::Unchanged;
 use super::{NewBackfill, rules};
 use crate::error::Result;
 use crate::model::{
-    BackfillId, CallerName, Cancel, LabelChanges, NodeId, NodeRun, Page, PageRequest, Pipeline,
-    PipelineId, Preview, Profile, Qualified, Run, RunCancel, RunId, RunStatus, Scope, Trigger,
-    Waiting,
+    BackfillId, CallerName, Cancel, LabelChanges, NodeId, NodeRun, OnConflict, Page, PageRequest,
+    Pipeline, PipelineId, Preview, Profile, Qualified, Run, RunCancel, RunId, RunStatus, Scope,
+    Trigger, Waiting,
 };
 
 /// The operation that an idempotency key belongs to.
@@ -100,13 +100,19 @@ pub struct NewRun {
     /// The tick of the schedule that the run executes, if any. A pipeline has at most one run for a
     /// tick.
     pub fire_at: Option<DateTime<Utc>>,
+    /// What happens while as many runs of its concurrency key are unfinished as may be.
+    pub on_conflict: OnConflict,
 }
 
 impl NewRun {
-    /// Creates a run that belongs to no tick.
+    /// Creates a run that belongs to no tick, and waits for its concurrency key.
     #[must_use]
     pub const fn new(run: Run) -> Self {
-        Self { run, fire_at: None }
+        Self {
+            run,
+            fire_at: None,
+            on_conflict: OnConflict::Queue,
+        }
     }
 }
 
@@ -174,7 +180,8 @@ pub struct CreatedRuns {
     pub seq: u64,
     /// The backfill that the runs belong to.
     pub backfill: Option<BackfillId>,
-    /// Dates that were skipped because they have a successful run. Empty for a repeat.
+    /// Dates that were skipped, because they have a successful run, or because their concurrency
+    /// key is taken. In their order. Empty for a repeat.
     pub skipped: Vec<NaiveDate>,
 }
 
@@ -395,6 +402,9 @@ pub trait Runs: Send + Sync + 'static {
     ///   of its chain (same `first_run`) is `failed` or `cancelled`.
     /// - A resume and a rerun (`rerun_of`) MUST hold the outputs that they inherit. Purging the
     ///   runs that produced them MUST NOT delete these outputs.
+    /// - With [`OnConflict::Skip`], it MUST refuse a run while as many runs of its concurrency key
+    ///   are unfinished as the run allows: pending, delayed or running. In a backfill, it MUST skip
+    ///   the date instead, the dates before it included in the count.
     /// - A preview MUST create nothing and MUST NOT use up a key. Only an absent pipeline refuses
     ///   it.
     ///
@@ -412,6 +422,7 @@ pub trait Runs: Send + Sync + 'static {
     /// - `Conflict` (`tenant-required`): the id of the pipeline is unclear in this scope.
     /// - `Invalid` (`idempotency-key-reused`): the key was used with another body.
     /// - `Conflict` (`run-not-resumable`): the message names the run that blocks the resume.
+    /// - `Conflict` (`concurrency-key-taken`): the message names an unfinished run of the key.
     /// - `Conflict` (`tick-taken`): a run of the pipeline has the same `fire_at`.
     /// - `QueueFull`: the runs exceed a limit of the queue.
     /// - `Internal`: another run has one of the ids.

@@ -170,7 +170,8 @@ pub trait Schedules: Send + Sync + 'static {
     ///   [`request_cancel`](super::Runs::request_cancel) with
     ///   [`RunCancel::of_tick`](crate::RunCancel::of_tick) at the creation of the run, and MUST be
     ///   returned. If the run is not created, none is cancelled.
-    /// - The run MUST NOT be created if it exceeds a limit of the queue (`Skipped`).
+    /// - The run MUST NOT be created if [`create_runs`](super::Runs::create_runs) would refuse it
+    ///   for its concurrency key, or if it exceeds a limit of the queue (`Skipped`).
     /// - `Taken` and `Skipped` MUST move the cursor too. The reason of `Skipped` MUST be stored
     ///   until the next run is created.
     ///

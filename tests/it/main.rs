@@ -67,6 +67,7 @@ mod capacity;
 mod code_pipelines;
 mod compile_fail;
 mod concurrency;
+mod concurrency_conflicts;
 mod crash;
 mod crash_points;
 mod damage;

@@ -21,9 +21,10 @@ use crate::error::{Error, Problem, Result};
 use crate::graph::Graph;
 use crate::graph::reuse::ChainResult;
 use crate::model::{
-    CallerName, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
+    CallerName, NodeId, NodeIndex, OnConflict, Run, RunId, RunStatus, Scope, StoredPipeline,
+    Trigger,
 };
-use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
+use crate::storage::{IdempotentOperation, NewRun, RunDetail, blocks_resume, not_resumable};
 
 /// A request to resume a run.
 #[derive(Debug, Clone)]
@@ -58,6 +59,7 @@ pub(super) struct ReusingRun {
     pub(super) graph: Arc<Graph>,
     pub(super) named: NamedNodes,
     pub(super) nodes: NodeChoices,
+    pub(super) on_conflict: OnConflict,
 }
 
 impl ReusingRun {
@@ -112,7 +114,12 @@ impl Shared {
         match self.new_resume(&resume, &old).await {
             Ok(new) => {
                 let scope = Scope::of(old.run.tenant.as_ref());
-                let created = self.create(new.run, key, scope).await?;
+                let on_conflict = new.on_conflict;
+                let new = NewRun {
+                    on_conflict,
+                    ..NewRun::new(new.run)
+                };
+                let created = self.create(new, key, scope).await?;
                 created.into_started_run(pipeline)
             }
             Err(refused) => {
@@ -159,6 +166,7 @@ impl Shared {
             graph: current.graph,
             named,
             nodes,
+            on_conflict: concurrency::on_conflict(definition),
         };
         new.refuse_untaken()?;
         Ok(new)

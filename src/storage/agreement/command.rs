@@ -4,6 +4,8 @@
 
 use proptest::prelude::*;
 
+const CONFLICTS: u8 = 2;
+
 /// A command or a question.
 #[derive(Debug, Clone)]
 pub(super) enum Command {
@@ -41,8 +43,8 @@ pub(super) enum Command {
         tick: Option<u8>,
         /// Its priority, and for how many seconds it stays pending.
         place: (u8, Option<u8>),
-        /// A concurrency key and its maximum.
-        concurrency: Option<(u8, u32)>,
+        /// A concurrency key, its maximum, and what happens while it is taken.
+        concurrency: Option<(u8, u32, u8)>,
         scope: u8,
     },
     Tick {
@@ -82,7 +84,7 @@ pub(super) enum Command {
         count: u8,
         limits: (u8, u8),
         flags: [bool; 3],
-        concurrency: Option<(u8, u32)>,
+        concurrency: Option<(u8, u32, u8)>,
         key: Option<(u8, u8)>,
         scope: u8,
     },
@@ -273,7 +275,7 @@ fn creations() -> impl Strategy<Value = Command> {
     let key = || proptest::option::weighted(0.3, (0..2u8, 0..2u8));
     let tick = proptest::option::weighted(0.2, 0..3u8);
     let place = (0..3u8, proptest::option::weighted(0.3, 0..4u8));
-    let concurrency = || proptest::option::weighted(0.5, (0..2u8, 1..3u32));
+    let concurrency = || proptest::option::weighted(0.5, (0..2u8, 1..3u32, 0..CONFLICTS));
     prop_oneof![
         4 => (any_pipeline(), 0..7u8, 1..4u8, key(), tick, place, concurrency(), any_scope()).prop_map(
             |(pipeline, trigger, count, key, tick, place, concurrency, scope)| {

@@ -10,9 +10,9 @@ use chrono::TimeDelta;
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
-    BackfillOrder, DependencyRule, DependencyState, InheritedOutput, Overlap, PageRequest, Pause,
-    Pipeline, PipelineId, Priority, Qualified, RunConcurrency, RunStatus, Scope, TokenHash,
-    Trigger,
+    BackfillOrder, DependencyRule, DependencyState, InheritedOutput, OnConflict, Overlap,
+    PageRequest, Pause, Pipeline, PipelineId, Priority, Qualified, Run, RunConcurrency, RunStatus,
+    Scope, TokenHash, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
@@ -120,8 +120,7 @@ impl World<'_> {
             run.created_at = self.now();
             run.priority = Priority::ALL[usize::from(priority)];
             run.run_after = delay.map(|delay| self.now() + TimeDelta::seconds(delay.into()));
-            run.concurrency = key_of(concurrency);
-            create.runs.push(NewRun::new(run));
+            create.runs.push(with_key(run, concurrency));
         }
         create.runs[0].fire_at = tick.map(|tick| at(i64::from(tick)));
         create.scope = scope_of(scope);
@@ -156,7 +155,7 @@ impl World<'_> {
         let mut create = new_backfill(number, &name, self.runs + 1, count);
         for new in &mut create.runs {
             (new.run.pipeline_version, new.run.created_at) = (version, self.now());
-            new.run.concurrency = key_of(concurrency);
+            *new = with_key(new.run.clone(), concurrency);
         }
         let new = create.backfill.as_mut().unwrap();
         new.skip_existing = skips;
@@ -234,8 +233,14 @@ impl World<'_> {
     }
 }
 
-fn key_of(concurrency: Option<(u8, u32)>) -> Option<RunConcurrency> {
-    concurrency.map(|(key, max)| RunConcurrency::new(key.to_string(), max))
+/// Returns a run with a concurrency key, its maximum, and what happens while it is taken.
+pub(super) fn with_key(mut run: Run, concurrency: Option<(u8, u32, u8)>) -> NewRun {
+    let key = concurrency.map(|(key, max, _)| RunConcurrency::new(key.to_string(), max));
+    run.concurrency = key;
+    let mut new = NewRun::new(run);
+    let number = concurrency.map_or(0, |(_, _, number)| number);
+    new.on_conflict = OnConflict::ALL[usize::from(number)];
+    new
 }
 
 pub(super) const EXPECTATIONS: [Expect; 5] = [

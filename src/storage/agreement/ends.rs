@@ -3,10 +3,11 @@
 //! Saving the dependencies is left to `creations`.
 
 use super::command::{Command, Question};
+use super::creations::with_key;
 use super::world::{World, both, name_of};
 use crate::error::Result;
 use crate::model::Trigger;
-use crate::storage::{AnswerEnds, EndAnswer, NewRun, Storage, WaitingEnds};
+use crate::storage::{AnswerEnds, EndAnswer, Storage, WaitingEnds};
 use crate::testing::contract::fixtures::new_run;
 
 /// Returns the ends that wait, by dependent pipeline.
@@ -38,6 +39,7 @@ impl World<'_> {
         let Some(waiting) = all.find(|one| one.pipeline.id.as_str() == name) else {
             return;
         };
+        let key = (picked % 3 > 0).then_some((0, 2, picked % 2));
         let ends = waiting.ends.iter().enumerate();
         let picked = ends.filter(|(n, _)| *n < 8 && picked & (1 << n) != 0);
         let ends: Vec<_> = picked.map(|(_, end)| end.run).collect();
@@ -49,7 +51,7 @@ impl World<'_> {
             run.trigger = Trigger::Dependency;
             run.created_at = self.now();
             run.upstream_run_id = answer.ends.last().copied();
-            answer.run = Some(NewRun::new(run));
+            answer.run = Some(with_key(run, key));
         }
         (answer.queued_pipeline_max, answer.queued_max) = (5, 8);
         let answered = both!(self, command, |storage, _side| storage

@@ -3,6 +3,7 @@
 //! Creating the schedules is left to `creations`.
 
 use super::command::Command;
+use super::creations::with_key;
 use super::world::{World, both, name_of};
 use crate::model::{Scope, Trigger};
 use crate::storage::{Advance, NewRun, StoredSchedule, TickOutcome};
@@ -49,7 +50,8 @@ impl World<'_> {
         run.pipeline_version = schedule.pipeline.version;
         run.trigger = Trigger::Schedule;
         run.created_at = self.now();
-        let mut new = NewRun::new(run);
+        let key = (seconds > 0).then_some((0, 1, u8::from(seconds == 2)));
+        let mut new = with_key(run, key);
         new.fire_at = Some(at(seconds));
         new
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::MemoryStorage;
 use super::run_list::newest_first;
 use super::state::State;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::model::{DependencyMode, PipelineId, Qualified, Run, RunId, RunStatus, StoredPipeline};
 use crate::storage::{
     AnswerEnds, AnswerOutcome, CreateRuns, Dependencies, DependencyTable, EndAnswer, LatestEnd,
@@ -133,8 +133,13 @@ impl State {
         let outcome = match new {
             Some(new) => {
                 let limits = (answer.queued_pipeline_max, answer.queued_max);
-                self.create_runs(CreateRuns::one(new, &pipeline, limits))?;
-                EndAnswer::Created
+                match self.create_runs(CreateRuns::one(new, &pipeline, limits)) {
+                    Ok(_) => EndAnswer::Created,
+                    Err(error) if error.problem() == Problem::ConcurrencyKeyTaken => {
+                        EndAnswer::Dropped
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             None => EndAnswer::Dropped,
         };

@@ -50,7 +50,10 @@ impl RunIndex {
         self.chains.entry(run.first_run).or_default().insert(run.id);
         if run.status == RunStatus::Pending {
             match run.run_after {
-                Some(due) => _ = self.delayed.insert((due, run.id)),
+                Some(due) => {
+                    self.delayed.insert((due, run.id));
+                    self.keys.delay(run);
+                }
                 None => self.enqueue(run),
             }
         }
@@ -96,7 +99,10 @@ impl RunIndex {
     /// until the caller settles the key.
     pub(super) fn enqueue(&mut self, run: &Run) {
         match key_of(run) {
-            Some(key) => self.keys.hold(key, run),
+            Some(key) => {
+                self.keys.remove(run);
+                self.keys.hold(key, run);
+            }
             None => self.add_to_lane(run),
         }
     }
@@ -111,7 +117,6 @@ impl RunIndex {
     /// Lets its key hold a ready run back.
     pub(super) fn hold_back(&mut self, run: &Run) {
         remove_from(&mut self.lanes, &lane_of(run), &run.id);
-        self.keys.remove(run);
         self.enqueue(run);
     }
 

@@ -10,7 +10,7 @@ use crate::model::{PipelineId, Qualified, Run, RunId};
 /// A key of a pipeline.
 pub(super) type Key = (Qualified<PipelineId>, String);
 
-/// The unfinished runs of all keys, apart from those that are delayed.
+/// The unfinished runs of all keys.
 #[derive(Default)]
 pub(super) struct KeyTable(BTreeMap<Key, KeyRuns>);
 
@@ -19,8 +19,15 @@ pub(super) struct KeyTable(BTreeMap<Key, KeyRuns>);
 struct KeyRuns {
     /// The ready and the running ones.
     occupying: BTreeSet<RunId>,
+    delayed: BTreeSet<RunId>,
     /// The others, by the lane that they get into.
     held: BTreeMap<Lane, BTreeSet<RunId>>,
+}
+
+impl KeyRuns {
+    fn is_empty(&self) -> bool {
+        self.occupying.is_empty() && self.delayed.is_empty() && self.held.is_empty()
+    }
 }
 
 impl KeyTable {
@@ -28,6 +35,13 @@ impl KeyTable {
     pub(super) fn occupy(&mut self, run: &Run) {
         if let Some(key) = key_of(run) {
             self.0.entry(key).or_default().occupying.insert(run.id);
+        }
+    }
+
+    /// Adds a run that is delayed, if it has a key.
+    pub(super) fn delay(&mut self, run: &Run) {
+        if let Some(key) = key_of(run) {
+            self.0.entry(key).or_default().delayed.insert(run.id);
         }
     }
 
@@ -43,6 +57,7 @@ impl KeyTable {
         };
         if let Some(runs) = self.0.get_mut(&key) {
             runs.occupying.remove(&run.id);
+            runs.delayed.remove(&run.id);
             let lane = lane_of(run);
             if let Some(ids) = runs.held.get_mut(&lane) {
                 ids.remove(&run.id);
@@ -50,7 +65,7 @@ impl KeyTable {
                     runs.held.remove(&lane);
                 }
             }
-            if runs.occupying.is_empty() && runs.held.is_empty() {
+            if runs.is_empty() {
                 self.0.remove(&key);
             }
         }
@@ -61,6 +76,16 @@ impl KeyTable {
         let runs = key_of(run).and_then(|key| self.0.get(&key));
         let ids = runs.and_then(|runs| runs.held.get(&lane_of(run)));
         ids.is_some_and(|ids| ids.contains(&run.id))
+    }
+
+    /// Returns the unfinished runs of a key, the oldest first.
+    pub(super) fn unfinished(&self, key: &Key) -> BTreeSet<RunId> {
+        let Some(runs) = self.0.get(key) else {
+            return BTreeSet::new();
+        };
+        let held = runs.held.values().flatten();
+        let others = runs.occupying.iter().chain(&runs.delayed);
+        others.chain(held).copied().collect()
     }
 
     /// Returns the runs of a key that are ready or running.

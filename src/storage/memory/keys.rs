@@ -4,13 +4,63 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
+
 use super::key_table::Key;
 use super::lane::{Lane, lane_of};
 use super::rules::{self, FirstHeld, KeyStep};
 use super::state::State;
-use crate::model::{Rank, RunId, RunStatus};
+use crate::error::Result;
+use crate::model::{OnConflict, PipelineId, Qualified, Rank, RunId, RunStatus};
+use crate::storage::{CreateRuns, NewRun};
 
 impl State {
+    /// Skips the dates of a backfill whose concurrency keys are taken, and returns them.
+    pub(super) fn skip_taken(
+        &self,
+        create: &mut CreateRuns,
+        pipeline: &Qualified<PipelineId>,
+    ) -> Vec<NaiveDate> {
+        let mut created: BTreeMap<String, u64> = BTreeMap::new();
+        let mut skipped = Vec::new();
+        if create.backfill.is_none() {
+            return skipped;
+        }
+        create.runs.retain(|new| {
+            let Some(own) = &new.run.concurrency else {
+                return true;
+            };
+            let count = created.entry(own.key.clone()).or_default();
+            let unfinished = self.unfinished_of_key(pipeline, &own.key).len() as u64;
+            let is_taken =
+                new.on_conflict == OnConflict::Skip && unfinished + *count >= rules::key_max(own);
+            *count += u64::from(!is_taken);
+            skipped.extend(is_taken.then_some(new.run.date));
+            !is_taken
+        });
+        skipped
+    }
+
+    /// Refuses a run whose concurrency key is taken.
+    pub(super) fn check_key(&self, new: &NewRun, pipeline: &Qualified<PipelineId>) -> Result<()> {
+        let own = new.run.concurrency.as_ref();
+        let Some(own) = own.filter(|_| new.on_conflict == OnConflict::Skip) else {
+            return Ok(());
+        };
+        let unfinished = self.unfinished_of_key(pipeline, &own.key);
+        match unfinished.first() {
+            Some(run) if unfinished.len() as u64 >= rules::key_max(own) => {
+                Err(rules::key_taken(&own.key, *run))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn unfinished_of_key(&self, pipeline: &Qualified<PipelineId>, text: &str) -> BTreeSet<RunId> {
+        let key = (pipeline.clone(), text.to_owned());
+        self.index.keys.unfinished(&key)
+    }
+
     /// Lets the runs of a key become ready as far as it allows, in their order.
     pub(super) fn settle_key(&mut self, key: &Key) {
         while let Some((rank, id)) = self.first_held(key)

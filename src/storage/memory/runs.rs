@@ -40,7 +40,9 @@ impl State {
         {
             return first.for_repeat(&key.body_hash);
         }
-        let skipped = self.skip_existing(&mut create, &pipeline);
+        let mut skipped = self.skip_existing(&mut create, &pipeline);
+        skipped.extend(self.skip_taken(&mut create, &pipeline));
+        skipped.sort_unstable();
         let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
         if create.is_preview || create.runs.is_empty() {
             let created = CreatedRuns::new(run_ids, self.events.newest());
@@ -120,6 +122,9 @@ impl State {
                 return Err(rules::upstream_run_taken(&pipeline.id, upstream));
             }
             rows.push(self.build_row(new, pipeline, backfill)?);
+        }
+        for new in create.runs.iter().filter(|_| backfill.is_none()) {
+            self.check_key(new, pipeline)?;
         }
         let count = rows.len() as u64;
         for (queue, max) in [

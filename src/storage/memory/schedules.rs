@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::MemoryStorage;
 use super::rows::ScheduleRow;
 use super::state::State;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::model::{
     Overlap, PipelineId, Qualified, RunCancel, RunId, RunStatus, Scope, SkipReason,
 };
@@ -115,6 +115,9 @@ fn tick_outcome(created: Result<(), Error>) -> Result<TickOutcome> {
         Ok(()) => Ok(TickOutcome::Created),
         Err(error) if error.kind() == ErrorKind::QueueFull => {
             Ok(TickOutcome::Skipped(SkipReason::Blocked))
+        }
+        Err(error) if error.problem() == Problem::ConcurrencyKeyTaken => {
+            Ok(TickOutcome::Skipped(SkipReason::ConcurrencyKey))
         }
         Err(error) => Err(error),
     }

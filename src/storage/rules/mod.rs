@@ -50,8 +50,8 @@ pub(super) use orphans::{OrphanChoice, RunningRun, choose_orphans, poisoned_outc
 use refusals::poisoned_message;
 pub(super) use refusals::{
     already_exists, backfill_finished, bad_cursor, cancel_requested, check_version,
-    illegal_transition, key_reused, pipeline_active, position_gap, precondition_failed, queue_full,
-    run_finished, shutting_down, stale_epoch, tick_taken, upstream_run_taken,
+    illegal_transition, key_reused, key_taken, pipeline_active, position_gap, precondition_failed,
+    queue_full, run_finished, shutting_down, stale_epoch, tick_taken, upstream_run_taken,
 };
 pub(crate) use refusals::{blocks_resume, not_resumable};
 pub(super) use repeated::succeeded_since;

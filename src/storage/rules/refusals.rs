@@ -76,6 +76,16 @@ pub(in crate::storage) fn tick_taken(pipeline: &PipelineId, fire_at: DateTime<Ut
     )
 }
 
+pub(in crate::storage) fn key_taken(key: &str, unfinished: RunId) -> Error {
+    Error::new(
+        Problem::ConcurrencyKeyTaken,
+        format!(
+            "as many runs with the concurrency key {} are unfinished as may be, for one run {unfinished}",
+            quote(key)
+        ),
+    )
+}
+
 pub(in crate::storage) fn upstream_run_taken(pipeline: &PipelineId, upstream: RunId) -> Error {
     Error::internal(format!(
         "pipeline {pipeline} already has a run that run {upstream} has started"

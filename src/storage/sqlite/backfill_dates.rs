@@ -1,6 +1,7 @@
 //! The dates that a backfill skips: those that have a successful run.
 //!
-//! `create` creates the runs of the others.
+//! `key_conflicts` skips those whose concurrency key is taken, and `create` creates the runs of the
+//! others.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -16,9 +17,21 @@ use crate::model::RunId;
 use crate::storage::{NewBackfill, NewRun};
 
 impl Tx {
+    /// Skips dates of a backfill: those that have a successful run, and those whose concurrency key
+    /// is taken. Returns the other runs and the dates.
+    pub(super) fn skip_dates<'a>(
+        &self,
+        pipeline: &CachedPipeline,
+        runs: &'a [NewRun],
+        backfill: Option<&NewBackfill>,
+    ) -> Result<(Cow<'a, [NewRun]>, Vec<NaiveDate>), StoreError> {
+        let remaining = self.skip_existing(pipeline, runs, backfill)?;
+        self.skip_taken(pipeline.key, remaining, backfill)
+    }
+
     /// Skips the runs of dates that already have a successful run, or whose repeated run has
     /// succeeded since. Returns the other runs and the dates.
-    pub(super) fn skip_existing<'a>(
+    fn skip_existing<'a>(
         &self,
         pipeline: &CachedPipeline,
         runs: &'a [NewRun],

@@ -50,7 +50,7 @@ impl Tx {
         resumed
             .iter()
             .try_for_each(|resumed| self.check_resumable(resumed))?;
-        let (runs, skipped) = self.skip_existing(&pipeline, runs, backfill.as_ref())?;
+        let (runs, skipped) = self.skip_dates(&pipeline, runs, backfill.as_ref())?;
         let ids = runs.iter().map(|new| new.run.id).collect();
         let mut created = CreatedRuns::new(ids, self.newest_seq());
         created.skipped = skipped;
@@ -63,6 +63,7 @@ impl Tx {
                 return Err(rules::upstream_run_taken(&pipeline.id, upstream).into());
             }
         }
+        self.check_keys(pipeline.key, &runs, backfill.as_ref())?;
         self.check_queue_limits(
             pipeline.key,
             runs.len() as u64,
@@ -226,7 +227,11 @@ impl Tx {
         definition: i64,
         shared: Shared<'_>,
     ) -> Result<(), StoreError> {
-        let NewRun { run, fire_at } = new;
+        let NewRun {
+            run,
+            fire_at,
+            on_conflict: _,
+        } = new;
         let mut run = run.clone();
         run.tenant.clone_from(&pipeline.tenant);
         run.status = RunStatus::Pending;

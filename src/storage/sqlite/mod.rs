@@ -39,6 +39,7 @@ mod idempotency;
 mod inbox;
 mod integrity;
 mod journal;
+mod key_conflicts;
 mod keys;
 mod labels;
 mod lanes;

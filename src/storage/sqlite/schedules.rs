@@ -14,7 +14,7 @@ use super::rows::{PIPELINE, PipelineRow, read_pipeline};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, millis, optional_time, time};
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Problem, Result};
 use crate::model::{Overlap, Pipeline, Run, RunCancel, Scope, SkipReason, Trigger};
 use crate::storage::{
     Advance, AdvanceOutcome, CreateRuns, ReplacedRun, Schedules, StoredSchedule, TickOutcome, rules,
@@ -201,6 +201,9 @@ impl Tx {
             Err(StoreError::Refused(error)) if error.kind() == ErrorKind::QueueFull => {
                 Ok(TickOutcome::Skipped(SkipReason::Blocked))
             }
+            Err(StoreError::Refused(error)) if error.problem() == Problem::ConcurrencyKeyTaken => {
+                Ok(TickOutcome::Skipped(SkipReason::ConcurrencyKey))
+            }
             Err(error) => Err(error),
         }
     }
@@ -256,6 +259,7 @@ const fn skip_reason(reason: SkipReason) -> i64 {
         SkipReason::Overlap => 0,
         SkipReason::Blocked => 1,
         SkipReason::Paused => 2,
+        SkipReason::ConcurrencyKey => 3,
     }
 }
 
@@ -264,6 +268,7 @@ fn to_skip_reason(value: i64) -> Result<SkipReason, StoreError> {
         0 => Ok(SkipReason::Overlap),
         1 => Ok(SkipReason::Blocked),
         2 => Ok(SkipReason::Paused),
+        3 => Ok(SkipReason::ConcurrencyKey),
         _ => Err(StoreError::unreadable("a skip reason", value)),
     }
 }

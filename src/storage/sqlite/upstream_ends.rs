@@ -13,7 +13,7 @@ use super::rows::{PIPELINE, PIPELINE_FROM};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{date, id, millis, pipeline_id, run_id, time};
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::model::{DependencyMode, PipelineId, Qualified, RunId, RunStatus};
 use crate::storage::{
     AnswerEnds, AnswerOutcome, CreateRuns, Dependencies, EndAnswer, LatestEnd, UpstreamEnd,
@@ -160,8 +160,13 @@ impl Tx {
         }
         let limits = (answer.queued_pipeline_max, answer.queued_max);
         let create = CreateRuns::one(new.clone(), &answer.pipeline, limits);
-        self.create_runs(&create)?;
-        Ok(EndAnswer::Created)
+        match self.create_runs(&create) {
+            Ok(_) => Ok(EndAnswer::Created),
+            Err(StoreError::Refused(error)) if error.problem() == Problem::ConcurrencyKeyTaken => {
+                Ok(EndAnswer::Dropped)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn is_waiting(&self, pipeline: i64, run: &RunId) -> Result<bool, StoreError> {

@@ -63,6 +63,13 @@ macro_rules! execution_contract {
                 a_delayed_run_waits_for_its_key_once_it_is_due,
                 a_run_that_is_held_back_is_a_pending_run,
             ],
+            key_conflicts: [
+                a_run_is_refused_while_its_key_is_taken,
+                a_run_is_refused_by_the_maximum_that_it_allows,
+                a_backfill_skips_the_dates_whose_key_is_taken,
+                a_tick_is_skipped_while_its_key_is_taken,
+                an_end_starts_no_run_while_its_key_is_taken,
+            ],
             waiting: [
                 only_a_pending_run_in_scope_waits,
                 a_run_waits_behind_those_that_are_claimed_first,

@@ -46,6 +46,7 @@ pub mod holdings;
 pub mod idempotency;
 pub mod inheritance;
 pub mod journal;
+pub mod key_conflicts;
 pub mod labels;
 pub mod names;
 pub mod node_runs;

@@ -117,6 +117,7 @@ fn mismatched() -> Vec<Row> {
 
 pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
     an_active_run_is_not_resumed_again_and_its_pipeline_not_deleted(backend, coverage).await;
+    a_run_whose_concurrency_key_is_taken(backend, coverage).await;
     secrets_without_a_configured_key(backend, coverage).await;
     a_pipeline_of_the_code_is_not_edited(backend, coverage).await;
 }
@@ -142,6 +143,21 @@ async fn an_active_run_is_not_resumed_again_and_its_pipeline_not_deleted(
     gate.open();
     host.wait_finished(resumed.json()["id"].as_str().unwrap())
         .await;
+}
+
+async fn a_run_whose_concurrency_key_is_taken(backend: Backend, coverage: &mut Coverage) {
+    let host = Host::start(backend).await;
+    let concurrency = json!({"key": "${run.date}", "on_conflict": "skip"});
+    let nodes = json!([{"id": "a", "type": "any"}]);
+    let single = json!({"name": "single", "nodes": nodes, "concurrency": concurrency});
+    let saved = host.post("/api/pipelines", Some(&single)).await;
+    assert_eq!(saved.status, 201, "{saved:?}");
+    let paused = host.post("/api/pipelines/single/pause", None).await;
+    assert_eq!(paused.status, 200, "{paused:?}");
+    let run = "/api/pipelines/single/run";
+    assert_eq!(host.post(run, None).await.status, 202);
+    let taken = host.post(run, None).await;
+    coverage.assert_problem(&taken, 409, "concurrency-key-taken");
 }
 
 async fn a_pipeline_of_the_code_is_not_edited(backend: Backend, coverage: &mut Coverage) {

@@ -86,6 +86,7 @@ fn start(operation: Operation, schemas: &mut Schemas) -> Operation {
         .answer(accepted(schemas, "The run is stored and waits."))
         .problems(&IDEMPOTENCY)
         .problems(&START)
+        .problems(&[Problem::ConcurrencyKeyTaken])
 }
 
 /// Describes the operations that start a run from an earlier one.
@@ -101,7 +102,7 @@ fn repeated(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
                 .answer(accepted(schemas, "The new run is stored and waits."))
                 .problems(&IDEMPOTENCY)
                 .problems(&START)
-                .problems(&[Problem::RunNotResumable])
+                .problems(&[Problem::RunNotResumable, Problem::ConcurrencyKeyTaken])
         }
         (Verb::Post, "/runs/{run_id}/rerun") => {
             let body = schemas.define("RerunRequest", bodies::rerun());
@@ -113,6 +114,7 @@ fn repeated(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
                 .problems(&IDEMPOTENCY)
                 .problems(&START)
                 .problems(&[Problem::RunNotFinished, Problem::PipelineNotFound])
+                .problems(&[Problem::ConcurrencyKeyTaken])
         }
         _ => return None,
     })

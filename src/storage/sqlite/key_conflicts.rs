@@ -1,0 +1,94 @@
+//! What happens to new runs while as many runs of their concurrency key are unfinished as may be.
+//!
+//! `keys` lets those that are created wait for one another.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use rusqlite::params;
+
+use super::store_error::StoreError;
+use super::tx::Tx;
+use super::values::{run_id, to_i64};
+use crate::model::{OnConflict, RunConcurrency, RunId};
+use crate::storage::{NewBackfill, NewRun, rules};
+
+/// New runs, and the dates that are skipped.
+type Remaining<'a> = (Cow<'a, [NewRun]>, Vec<NaiveDate>);
+
+impl Tx {
+    /// Skips the dates of a backfill whose concurrency keys are taken. Returns the other runs and
+    /// all skipped dates.
+    pub(super) fn skip_taken<'a>(
+        &self,
+        pipeline: i64,
+        (runs, mut skipped): Remaining<'a>,
+        backfill: Option<&NewBackfill>,
+    ) -> Result<Remaining<'a>, StoreError> {
+        let may_skip = |new: &NewRun| new.on_conflict == OnConflict::Skip;
+        if backfill.is_none() || !runs.iter().any(may_skip) {
+            return Ok((runs, skipped));
+        }
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        let mut remaining = Vec::new();
+        for new in runs.iter() {
+            if let Some(own) = &new.run.concurrency {
+                let count = match counts.get_mut(&own.key) {
+                    Some(count) => count,
+                    None => {
+                        let count = self.unfinished_of_key(pipeline, own)?.len() as u64;
+                        counts.entry(own.key.clone()).or_insert(count)
+                    }
+                };
+                if may_skip(new) && *count >= rules::key_max(own) {
+                    skipped.push(new.run.date);
+                    continue;
+                }
+                *count += 1;
+            }
+            remaining.push(new.clone());
+        }
+        skipped.sort_unstable();
+        Ok((Cow::Owned(remaining), skipped))
+    }
+
+    /// Refuses runs of no backfill whose concurrency key is taken.
+    pub(super) fn check_keys(
+        &self,
+        pipeline: i64,
+        runs: &[NewRun],
+        backfill: Option<&NewBackfill>,
+    ) -> Result<(), StoreError> {
+        let mut runs = runs.iter().filter(|_| backfill.is_none());
+        runs.try_for_each(|new| self.check_key(pipeline, new))
+    }
+
+    fn check_key(&self, pipeline: i64, new: &NewRun) -> Result<(), StoreError> {
+        let own = new.run.concurrency.as_ref();
+        let Some(own) = own.filter(|_| new.on_conflict == OnConflict::Skip) else {
+            return Ok(());
+        };
+        let unfinished = self.unfinished_of_key(pipeline, own)?;
+        match unfinished.iter().min() {
+            Some(run) if unfinished.len() as u64 >= rules::key_max(own) => {
+                Err(rules::key_taken(&own.key, *run).into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Returns unfinished runs of a key, at most as many as may be.
+    fn unfinished_of_key(
+        &self,
+        pipeline: i64,
+        own: &RunConcurrency,
+    ) -> Result<Vec<RunId>, StoreError> {
+        self.readable_rows(
+            "an unfinished run",
+            "SELECT id FROM runs INDEXED BY runs_of_key WHERE finished_at IS NULL AND pipeline = ? AND concurrency_key = ? LIMIT ?",
+            params![pipeline, own.key, to_i64(rules::key_max(own))],
+            |row| run_id(&row.get::<_, Vec<u8>>(0)?),
+        )
+    }
+}
