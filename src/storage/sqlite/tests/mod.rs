@@ -17,6 +17,7 @@ mod durable;
 #[cfg(unix)]
 mod files;
 mod first_version;
+mod held_runs;
 mod migrating;
 mod opening;
 mod outages;
