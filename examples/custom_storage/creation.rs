@@ -8,11 +8,9 @@ use chrono::NaiveDate;
 use floret::storage::{
     CreateRuns, CreatedRuns, FirstCreation, IdempotentOperation, NewBackfill, NewRun, Qualified,
 };
-use floret::{
-    Error, EventKind, OnConflict, PipelineId, Problem, Result, Run, RunConcurrency, RunId,
-    RunStatus, Trigger,
-};
+use floret::{Error, EventKind, PipelineId, Problem, Result, Run, RunId, RunStatus, Trigger};
 
+use crate::keys::{check_key, replace_runs, skip_taken};
 use crate::rows::{BackfillRow, KeyRow, Rows, RunRow};
 
 /// Returns what the first request with a key created.
@@ -73,12 +71,13 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         return Err(Error::new(Problem::QueueFull, message));
     }
     created.backfill = create.backfill.as_ref().map(|new| new.backfill.id);
+    let new = create.runs.clone();
     for mut new in create.runs {
         new.run.backfill_id = created.backfill;
         insert(rows, new, &own)?;
     }
     if let Some(NewBackfill { mut backfill, .. }) = create.backfill {
-        backfill.tenant = own.tenant;
+        backfill.tenant.clone_from(&own.tenant);
         let row = BackfillRow {
             backfill,
             failed: 0,
@@ -94,6 +93,7 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         };
         rows.keys.insert((key.operation, key.key), row);
     }
+    created.replaced = replace_runs(rows, &new, &own)?;
     created.seq = rows.seq;
     Ok(created)
 }
@@ -161,63 +161,6 @@ fn skip_existing(
         !is_done
     });
     skipped
-}
-
-/// Removes the runs of a backfill whose concurrency keys are taken, also by earlier dates, and
-/// returns their dates.
-fn skip_taken(rows: &Rows, create: &mut CreateRuns, own: &Qualified<PipelineId>) -> Vec<NaiveDate> {
-    let mut kept: Vec<String> = Vec::new();
-    let mut skipped = Vec::new();
-    create.runs.retain(|new| {
-        let Some(concurrency) = &new.run.concurrency else {
-            return true;
-        };
-        let key = &concurrency.key;
-        let of_backfill = kept.iter().filter(|other| *other == key).count();
-        let count = unfinished_of_key(rows, own, key).count() + of_backfill;
-        let is_taken = new.on_conflict == OnConflict::Skip && is_full(count, concurrency);
-        if is_taken {
-            skipped.push(new.run.date);
-        } else {
-            kept.push(key.clone());
-        }
-        !is_taken
-    });
-    skipped
-}
-
-/// Refuses a run whose concurrency key is taken.
-pub(crate) fn check_key(rows: &Rows, new: &NewRun, own: &Qualified<PipelineId>) -> Result<()> {
-    let Some(concurrency) = &new.run.concurrency else {
-        return Ok(());
-    };
-    let mut unfinished = unfinished_of_key(rows, own, &concurrency.key);
-    let (first, rest) = (unfinished.next(), unfinished.count());
-    match first.filter(|_| new.on_conflict == OnConflict::Skip) {
-        Some(first) if is_full(rest + 1, concurrency) => {
-            let message = format!("run {first} has the concurrency key of the new run");
-            Err(Error::new(Problem::ConcurrencyKeyTaken, message))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn is_full(count: usize, concurrency: &RunConcurrency) -> bool {
-    count as u64 >= u64::from(concurrency.max)
-}
-
-fn unfinished_of_key<'a>(
-    rows: &'a Rows,
-    own: &Qualified<PipelineId>,
-    key: &str,
-) -> impl Iterator<Item = RunId> + use<'a> {
-    let (own, key) = (own.clone(), key.to_owned());
-    let runs = rows.runs.values().map(|row| &row.run);
-    runs.filter(move |run| {
-        let has_key = run.concurrency.as_ref().is_some_and(|it| it.key == key);
-        has_key && run.qualified_pipeline() == own && !run.status.is_terminal()
-    })
-    .map(|run| run.id)
 }
 
 /// Returns whether a run has succeeded, or a resume or a rerun that descends from it. What descends

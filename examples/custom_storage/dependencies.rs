@@ -5,12 +5,13 @@
 use async_trait::async_trait;
 use floret::storage::{
     AnswerEnds, AnswerOutcome, Dependencies, DependencyTable, EndAnswer, LatestEnd, Qualified,
-    StoredPipeline, UpstreamEnd, WaitingEnds,
+    ReplacedRun, StoredPipeline, UpstreamEnd, WaitingEnds,
 };
 use floret::{DependencyMode, Error, PipelineId, Problem, Result, Run, RunId};
 
 use crate::audited::AuditedStorage;
-use crate::creation::{check_key, has_queue_room, insert};
+use crate::creation::{has_queue_room, insert};
+use crate::keys::{check_key, replace_runs};
 use crate::rows::Rows;
 
 #[async_trait]
@@ -30,8 +31,10 @@ impl Dependencies for AuditedStorage {
 
     async fn answer_ends(&self, answer: AnswerEnds) -> Result<AnswerOutcome> {
         self.write("answer_ends", |rows| {
-            let answer = answer_ends(rows, answer)?;
-            Ok(AnswerOutcome::new(answer, rows.seq))
+            let (answer, replaced) = answer_ends(rows, answer)?;
+            let mut outcome = AnswerOutcome::new(answer, rows.seq);
+            outcome.replaced = replaced;
+            Ok(outcome)
         })
     }
 }
@@ -96,14 +99,15 @@ pub(crate) fn may_start_others(rows: &Rows, id: RunId) -> bool {
     })
 }
 
-fn answer_ends(rows: &mut Rows, answer: AnswerEnds) -> Result<EndAnswer> {
+fn answer_ends(rows: &mut Rows, answer: AnswerEnds) -> Result<(EndAnswer, Vec<ReplacedRun>)> {
+    let mut replaced = Vec::new();
     let own = &answer.pipeline;
     let pipeline = rows.pipelines.get(own);
     let is_same_version = pipeline.is_some_and(|found| found.version == answer.version);
     let waiting = rows.waiting_ends.get(own);
     let all_wait = waiting.is_some_and(|ends| answer.ends.iter().all(|run| ends.contains_key(run)));
     if !is_same_version || !all_wait || answer.ends.is_empty() {
-        return Ok(EndAnswer::Stale);
+        return Ok((EndAnswer::Stale, replaced));
     }
     let upstream = answer.run.as_ref().and_then(|new| new.run.upstream_run_id);
     let has_run = upstream.is_some()
@@ -119,12 +123,13 @@ fn answer_ends(rows: &mut Rows, answer: AnswerEnds) -> Result<EndAnswer> {
                 let message = format!("the queue has no room for a run of {own}");
                 return Err(Error::new(Problem::QueueFull, message));
             }
-            insert(rows, new, own)?;
+            insert(rows, new.clone(), own)?;
+            replaced = replace_runs(rows, &[new], own)?;
             EndAnswer::Created
         }
     };
     if let Some(ends) = rows.waiting_ends.get_mut(own) {
         ends.retain(|run, _| !answer.ends.contains(run));
     }
-    Ok(outcome)
+    Ok((outcome, replaced))
 }

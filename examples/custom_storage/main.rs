@@ -18,6 +18,7 @@ mod dependencies;
 mod events;
 mod finish;
 mod journal;
+mod keys;
 mod node_runs;
 mod pages;
 mod queue;

@@ -14,8 +14,9 @@ use floret::{
 };
 
 use crate::audited::AuditedStorage;
-use crate::creation::{check_key, has_queue_room, insert};
+use crate::creation::{has_queue_room, insert};
 use crate::finish::request_cancel;
+use crate::keys::{check_key, replace_runs};
 use crate::rows::{Rows, ScheduleRow};
 
 #[async_trait]
@@ -89,8 +90,11 @@ fn advance_schedule(rows: &mut Rows, advance: Advance) -> Result<(TickOutcome, V
     if let (TickOutcome::Created, Some(new)) = (tick, advance.run) {
         let (newest, at) = (new.run.id, new.run.created_at);
         insert(rows, NewRun::clone(&new), &id)?;
+        replaced = replace_runs(rows, std::slice::from_ref(&new), &id)?;
         if advance.overlap == Overlap::CancelRunning {
-            replaced = replace_ticks(rows, &id, newest, at)?;
+            replaced.extend(replace_ticks(rows, &id, newest, at)?);
+            replaced.sort_unstable_by_key(|one: &ReplacedRun| one.run);
+            replaced.dedup_by_key(|one| one.run);
         }
     }
     let missing = || Error::internal(format!("the schedule of {id} is missing"));

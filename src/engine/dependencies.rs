@@ -3,6 +3,7 @@
 //! The scheduler (`src/scheduler/answers.rs`) decides which ends start a run.
 
 use super::concurrency;
+use super::replaced_runs;
 use super::trigger::WakeOnDrop;
 use super::{SchedulerHandle, Shared};
 use crate::error::Result;
@@ -49,16 +50,20 @@ impl SchedulerHandle {
     pub(crate) async fn answer(&self, answer: AnswerEnds) -> Result<EndAnswer> {
         let shared = &self.0;
         let _wake = WakeOnDrop(&shared.wake);
+        let replaces = answer.run.as_ref().is_some_and(replaced_runs::replaces);
+        let replaced_of = replaces.then(|| replaced_runs::running_of(answer.pipeline.clone()));
         match shared.storage.answer_ends(answer).await {
             Ok(outcome) => {
                 if outcome.answer == EndAnswer::Created {
                     metrics::runs_created(Trigger::Dependency, 1);
                 }
                 shared.events.committed(outcome.seq);
+                shared.notify_replaced(&outcome.replaced);
                 Ok(outcome.answer)
             }
             Err(error) => {
                 shared.notify_after_failed_commit(&error).await;
+                shared.notify_if_replaced(replaced_of).await;
                 Err(error)
             }
         }

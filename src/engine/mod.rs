@@ -44,6 +44,7 @@ mod queue;
 mod queue_place;
 mod redaction;
 mod replaced_assets;
+mod replaced_runs;
 mod rerun;
 mod resume;
 mod retention;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::concurrency;
+use super::replaced_runs;
 use super::run_date::set_params;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
@@ -18,11 +19,8 @@ use crate::graph::param_defs;
 use crate::limits::Limits;
 use crate::loops;
 use crate::metrics;
-use crate::model::{
-    Cancel, Overlap, PageRequest, PipelineId, Qualified, Run, RunStatus, Scope, StoredPipeline,
-    Trigger,
-};
-use crate::storage::{Advance, ReplacedRun, RunFilter, StoredSchedule, TickOutcome};
+use crate::model::{Overlap, Run, Scope, StoredPipeline, Trigger};
+use crate::storage::{Advance, StoredSchedule, TickOutcome};
 
 /// A scheduler's handle to an engine.
 #[derive(Debug, Clone)]
@@ -113,7 +111,8 @@ impl SchedulerHandle {
     async fn advance(&self, advance: Advance) -> Result<TickOutcome> {
         let shared = &self.0;
         let _wake = WakeOnDrop(&shared.wake);
-        let replaces = advance.overlap == Overlap::CancelRunning;
+        let replaces = advance.overlap == Overlap::CancelRunning
+            || advance.run.as_ref().is_some_and(replaced_runs::replaces);
         let replaced_of = replaces.then(|| advance.pipeline.clone());
         let trigger = advance.run.as_ref().map(|new| new.run.trigger);
         match shared.storage.advance(advance).await {
@@ -122,16 +121,13 @@ impl SchedulerHandle {
                     metrics::runs_created(trigger, 1);
                 }
                 shared.events.committed(advanced.seq);
-                for ReplacedRun { run, status } in advanced.replaced {
-                    shared.notify_cancelled(run, status, Cancel::Forced);
-                }
+                shared.notify_replaced(&advanced.replaced);
                 Ok(advanced.tick)
             }
             Err(error) => {
                 shared.notify_after_failed_commit(&error).await;
-                if let Some(pipeline) = replaced_of {
-                    shared.notify_if_replaced(pipeline).await;
-                }
+                let filter = replaced_of.map(replaced_runs::running_of);
+                shared.notify_if_replaced(filter).await;
                 Err(error)
             }
         }
@@ -171,29 +167,5 @@ impl Shared {
         let params = param_defs::resolve(&pipeline.definition, BTreeMap::new());
         set_params(&mut run, params);
         concurrency::keyed_if_resolved(run, &pipeline.definition)
-    }
-
-    /// Notifies the driver of the executing run of a schedule if storage holds a cancel request.
-    ///
-    /// The outcome of a failed commit is unknown: the run may have been replaced. At most one run
-    /// of a schedule executes.
-    async fn notify_if_replaced(&self, pipeline: Qualified<PipelineId>) {
-        let filter = RunFilter {
-            scope: pipeline.scope(),
-            pipeline: Some(pipeline.id),
-            statuses: vec![RunStatus::Running],
-            triggers: vec![Trigger::Schedule, Trigger::Catchup],
-            ..RunFilter::default()
-        };
-        let page = PageRequest::Newest { limit: 1 };
-        let Ok(executing) = self.storage.list_runs(filter, page).await else {
-            return;
-        };
-        for run in executing.items {
-            if let Some(cancel) = run.cancel {
-                self.active.request_cancel(run.id, cancel.kind);
-            }
-        }
-        self.events.recheck_waiters();
     }
 }

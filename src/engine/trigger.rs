@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::concurrency;
 use super::labels::Annotations;
 use super::queue_place::QueuePlace;
+use super::replaced_runs;
 use super::run_date::{run_date, set_params};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
@@ -239,16 +240,19 @@ impl Shared {
         // The queue runs once this task waits for the commit, which can then hold a claim, too.
         self.wake.notify_one();
         let trigger = create.runs.first().map(|new| new.run.trigger);
+        let replaced_of = replaced_runs::replaced_of(&create.runs, &create.scope);
         match self.storage.create_runs(create).await {
             Ok(created) => {
                 if let Some(trigger) = trigger.filter(|_| !created.is_replayed) {
                     metrics::runs_created(trigger, created.run_ids.len());
                 }
                 self.events.committed(created.seq);
+                self.notify_replaced(&created.replaced);
                 Ok(created)
             }
             Err(error) => {
                 self.notify_after_failed_commit(&error).await;
+                self.notify_if_replaced(replaced_of).await;
                 Err(error)
             }
         }

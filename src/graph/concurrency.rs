@@ -13,7 +13,7 @@ use crate::model::{Concurrency, OnConflict, Pipeline};
 pub(crate) const CONCURRENCY_FIELDS: [&str; 3] = ["key", "max", "on_conflict"];
 
 const MAX_RANGE: &str = "a whole number from 1 to 1000";
-const CONFLICTS: &str = "queue or skip";
+const CONFLICTS: &str = "queue, skip or cancel_running";
 
 /// Reads a key. A field that Floret does not know is refused, since a mistyped one would let too
 /// many runs execute.

@@ -114,10 +114,13 @@ pub enum OnConflict {
     Queue,
     /// It is not created while as many runs of its key are unfinished, also if they wait.
     Skip,
+    /// It is created, and as many of the earlier ones are cancelled as are too many, as a forced
+    /// cancel does: their nodes get 30 s to stop. The new run waits until they have.
+    CancelRunning,
 }
 
 impl OnConflict {
-    pub(crate) const ALL: [Self; 2] = [Self::Queue, Self::Skip];
+    pub(crate) const ALL: [Self; 3] = [Self::Queue, Self::Skip, Self::CancelRunning];
 
     /// Returns the value in a definition.
     #[must_use]
@@ -125,6 +128,7 @@ impl OnConflict {
         match self {
             Self::Queue => "queue",
             Self::Skip => "skip",
+            Self::CancelRunning => "cancel_running",
         }
     }
 }

@@ -262,6 +262,16 @@ impl RunCancel {
         }
     }
 
+    /// Creates the request for the earlier runs of a concurrency key that a new one replaces
+    /// ([`OnConflict::CancelRunning`](super::OnConflict::CancelRunning)).
+    #[must_use]
+    pub fn of_key(at: DateTime<Utc>) -> Self {
+        Self {
+            reason: Some("a newer run of its concurrency key replaced it".to_owned()),
+            ..Self::new(Cancel::Forced, at)
+        }
+    }
+
     /// Returns whether it asks for more than an earlier request.
     pub(crate) fn escalates(&self, earlier: Option<&Self>) -> bool {
         earlier.map(|earlier| earlier.kind) < Some(self.kind)

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::NewRun;
+use super::{NewRun, ReplacedRun};
 use crate::error::Result;
 use crate::model::{PipelineId, Qualified, RunId, StoredPipeline};
 
@@ -112,11 +112,14 @@ pub enum EndAnswer {
 }
 
 /// The result of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AnswerOutcome {
     /// What became of it.
     pub answer: EndAnswer,
+    /// The runs that were cancelled for the run that was created
+    /// ([`CreatedRuns::replaced`](super::CreatedRuns::replaced)).
+    pub replaced: Vec<ReplacedRun>,
     /// The number of the newest event.
     pub seq: u64,
 }
@@ -125,7 +128,11 @@ impl AnswerOutcome {
     /// Creates a result.
     #[must_use]
     pub const fn new(answer: EndAnswer, seq: u64) -> Self {
-        Self { answer, seq }
+        Self {
+            answer,
+            replaced: Vec::new(),
+            seq,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod node_runs;
 mod outputs;
 mod pipelines;
 mod queue;
+mod replaced_runs;
 mod rules;
 mod runs;
 mod schedules;
@@ -57,12 +58,13 @@ pub use pipelines::{
     TokenChange,
 };
 pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
+pub use replaced_runs::ReplacedRun;
 pub(crate) use rules::{blocks_resume, not_resumable};
 pub use runs::{
     CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, EditRun, FirstCreation, FoundProfile,
     IdempotencyKey, IdempotentOperation, NewRun, RunDetail, RunFilter, Runs,
 };
-pub use schedules::{Advance, AdvanceOutcome, ReplacedRun, Schedules, StoredSchedule, TickOutcome};
+pub use schedules::{Advance, AdvanceOutcome, Schedules, StoredSchedule, TickOutcome};
 #[cfg(all(feature = "sqlite", any(test, feature = "testing")))]
 pub use sqlite::CommitFault;
 #[cfg(all(feature = "sqlite", feature = "testing"))]

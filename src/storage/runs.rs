@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::finished_changes::Unchanged;
-use super::{NewBackfill, rules};
+use super::{NewBackfill, ReplacedRun, rules};
 use crate::error::Result;
 use crate::model::{
     BackfillId, CallerName, Cancel, LabelChanges, NodeId, NodeRun, OnConflict, Page, PageRequest,
@@ -183,6 +183,8 @@ pub struct CreatedRuns {
     /// Dates that were skipped, because they have a successful run, or because their concurrency
     /// key is taken. In their order. Empty for a repeat.
     pub skipped: Vec<NaiveDate>,
+    /// The runs that were cancelled for the new ones, the oldest first. Empty for a repeat.
+    pub replaced: Vec<ReplacedRun>,
 }
 
 impl CreatedRuns {
@@ -195,6 +197,7 @@ impl CreatedRuns {
             seq,
             backfill: None,
             skipped: Vec::new(),
+            replaced: Vec::new(),
         }
     }
 }
@@ -405,6 +408,12 @@ pub trait Runs: Send + Sync + 'static {
     /// - With [`OnConflict::Skip`], it MUST refuse a run while as many runs of its concurrency key
     ///   are unfinished as the run allows: pending, delayed or running. In a backfill, it MUST skip
     ///   the date instead, the dates before it included in the count.
+    /// - With [`OnConflict::CancelRunning`], the unfinished runs of the key that would be too many
+    ///   with the new ones MUST be cancelled with the creation, the oldest first, as by
+    ///   [`request_cancel`](Self::request_cancel) with
+    ///   [`RunCancel::of_key`](crate::RunCancel::of_key) at the creation of the first new run, and
+    ///   MUST be returned. A new run that is delayed replaces none, and neither does one of the new
+    ///   runs another one.
     /// - A preview MUST create nothing and MUST NOT use up a key. Only an absent pipeline refuses
     ///   it.
     ///

@@ -5,11 +5,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::NewRun;
+use super::{NewRun, ReplacedRun};
 use crate::error::Result;
-use crate::model::{
-    Overlap, PipelineId, Qualified, RunId, RunStatus, Scope, SkipReason, StoredPipeline,
-};
+use crate::model::{Overlap, PipelineId, Qualified, Scope, SkipReason, StoredPipeline};
 
 /// A pipeline with a schedule, and the schedule's cursor.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,31 +93,13 @@ pub enum TickOutcome {
     Stale,
 }
 
-/// A run whose schedule has replaced it by the run of a later tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReplacedRun {
-    /// The run.
-    pub run: RunId,
-    /// Its status: `cancelled`, or `running` while its nodes stop.
-    pub status: RunStatus,
-}
-
-impl ReplacedRun {
-    /// Creates a run with its status.
-    #[must_use]
-    pub const fn new(run: RunId, status: RunStatus) -> Self {
-        Self { run, status }
-    }
-}
-
 /// The result of advancing a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdvanceOutcome {
     /// The outcome of the tick.
     pub tick: TickOutcome,
-    /// The runs that were cancelled for the run of the tick, the oldest first.
+    /// The runs that were cancelled for the run of the tick, the oldest first, each once.
     pub replaced: Vec<ReplacedRun>,
     /// The number of the newest event.
     pub seq: u64,
@@ -172,6 +152,7 @@ pub trait Schedules: Send + Sync + 'static {
     ///   returned. If the run is not created, none is cancelled.
     /// - The run MUST NOT be created if [`create_runs`](super::Runs::create_runs) would refuse it
     ///   for its concurrency key, or if it exceeds a limit of the queue (`Skipped`).
+    /// - The runs that the creation replaces for its concurrency key MUST be returned, too.
     /// - `Taken` and `Skipped` MUST move the cursor too. The reason of `Skipped` MUST be stored
     ///   until the next run is created.
     ///

@@ -1,6 +1,6 @@
 //! What happens to a new run while its concurrency key is taken: it is skipped.
 //!
-//! `concurrency` tests the runs that wait for their key.
+//! `concurrency` tests the runs that wait for their key, `replaced_runs` those that others replace.
 
 use std::time::Duration;
 

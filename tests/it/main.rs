@@ -119,6 +119,7 @@ mod prose;
 mod queue_places;
 mod recovery;
 mod repeated_sinks;
+mod replaced_runs;
 mod resume_choices;
 mod resume_previews;
 mod resumes;

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-const CONFLICTS: u8 = 2;
+const CONFLICTS: u8 = 3;
 
 /// A command or a question.
 #[derive(Debug, Clone)]

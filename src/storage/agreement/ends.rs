@@ -39,7 +39,7 @@ impl World<'_> {
         let Some(waiting) = all.find(|one| one.pipeline.id.as_str() == name) else {
             return;
         };
-        let key = (picked % 3 > 0).then_some((0, 2, picked % 2));
+        let key = (picked % 3 > 0).then_some((0, 2, picked % 3));
         let ends = waiting.ends.iter().enumerate();
         let picked = ends.filter(|(n, _)| *n < 8 && picked & (1 << n) != 0);
         let ends: Vec<_> = picked.map(|(_, end)| end.run).collect();

@@ -130,11 +130,15 @@ impl State {
         let is_repeated =
             upstream_run.is_some_and(|run| self.upstream_runs.contains(&(pipeline.clone(), run)));
         let new = answer.run.filter(|_| !is_repeated);
+        let mut replaced = Vec::new();
         let outcome = match new {
             Some(new) => {
                 let limits = (answer.queued_pipeline_max, answer.queued_max);
                 match self.create_runs(CreateRuns::one(new, &pipeline, limits)) {
-                    Ok(_) => EndAnswer::Created,
+                    Ok(created) => {
+                        replaced = created.replaced;
+                        EndAnswer::Created
+                    }
                     Err(error) if error.problem() == Problem::ConcurrencyKeyTaken => {
                         EndAnswer::Dropped
                     }
@@ -149,7 +153,10 @@ impl State {
                 self.waiting_ends.remove(&pipeline);
             }
         }
-        Ok(AnswerOutcome::new(outcome, self.events.newest()))
+        Ok(AnswerOutcome {
+            replaced,
+            ..AnswerOutcome::new(outcome, self.events.newest())
+        })
     }
 }
 

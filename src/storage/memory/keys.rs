@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::key_table::Key;
+use super::key_table::{Key, key_of};
 use super::lane::{Lane, lane_of};
 use super::rules::{self, FirstHeld, KeyStep};
 use super::state::State;
 use crate::error::Result;
-use crate::model::{OnConflict, PipelineId, Qualified, Rank, RunId, RunStatus};
-use crate::storage::{CreateRuns, NewRun};
+use crate::model::{OnConflict, PipelineId, Qualified, Rank, RunCancel, RunId, RunStatus};
+use crate::storage::{CreateRuns, NewRun, ReplacedRun};
 
 impl State {
     /// Skips the dates of a backfill whose concurrency keys are taken, and returns them.
@@ -54,6 +54,36 @@ impl State {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Cancels the unfinished runs of a key that are too many beside new ones.
+    pub(super) fn replace_runs_of_keys(&mut self, new: &[NewRun]) -> Result<Vec<ReplacedRun>> {
+        let created: BTreeSet<_> = new.iter().map(|new| new.run.id).collect();
+        let mut counts: BTreeMap<Key, (u64, usize)> = BTreeMap::new();
+        let replacing = new
+            .iter()
+            .filter(|new| new.on_conflict == OnConflict::CancelRunning)
+            .filter(|new| new.run.run_after.is_none());
+        for row in replacing.filter_map(|new| self.runs.get(&new.run.id)) {
+            if let (Some(key), Some(own)) = (key_of(&row.run), &row.run.concurrency) {
+                let (max, count) = counts.entry(key).or_insert((rules::key_max(own), 0));
+                (*max, *count) = ((*max).min(rules::key_max(own)), *count + 1);
+            }
+        }
+        let Some(at) = new.first().map(|new| new.run.created_at) else {
+            return Ok(Vec::new());
+        };
+        let mut replaced = Vec::new();
+        for (key, (max, count)) in counts {
+            let others = self.index.keys.unfinished(&key);
+            let others: Vec<_> = others.difference(&created).copied().collect();
+            let surplus = rules::surplus(others.len(), count, max);
+            for run in others.into_iter().take(surplus) {
+                let status = self.cancel_run(run, &RunCancel::of_key(at), at)?;
+                replaced.push(ReplacedRun::new(run, status));
+            }
+        }
+        Ok(rules::merge_replaced(replaced, Vec::new()))
     }
 
     fn unfinished_of_key(&self, pipeline: &Qualified<PipelineId>, text: &str) -> BTreeSet<RunId> {

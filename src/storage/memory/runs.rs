@@ -67,11 +67,13 @@ impl State {
         }
         let keys: BTreeSet<_> = rows.iter().filter_map(|row| key_of(&row.run)).collect();
         rows.into_iter().for_each(|row| self.insert_run(row));
+        let replaced = self.replace_runs_of_keys(&create.runs)?;
         keys.iter().for_each(|key| self.settle_key(key));
         let created = CreatedRuns::new(run_ids, self.events.newest());
         Ok(CreatedRuns {
             backfill,
             skipped,
+            replaced,
             ..created
         })
     }

@@ -35,10 +35,10 @@ impl State {
             .run
             .as_ref()
             .map(|new| (new.run.id, new.run.created_at));
-        let tick = self.tick(advance)?;
-        let mut replaced = Vec::new();
+        let (tick, mut replaced) = self.tick(advance)?;
         if let Some((run, at)) = run.filter(|_| replaces && tick == TickOutcome::Created) {
-            replaced = self.replace_ticks(&pipeline, run, at)?;
+            let earlier = self.replace_ticks(&pipeline, run, at)?;
+            replaced = rules::merge_replaced(replaced, earlier);
         }
         let mut next = ScheduleRow { cursor: to, ..row };
         match tick {
@@ -52,26 +52,31 @@ impl State {
         Ok(outcome)
     }
 
-    fn tick(&mut self, advance: Advance) -> Result<TickOutcome> {
+    /// Returns the outcome of a tick, and the runs that its run replaces for its concurrency key.
+    fn tick(&mut self, advance: Advance) -> Result<(TickOutcome, Vec<ReplacedRun>)> {
+        let without_run = |tick| Ok((tick, Vec::new()));
         let Some(run) = advance.run else {
-            return Ok(TickOutcome::Passed);
+            return without_run(TickOutcome::Passed);
         };
         if self.has_run_of_tick(&advance.pipeline, &run) {
-            return Ok(TickOutcome::Taken);
+            return without_run(TickOutcome::Taken);
         }
         let stored = self.pipelines.live(&advance.pipeline);
         if stored.is_some_and(|stored| stored.paused.is_some()) {
-            return Ok(TickOutcome::Skipped(SkipReason::Paused));
+            return without_run(TickOutcome::Skipped(SkipReason::Paused));
         }
         if advance.overlap == Overlap::Skip && !self.unfinished_ticks(&advance.pipeline).is_empty()
         {
             let is_blocked = self.is_blocked(&advance.pipeline, run.run.created_at)
                 && !self.is_schedule_executing(&advance.pipeline);
-            return Ok(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
+            return without_run(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
         }
         let limits = (advance.queued_pipeline_max, advance.queued_max);
         let create = CreateRuns::one(run, &advance.pipeline, limits);
-        tick_outcome(self.create_runs(create).map(drop))
+        match self.create_runs(create) {
+            Ok(created) => Ok((TickOutcome::Created, created.replaced)),
+            Err(error) => without_run(refused_tick(error)?),
+        }
     }
 
     fn has_run_of_tick(&self, pipeline: &Qualified<PipelineId>, new: &NewRun) -> bool {
@@ -109,17 +114,14 @@ impl State {
     }
 }
 
-/// Returns the outcome of a tick from the result of creating its run.
-fn tick_outcome(created: Result<(), Error>) -> Result<TickOutcome> {
-    match created {
-        Ok(()) => Ok(TickOutcome::Created),
-        Err(error) if error.kind() == ErrorKind::QueueFull => {
-            Ok(TickOutcome::Skipped(SkipReason::Blocked))
-        }
-        Err(error) if error.problem() == Problem::ConcurrencyKeyTaken => {
-            Ok(TickOutcome::Skipped(SkipReason::ConcurrencyKey))
-        }
-        Err(error) => Err(error),
+/// Returns the outcome of a tick whose run was refused.
+fn refused_tick(error: Error) -> Result<TickOutcome> {
+    if error.kind() == ErrorKind::QueueFull {
+        Ok(TickOutcome::Skipped(SkipReason::Blocked))
+    } else if error.problem() == Problem::ConcurrencyKeyTaken {
+        Ok(TickOutcome::Skipped(SkipReason::ConcurrencyKey))
+    } else {
+        Err(error)
     }
 }
 

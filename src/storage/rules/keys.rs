@@ -6,6 +6,7 @@
 //! than a ready one.
 
 use crate::model::{Rank, RunConcurrency};
+use crate::storage::ReplacedRun;
 
 /// The first run of a key that is held back.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,26 @@ pub(in crate::storage) fn key_max(concurrency: &RunConcurrency) -> u64 {
     u64::from(concurrency.max.max(1))
 }
 
+/// Returns how many of the unfinished runs of a key are too many beside new ones.
+pub(in crate::storage) fn surplus(unfinished: usize, new: usize, max: u64) -> usize {
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
+    unfinished
+        .saturating_add(new)
+        .saturating_sub(max)
+        .min(unfinished)
+}
+
+/// Puts runs that were replaced for two reasons into one list, the oldest first, each once.
+pub(in crate::storage) fn merge_replaced(
+    mut replaced: Vec<ReplacedRun>,
+    more: Vec<ReplacedRun>,
+) -> Vec<ReplacedRun> {
+    replaced.extend(more);
+    replaced.sort_unstable_by_key(|one| one.run);
+    replaced.dedup_by_key(|one| one.run);
+    replaced
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +88,24 @@ mod tests {
             assert_eq!(KeyStep::of(first, occupied, last), expected, "{first:?}");
         }
         assert_eq!(key_max(&RunConcurrency::new("acme", 0)), 1);
+    }
+
+    #[test]
+    fn new_runs_replace_those_that_are_too_many() {
+        for (unfinished, new, max, expected) in [
+            (0, 1, 1, 0),
+            (1, 1, 1, 1),
+            (3, 1, 1, 3),
+            (1, 1, 2, 0),
+            (2, 1, 2, 1),
+            (2, 5, 2, 2),
+            (1, 0, 1, 0),
+        ] {
+            assert_eq!(
+                surplus(unfinished, new, max),
+                expected,
+                "{unfinished} {new}"
+            );
+        }
     }
 }

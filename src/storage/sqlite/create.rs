@@ -90,6 +90,7 @@ impl Tx {
         for (new, definition) in runs.iter().zip(definitions) {
             self.create_run(&pipeline, new, definition, shared)?;
         }
+        created.replaced = self.replace_runs_of_keys(pipeline.key, &runs)?;
         self.settle_new_keys(pipeline.key, &runs)?;
         created.seq = self.newest_seq();
         Ok(created)

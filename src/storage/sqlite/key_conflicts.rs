@@ -3,16 +3,17 @@
 //! `keys` lets those that are created wait for one another.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use rusqlite::params;
 
+use super::cancel::{CANCEL_TARGET, CancelTarget, read_cancel_target};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{run_id, to_i64};
-use crate::model::{OnConflict, RunConcurrency, RunId};
-use crate::storage::{NewBackfill, NewRun, rules};
+use crate::model::{OnConflict, RunCancel, RunConcurrency, RunId};
+use crate::storage::{NewBackfill, NewRun, ReplacedRun, rules};
 
 /// New runs, and the dates that are skipped.
 type Remaining<'a> = (Cow<'a, [NewRun]>, Vec<NaiveDate>);
@@ -62,6 +63,48 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let mut runs = runs.iter().filter(|_| backfill.is_none());
         runs.try_for_each(|new| self.check_key(pipeline, new))
+    }
+
+    /// Cancels the unfinished runs of each key that are too many beside new ones.
+    pub(super) fn replace_runs_of_keys(
+        &mut self,
+        pipeline: i64,
+        new: &[NewRun],
+    ) -> Result<Vec<ReplacedRun>, StoreError> {
+        let created: HashSet<_> = new.iter().map(|new| new.run.id).collect();
+        let mut counts: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
+        let replacing = new
+            .iter()
+            .filter(|new| new.on_conflict == OnConflict::CancelRunning)
+            .filter(|new| new.run.run_after.is_none());
+        for own in replacing.filter_map(|new| new.run.concurrency.as_ref()) {
+            let own_max = rules::key_max(own);
+            let (max, count) = counts.entry(&own.key).or_insert((own_max, 0));
+            (*max, *count) = ((*max).min(own_max), *count + 1);
+        }
+        let Some(at) = new.first().map(|new| new.run.created_at) else {
+            return Ok(Vec::new());
+        };
+        let mut replaced = Vec::new();
+        for (text, (max, count)) in counts {
+            let mut others = self.targets_of_key(pipeline, text)?;
+            others.retain(|target| !created.contains(&target.run()));
+            others.sort_unstable_by_key(CancelTarget::run);
+            let surplus = rules::surplus(others.len(), count, max);
+            for target in others.iter().take(surplus) {
+                let status = self.cancel_run(target, &RunCancel::of_key(at), at)?;
+                replaced.push(ReplacedRun::new(target.run(), status));
+            }
+        }
+        Ok(rules::merge_replaced(replaced, Vec::new()))
+    }
+
+    fn targets_of_key(&self, pipeline: i64, text: &str) -> Result<Vec<CancelTarget>, StoreError> {
+        let sql = format!(
+            "SELECT {CANCEL_TARGET} FROM runs INDEXED BY runs_of_key WHERE finished_at IS NULL AND pipeline = ? AND concurrency_key = ?"
+        );
+        let what = "an unfinished run";
+        self.readable_rows(what, &sql, params![pipeline, text], read_cancel_target)
     }
 
     fn check_key(&self, pipeline: i64, new: &NewRun) -> Result<(), StoreError> {

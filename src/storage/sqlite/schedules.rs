@@ -134,13 +134,13 @@ impl Tx {
         if cursor != Some(millis(advance.from)) {
             return Ok(AdvanceOutcome::new(TickOutcome::Stale, self.newest_seq()));
         }
-        let tick = self.tick(&pipeline, advance)?;
-        let mut replaced = Vec::new();
+        let (tick, mut replaced) = self.tick(&pipeline, advance)?;
         if let Some(new) = &advance.run
             && tick == TickOutcome::Created
             && advance.overlap == Overlap::CancelRunning
         {
-            replaced = self.replace_ticks(pipeline.key, &new.run)?;
+            let earlier = self.replace_ticks(pipeline.key, &new.run)?;
+            replaced = rules::merge_replaced(replaced, earlier);
         }
         self.move_cursor(pipeline.key, advance, tick)?;
         let mut outcome = AdvanceOutcome::new(tick, self.newest_seq());
@@ -173,36 +173,38 @@ impl Tx {
         Ok(())
     }
 
+    /// Returns the outcome of a tick, and the runs that its run replaces for its concurrency key.
     fn tick(
         &mut self,
         pipeline: &CachedPipeline,
         advance: &Advance,
-    ) -> Result<TickOutcome, StoreError> {
+    ) -> Result<(TickOutcome, Vec<ReplacedRun>), StoreError> {
+        let without_run = |tick| Ok((tick, Vec::new()));
         let Some(run) = &advance.run else {
-            return Ok(TickOutcome::Passed);
+            return without_run(TickOutcome::Passed);
         };
         if let Some(fire_at) = run.fire_at
             && self.is_tick_taken(pipeline.key, fire_at)?
         {
-            return Ok(TickOutcome::Taken);
+            return without_run(TickOutcome::Taken);
         }
         if pipeline.is_paused {
-            return Ok(TickOutcome::Skipped(SkipReason::Paused));
+            return without_run(TickOutcome::Skipped(SkipReason::Paused));
         }
         if advance.overlap == Overlap::Skip && self.has_unfinished_tick(pipeline.key)? {
             let is_blocked = self.is_blocked(pipeline, run.run.created_at)
                 && !self.state.is_schedule_executing(pipeline.key);
-            return Ok(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
+            return without_run(TickOutcome::Skipped(rules::overlap_reason(is_blocked)));
         }
         let limits = (advance.queued_pipeline_max, advance.queued_max);
         let create = CreateRuns::one(run.clone(), &advance.pipeline, limits);
         match self.create_runs(&create) {
-            Ok(_) => Ok(TickOutcome::Created),
+            Ok(created) => Ok((TickOutcome::Created, created.replaced)),
             Err(StoreError::Refused(error)) if error.kind() == ErrorKind::QueueFull => {
-                Ok(TickOutcome::Skipped(SkipReason::Blocked))
+                without_run(TickOutcome::Skipped(SkipReason::Blocked))
             }
             Err(StoreError::Refused(error)) if error.problem() == Problem::ConcurrencyKeyTaken => {
-                Ok(TickOutcome::Skipped(SkipReason::ConcurrencyKey))
+                without_run(TickOutcome::Skipped(SkipReason::ConcurrencyKey))
             }
             Err(error) => Err(error),
         }

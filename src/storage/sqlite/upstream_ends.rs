@@ -16,8 +16,8 @@ use super::values::{date, id, millis, pipeline_id, run_id, time};
 use crate::error::{Problem, Result};
 use crate::model::{DependencyMode, PipelineId, Qualified, RunId, RunStatus};
 use crate::storage::{
-    AnswerEnds, AnswerOutcome, CreateRuns, Dependencies, EndAnswer, LatestEnd, UpstreamEnd,
-    WaitingEnds,
+    AnswerEnds, AnswerOutcome, CreateRuns, Dependencies, EndAnswer, LatestEnd, ReplacedRun,
+    UpstreamEnd, WaitingEnds,
 };
 
 #[async_trait]
@@ -133,7 +133,7 @@ impl Tx {
                 return Ok(AnswerOutcome::new(EndAnswer::Stale, self.newest_seq()));
             }
         }
-        let outcome = self.start_dependent(&pipeline, answer)?;
+        let (outcome, replaced) = self.start_dependent(&pipeline, answer)?;
         for run in &answer.ends {
             self.write(
                 "DELETE FROM waiting_ends WHERE pipeline = ? AND run = ?",
@@ -141,29 +141,34 @@ impl Tx {
             )?;
         }
         self.note_answerable(pipeline.key, &answer.pipeline)?;
-        Ok(AnswerOutcome::new(outcome, self.newest_seq()))
+        Ok(AnswerOutcome {
+            replaced,
+            ..AnswerOutcome::new(outcome, self.newest_seq())
+        })
     }
 
-    /// Creates the run that ends start, unless the pipeline has it already.
+    /// Creates the run that ends start, unless the pipeline has it already. Returns the runs that
+    /// it replaces.
     fn start_dependent(
         &mut self,
         pipeline: &CachedPipeline,
         answer: &AnswerEnds,
-    ) -> Result<EndAnswer, StoreError> {
+    ) -> Result<(EndAnswer, Vec<ReplacedRun>), StoreError> {
+        let dropped = Ok((EndAnswer::Dropped, Vec::new()));
         let Some(new) = &answer.run else {
-            return Ok(EndAnswer::Dropped);
+            return dropped;
         };
         if let Some(upstream) = &new.run.upstream_run_id
             && self.has_run_of_upstream(pipeline.key, upstream)?
         {
-            return Ok(EndAnswer::Dropped);
+            return dropped;
         }
         let limits = (answer.queued_pipeline_max, answer.queued_max);
         let create = CreateRuns::one(new.clone(), &answer.pipeline, limits);
         match self.create_runs(&create) {
-            Ok(_) => Ok(EndAnswer::Created),
+            Ok(created) => Ok((EndAnswer::Created, created.replaced)),
             Err(StoreError::Refused(error)) if error.problem() == Problem::ConcurrencyKeyTaken => {
-                Ok(EndAnswer::Dropped)
+                dropped
             }
             Err(error) => Err(error),
         }

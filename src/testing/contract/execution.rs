@@ -70,6 +70,13 @@ macro_rules! execution_contract {
                 a_tick_is_skipped_while_its_key_is_taken,
                 an_end_starts_no_run_while_its_key_is_taken,
             ],
+            replaced_runs: [
+                a_run_replaces_the_earlier_ones_of_its_key,
+                as_many_runs_are_replaced_as_are_too_many,
+                a_run_that_cannot_start_replaces_none,
+                the_runs_of_a_backfill_do_not_replace_one_another,
+                a_tick_and_an_end_return_what_they_replace,
+            ],
             waiting: [
                 only_a_pending_run_in_scope_waits,
                 a_run_waits_behind_those_that_are_claimed_first,

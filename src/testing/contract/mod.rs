@@ -60,6 +60,7 @@ pub mod profiles;
 pub mod purges;
 pub mod queue;
 pub mod repeats;
+pub mod replaced_runs;
 pub mod replaced_ticks;
 pub mod resumes;
 pub mod run_lists;
