@@ -88,6 +88,7 @@ pub(super) fn find(
             hint(key, &[], &EDGE_FIELDS).map(did_you_mean)
         });
     }
+    unread_in_key(pipeline, &mut issues);
     undeclared_params(pipeline, &mut issues);
     input_warnings::find(pipeline, registry, tenant, &mut issues);
     unused_params(pipeline, &mut issues);
@@ -124,6 +125,16 @@ fn node_warnings(at: &str, node: &Node, executor: Option<&Arc<dyn Executor>>, is
     for warning in own.unwrap_or_default() {
         let pointer = absolute_pointer(&config_at, &warning.location);
         issues.push(&pointer, || warning.detail);
+    }
+}
+
+/// Adds a warning for each text of the concurrency key that looks like a template and is none: all
+/// runs would have the same key.
+fn unread_in_key(pipeline: &Pipeline, issues: &mut Issues) {
+    let key = pipeline.concurrency.iter().map(|own| own.key.clone());
+    let key = key.map(|key| ("key".to_owned(), Value::String(key)));
+    for (pointer, warning) in template::unread(&key.collect()) {
+        issues.push(&format!("/concurrency{pointer}"), || warning);
     }
 }
 

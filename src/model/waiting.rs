@@ -34,7 +34,8 @@ pub struct Waiting {
     /// How many pending runs come before it: of its backfill where the limit of the backfill is the
     /// reason, of its key for [`WaitReason::ConcurrencyKey`], of all pipelines for
     /// [`WaitReason::EngineLimit`], and otherwise of its pipeline.
-    /// `None` if more than 10,000 of them have its rank or a better one.
+    /// `None` if more than 10,000 of them have its rank or a better one. Delayed runs do not count,
+    /// nor those that their key holds back, except for [`WaitReason::ConcurrencyKey`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead: Option<u64>,
     /// Until when it waits at least, for [`WaitReason::RunAfter`].

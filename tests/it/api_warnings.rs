@@ -258,6 +258,7 @@ async fn a_text_that_looks_like_a_template_and_is_none_is_warned_of() {
     let odd = definition(|definition| {
         let words = json!(["load", "${run.date", "${}", "$${}", "${HOME"]);
         definition["nodes"][0]["config"]["command"] = words;
+        definition["concurrency"] = json!({"key": "${param.region"});
     });
     let rest = "and the text stays as it is ($${ stands for ${)";
     let expected = [
@@ -268,6 +269,10 @@ async fn a_text_that_looks_like_a_template_and_is_none_is_warned_of() {
         (
             "/nodes/0/config/command/2".to_owned(),
             format!("\"${{}}\" names nothing, {rest}"),
+        ),
+        (
+            "/concurrency/key".to_owned(),
+            format!("the template \"${{param.region\" is never closed, {rest}"),
         ),
     ];
     assert_eq!(warnings_of(&host, &odd).await, expected);
