@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use hyper::body::Bytes;
 
-use crate::fan_out::Crowd;
+use crate::crowd::Crowd;
 
 const FRAMES: &str = "frames";
 

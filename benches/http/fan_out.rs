@@ -10,41 +10,9 @@ use tokio::task::JoinSet;
 
 use crate::bare_write;
 use crate::connection::{Connection, Exchange};
+use crate::crowd::Crowd;
 use crate::server::Server;
 use crate::stream::Stream;
-
-/// A number of clients, and how many runs they watch. Fewer runs for more clients, so that the
-/// machine is never full.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Crowd {
-    pub(crate) clients: usize,
-    pub(crate) runs: usize,
-}
-
-pub(crate) const CROWDS: [Crowd; 3] = [
-    Crowd {
-        clients: 1,
-        runs: 2_000,
-    },
-    Crowd {
-        clients: 100,
-        runs: 200,
-    },
-    Crowd {
-        clients: 1_000,
-        runs: 20,
-    },
-];
-
-/// The runs of a crowd are triggered within this time.
-const SPAN: Duration = Duration::from_secs(4);
-
-impl Crowd {
-    /// The time between two runs.
-    pub(crate) fn pause(self) -> Duration {
-        SPAN / u32::try_from(self.runs).unwrap()
-    }
-}
 
 /// The processor time of the server for each event and client.
 pub(crate) struct FanOut {

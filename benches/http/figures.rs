@@ -5,7 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::connection::{Connection, Exchange};
-use crate::fan_out::{self, CROWDS};
+use crate::crowd::CROWDS;
+use crate::fan_out;
 use crate::load::{Load, Until, closed, percentile};
 use crate::open;
 use crate::server::Server;

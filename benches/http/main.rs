@@ -13,6 +13,7 @@
 
 mod bare_write;
 mod connection;
+mod crowd;
 mod fan_out;
 mod figures;
 mod hello;
@@ -26,7 +27,7 @@ mod table;
 
 use std::path::Path;
 
-use fan_out::Crowd;
+use crowd::Crowd;
 use figures::{Tables, at, hello_of};
 use table::Table;
 

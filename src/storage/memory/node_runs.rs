@@ -41,9 +41,7 @@ impl State {
             })
             .collect()
     }
-}
 
-impl State {
     fn list_past_node_runs(&self, runs: &NewestRuns, node: &NodeId) -> Vec<PastNodeRun> {
         let newest = self.newest_runs(runs).into_iter();
         newest.filter_map(|row| row.past_node_run(node)).collect()
