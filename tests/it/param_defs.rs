@@ -6,12 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floret::executor::{Ctx, ExecutorError};
-use floret::storage::{Pipelines as _, PutPipeline, SlugChoice};
 use floret::testing::{ManualClock, Step};
-use floret::{
-    Access, EventKind, ParamDef, Pipeline, PipelineId, Problem, RunStatus, RunsService, Slug,
-    Trigger,
-};
+use floret::{Access, EventKind, ParamDef, Pipeline, Problem, RunStatus, RunsService, Trigger};
 use http::{Method, Request};
 use http_body_util::Full;
 use parking_lot::Mutex;
@@ -298,25 +294,10 @@ async fn a_tick_of_a_definition_that_no_save_has_checked_fails_and_names_the_par
     store: Store,
 ) {
     let mut world = World::quiet(store);
-    world.clock = ManualClock::new("2024-01-15T06:30:00Z".parse().unwrap());
     let unchecked = Pipeline::new("p")
         .node("a", STEP)
-        .schedule("0 * * * *")
         .param_def(ParamDef::integer("rows").required());
-    let storage = world.store.open().await;
-    let (id, slug) = (PipelineId::new("p").unwrap(), Slug::new("p").unwrap());
-    let now = world.clock.clock().now();
-    let put = PutPipeline::new(id, SlugChoice::Given(slug), Arc::new(unchecked), now);
-    storage.put_pipeline(put).await.unwrap();
-    let host = world.start_on(storage, |builder| builder).await;
-    world.clock.sleeper_within(Duration::from_secs(60)).await;
-    world.clock.advance(Duration::from_secs(1_800));
-    host.wait_for_events(EventKind::RunFailed, 1).await;
-    let run = host.runs().await.remove(0);
-    assert_eq!(
-        (run.status, run.trigger),
-        (RunStatus::Failed, Trigger::Schedule)
-    );
+    let run = world.failed_tick_of_unchecked(unchecked).await;
     let error = run.error.unwrap();
     assert!(
         error.contains("the parameter \"rows\" is missing"),

@@ -1,12 +1,13 @@
 //! The world of a test: a store that outlives its hosts, a manual clock and a scripted executor.
 //!
 //! A running host is in `host`, pipelines and checks of runs in `runs`, captured traces in
-//! `captured_trace`, dead letters in `parked`.
+//! `captured_trace`, dead letters in `parked`, definitions that no save has checked in `unchecked`.
 
 mod captured_trace;
 mod host;
 mod parked;
 mod runs;
+mod unchecked;
 
 pub(crate) use captured_trace::CapturedTrace;
 pub(crate) use host::{Host, all_events};
