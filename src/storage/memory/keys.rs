@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::key_table::{Key, key_of};
+use super::key_table::Key;
 use super::lane::{Lane, lane_of};
 use super::rules::{self, FirstHeld, KeyStep};
 use super::state::State;
 use crate::error::Result;
-use crate::model::{OnConflict, PipelineId, Qualified, Rank, RunCancel, RunId, RunStatus};
+use crate::model::{PipelineId, Qualified, Rank, RunCancel, RunId, RunStatus};
 use crate::storage::{CreateRuns, NewRun, ReplacedRun};
 
 impl State {
@@ -32,8 +32,8 @@ impl State {
             };
             let count = created.entry(own.key.clone()).or_default();
             let unfinished = self.unfinished_of_key(pipeline, &own.key).len() as u64;
-            let is_taken =
-                new.on_conflict == OnConflict::Skip && unfinished + *count >= rules::key_max(own);
+            let skips = rules::skipping_key(new).is_some();
+            let is_taken = skips && unfinished + *count >= rules::key_max(own);
             *count += u64::from(!is_taken);
             skipped.extend(is_taken.then_some(new.run.date));
             !is_taken
@@ -43,8 +43,7 @@ impl State {
 
     /// Refuses a run whose concurrency key is taken.
     pub(super) fn check_key(&self, new: &NewRun, pipeline: &Qualified<PipelineId>) -> Result<()> {
-        let own = new.run.concurrency.as_ref();
-        let Some(own) = own.filter(|_| new.on_conflict == OnConflict::Skip) else {
+        let Some(own) = rules::skipping_key(new) else {
             return Ok(());
         };
         let unfinished = self.unfinished_of_key(pipeline, &own.key);
@@ -56,34 +55,28 @@ impl State {
         }
     }
 
-    /// Cancels the unfinished runs of a key that are too many beside new ones.
-    pub(super) fn replace_runs_of_keys(&mut self, new: &[NewRun]) -> Result<Vec<ReplacedRun>> {
-        let created: BTreeSet<_> = new.iter().map(|new| new.run.id).collect();
-        let mut counts: BTreeMap<Key, (u64, usize)> = BTreeMap::new();
-        let replacing = new
-            .iter()
-            .filter(|new| new.on_conflict == OnConflict::CancelRunning)
-            .filter(|new| new.run.run_after.is_none());
-        for row in replacing.filter_map(|new| self.runs.get(&new.run.id)) {
-            if let (Some(key), Some(own)) = (key_of(&row.run), &row.run.concurrency) {
-                let (max, count) = counts.entry(key).or_insert((rules::key_max(own), 0));
-                (*max, *count) = ((*max).min(rules::key_max(own)), *count + 1);
-            }
-        }
+    /// Cancels the unfinished runs of each key that are too many beside new ones.
+    pub(super) fn replace_runs_of_keys(
+        &mut self,
+        new: &[NewRun],
+        pipeline: &Qualified<PipelineId>,
+    ) -> Result<Vec<ReplacedRun>> {
         let Some(at) = new.first().map(|new| new.run.created_at) else {
             return Ok(Vec::new());
         };
+        let created: BTreeSet<_> = new.iter().map(|new| new.run.id).collect();
         let mut replaced = Vec::new();
-        for (key, (max, count)) in counts {
-            let others = self.index.keys.unfinished(&key);
+        for (text, replacing) in rules::replacing(new) {
+            let others = self.unfinished_of_key(pipeline, text);
             let others: Vec<_> = others.difference(&created).copied().collect();
-            let surplus = rules::surplus(others.len(), count, max);
+            let surplus = replacing.surplus(others.len());
             for run in others.into_iter().take(surplus) {
                 let status = self.cancel_run(run, &RunCancel::of_key(at), at)?;
                 replaced.push(ReplacedRun::new(run, status));
             }
         }
-        Ok(rules::merge_replaced(replaced, Vec::new()))
+        replaced.sort_unstable_by_key(|one| one.run);
+        Ok(replaced)
     }
 
     fn unfinished_of_key(&self, pipeline: &Qualified<PipelineId>, text: &str) -> BTreeSet<RunId> {

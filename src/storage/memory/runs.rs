@@ -55,7 +55,7 @@ impl State {
             rows.iter_mut().for_each(|row| row.key = Some(key.clone()));
             let row = KeyRow {
                 body_hash: given.body_hash,
-                pipeline,
+                pipeline: pipeline.clone(),
                 run_ids: run_ids.clone(),
                 backfill,
             };
@@ -67,7 +67,7 @@ impl State {
         }
         let keys: BTreeSet<_> = rows.iter().filter_map(|row| key_of(&row.run)).collect();
         rows.into_iter().for_each(|row| self.insert_run(row));
-        let replaced = self.replace_runs_of_keys(&create.runs)?;
+        let replaced = self.replace_runs_of_keys(&create.runs, &pipeline)?;
         keys.iter().for_each(|key| self.settle_key(key));
         let created = CreatedRuns::new(run_ids, self.events.newest());
         Ok(CreatedRuns {

@@ -5,8 +5,10 @@
 //! running runs of a key are never more than a held one allows, and no held one has a better rank
 //! than a ready one.
 
-use crate::model::{Rank, RunConcurrency};
-use crate::storage::ReplacedRun;
+use std::collections::BTreeMap;
+
+use crate::model::{OnConflict, Rank, RunConcurrency};
+use crate::storage::{NewRun, ReplacedRun};
 
 /// The first run of a key that is held back.
 #[derive(Debug, Clone, Copy)]
@@ -45,13 +47,47 @@ pub(in crate::storage) fn key_max(concurrency: &RunConcurrency) -> u64 {
     u64::from(concurrency.max.max(1))
 }
 
-/// Returns how many of the unfinished runs of a key are too many beside new ones.
-pub(in crate::storage) fn surplus(unfinished: usize, new: usize, max: u64) -> usize {
-    let max = usize::try_from(max).unwrap_or(usize::MAX);
-    unfinished
-        .saturating_add(new)
-        .saturating_sub(max)
-        .min(unfinished)
+/// Returns the key of a run that is not created while its key is taken.
+pub(in crate::storage) fn skipping_key(new: &NewRun) -> Option<&RunConcurrency> {
+    let own = new.run.concurrency.as_ref();
+    own.filter(|_| new.on_conflict == OnConflict::Skip)
+}
+
+/// New runs of a key that replace earlier ones.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::storage) struct Replacing {
+    /// How many runs of the key may be ready or running by each of them.
+    max: u64,
+    count: usize,
+}
+
+impl Replacing {
+    /// Returns how many of the earlier runs of the key that are unfinished are too many.
+    pub(in crate::storage) fn surplus(self, unfinished: usize) -> usize {
+        let max = usize::try_from(self.max).unwrap_or(usize::MAX);
+        unfinished
+            .saturating_add(self.count)
+            .saturating_sub(max)
+            .min(unfinished)
+    }
+}
+
+/// Returns the new runs that replace earlier ones, by the texts of their keys. A delayed run
+/// replaces none.
+pub(in crate::storage) fn replacing(new: &[NewRun]) -> BTreeMap<&str, Replacing> {
+    let mut by_text = BTreeMap::new();
+    let replacing = new
+        .iter()
+        .filter(|new| new.on_conflict == OnConflict::CancelRunning)
+        .filter(|new| new.run.run_after.is_none());
+    for own in replacing.filter_map(|new| new.run.concurrency.as_ref()) {
+        let max = key_max(own);
+        let one = by_text
+            .entry(own.key.as_str())
+            .or_insert(Replacing { max, count: 0 });
+        (one.max, one.count) = (one.max.min(max), one.count.saturating_add(1));
+    }
+    by_text
 }
 
 /// Puts runs that were replaced for two reasons into one list, the oldest first, each once.
@@ -101,11 +137,8 @@ mod tests {
             (2, 5, 2, 2),
             (1, 0, 1, 0),
         ] {
-            assert_eq!(
-                surplus(unfinished, new, max),
-                expected,
-                "{unfinished} {new}"
-            );
+            let replacing = Replacing { max, count: new };
+            assert_eq!(replacing.surplus(unfinished), expected, "{replacing:?}");
         }
     }
 }

@@ -80,7 +80,7 @@ pub(in crate::storage) fn key_taken(key: &str, unfinished: RunId) -> Error {
     Error::new(
         Problem::ConcurrencyKeyTaken,
         format!(
-            "as many runs with the concurrency key {} are unfinished as may be, for one run {unfinished}",
+            "as many runs with the concurrency key {} are unfinished as may be, run {unfinished} among them",
             quote(key)
         ),
     )

@@ -3,7 +3,7 @@
 //! `keys` lets those that are created wait for one another.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use rusqlite::params;
@@ -12,7 +12,7 @@ use super::cancel::{CANCEL_TARGET, CancelTarget, read_cancel_target};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{run_id, to_i64};
-use crate::model::{OnConflict, RunCancel, RunConcurrency, RunId};
+use crate::model::{RunCancel, RunConcurrency, RunId};
 use crate::storage::{NewBackfill, NewRun, ReplacedRun, rules};
 
 /// New runs, and the dates that are skipped.
@@ -27,7 +27,7 @@ impl Tx {
         (runs, mut skipped): Remaining<'a>,
         backfill: Option<&NewBackfill>,
     ) -> Result<Remaining<'a>, StoreError> {
-        let may_skip = |new: &NewRun| new.on_conflict == OnConflict::Skip;
+        let may_skip = |new: &NewRun| rules::skipping_key(new).is_some();
         if backfill.is_none() || !runs.iter().any(may_skip) {
             return Ok((runs, skipped));
         }
@@ -71,32 +71,23 @@ impl Tx {
         pipeline: i64,
         new: &[NewRun],
     ) -> Result<Vec<ReplacedRun>, StoreError> {
-        let created: HashSet<_> = new.iter().map(|new| new.run.id).collect();
-        let mut counts: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
-        let replacing = new
-            .iter()
-            .filter(|new| new.on_conflict == OnConflict::CancelRunning)
-            .filter(|new| new.run.run_after.is_none());
-        for own in replacing.filter_map(|new| new.run.concurrency.as_ref()) {
-            let own_max = rules::key_max(own);
-            let (max, count) = counts.entry(&own.key).or_insert((own_max, 0));
-            (*max, *count) = ((*max).min(own_max), *count + 1);
-        }
         let Some(at) = new.first().map(|new| new.run.created_at) else {
             return Ok(Vec::new());
         };
+        let created: HashSet<_> = new.iter().map(|new| new.run.id).collect();
         let mut replaced = Vec::new();
-        for (text, (max, count)) in counts {
+        for (text, replacing) in rules::replacing(new) {
             let mut others = self.targets_of_key(pipeline, text)?;
             others.retain(|target| !created.contains(&target.run()));
             others.sort_unstable_by_key(CancelTarget::run);
-            let surplus = rules::surplus(others.len(), count, max);
+            let surplus = replacing.surplus(others.len());
             for target in others.iter().take(surplus) {
                 let status = self.cancel_run(target, &RunCancel::of_key(at), at)?;
                 replaced.push(ReplacedRun::new(target.run(), status));
             }
         }
-        Ok(rules::merge_replaced(replaced, Vec::new()))
+        replaced.sort_unstable_by_key(|one| one.run);
+        Ok(replaced)
     }
 
     fn targets_of_key(&self, pipeline: i64, text: &str) -> Result<Vec<CancelTarget>, StoreError> {
@@ -108,8 +99,7 @@ impl Tx {
     }
 
     fn check_key(&self, pipeline: i64, new: &NewRun) -> Result<(), StoreError> {
-        let own = new.run.concurrency.as_ref();
-        let Some(own) = own.filter(|_| new.on_conflict == OnConflict::Skip) else {
+        let Some(own) = rules::skipping_key(new) else {
             return Ok(());
         };
         let unfinished = self.unfinished_of_key(pipeline, own)?;
