@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use super::concurrency;
 use super::labels::Annotations;
-use super::resume::{Chain, DefinitionGraph, NamedNodes, ResumeDefinition, ReusingRun};
+use super::resume::{Chain, DefinitionGraph, NamedNodes, ResumeDefinition};
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
 use crate::model::{CallerName, Pipeline, Run, RunId, Scope, StoredPipeline};
-use crate::storage::{IdempotentOperation, RunDetail};
+use crate::storage::{IdempotentOperation, NewRun, RunDetail};
 
 /// A request to rerun a run.
 #[derive(Debug, Clone)]
@@ -73,11 +73,12 @@ impl Shared {
             ResumeDefinition::Current => pipeline,
         };
         let from_node = rerun.from_node.clone();
-        let mut run = self.new_rerun(&old.run, &pipeline, rerun)?;
-        if let Some(from_node) = from_node {
-            run = self.reuse_above(run, &old, &pipeline.definition, &from_node)?;
-        }
-        let new = concurrency::new_run(run, &pipeline.definition);
+        let run = self.new_rerun(&old.run, &pipeline, rerun)?;
+        let definition = &*pipeline.definition;
+        let new = match from_node {
+            Some(from_node) => self.reuse_above(run, &old, definition, &from_node)?,
+            None => concurrency::new_run(run, definition),
+        };
         let created = self.create(new, key, scope).await?;
         created.into_started_run(old.run.qualified_pipeline())
     }
@@ -88,26 +89,18 @@ impl Shared {
     /// `Invalid` (`invalid-field`) if there is no such node, or no edge to it is taken.
     fn reuse_above(
         &self,
-        mut run: Run,
+        run: Run,
         old: &RunDetail,
         definition: &Pipeline,
         from_node: &str,
-    ) -> Result<Run> {
+    ) -> Result<NewRun> {
         let current = DefinitionGraph::new(definition)?;
         let named = NamedNodes::find(&current, Some(from_node), &[])?;
         let chain = Chain::new(std::slice::from_ref(old), old.run.id)?;
-        let nodes = self.choose_nodes(&mut run, &current, &chain, &named);
+        let mut new = self.reusing(run, current, &chain, named)?.into_new_run();
         // A rerun begins a chain of its own.
-        run.generations.clear();
-        let reusing = ReusingRun {
-            run,
-            graph: current.graph,
-            named,
-            nodes,
-            on_conflict: concurrency::on_conflict(definition),
-        };
-        reusing.refuse_untaken()?;
-        Ok(reusing.run)
+        new.run.generations.clear();
+        Ok(new)
     }
 
     fn new_rerun(&self, old: &Run, pipeline: &StoredPipeline, rerun: RerunRequest) -> Result<Run> {

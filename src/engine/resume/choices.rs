@@ -131,17 +131,13 @@ impl Shared {
         for ((node_index, (_, success)), choice) in nodes {
             if *choice == ResumeChoice::Reuse {
                 let is_skipped = named.skips.contains(&node_index);
-                let usable = success.filter(|found| !is_skipped || is_usable(&found.inherited));
                 let own = is_skipped.then(|| InheritedOutput::new(node_index, run.id, node_index));
-                let inherited = usable.map(|found| found.inherited).or(own);
-                let is_own = |it: &InheritedOutput| it.from_run == run.id || chain.was_skipped(it);
-                skipped.extend(
-                    inherited
-                        .as_ref()
-                        .filter(|it| is_own(it))
-                        .map(|_| node_index),
-                );
-                run.inherited.extend(inherited);
+                if let Some(inherited) = inherited(success, own) {
+                    if inherited.from_run == run.id || chain.was_skipped(&inherited) {
+                        skipped.insert(node_index);
+                    }
+                    run.inherited.push(inherited);
+                }
             }
             let is_repeated = *choice == ResumeChoice::Repeat;
             let generation = chain
@@ -185,6 +181,19 @@ impl Shared {
     fn is_sink(&self, node: &Node, tenant: Option<&TenantId>) -> bool {
         let executor = self.registry.get(&node.kind, tenant);
         executor.is_none_or(|executor| is_sink(&**executor, node))
+    }
+}
+
+/// Returns what a run inherits of a node that it reuses. `own` stands for no output, if the run was
+/// asked to skip the node.
+fn inherited(
+    success: Option<PastSuccess>,
+    own: Option<InheritedOutput>,
+) -> Option<InheritedOutput> {
+    let earlier = success.map(|found| found.inherited);
+    match own {
+        Some(own) => Some(earlier.filter(is_usable).unwrap_or(own)),
+        None => earlier,
     }
 }
 

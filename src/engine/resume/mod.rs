@@ -59,10 +59,18 @@ pub(super) struct ReusingRun {
     pub(super) graph: Arc<Graph>,
     pub(super) named: NamedNodes,
     pub(super) nodes: NodeChoices,
-    pub(super) on_conflict: OnConflict,
+    on_conflict: OnConflict,
 }
 
 impl ReusingRun {
+    /// Returns the run to store.
+    pub(super) fn into_new_run(self) -> NewRun {
+        NewRun {
+            on_conflict: self.on_conflict,
+            ..NewRun::new(self.run)
+        }
+    }
+
     /// Returns what the run would execute.
     fn planned(&self) -> PlannedRun<'_> {
         PlannedRun::new(&self.graph, &self.run, |node_index| {
@@ -77,7 +85,7 @@ impl ReusingRun {
     }
 
     /// Refuses a run from a node that it would not execute, since no edge to the node is taken.
-    pub(super) fn refuse_untaken(&self) -> Result<()> {
+    fn refuse_untaken(&self) -> Result<()> {
         let from = self.named.from;
         match from.filter(|from| self.planned().is_untaken(*from)) {
             Some(from) => {
@@ -114,12 +122,7 @@ impl Shared {
         match self.new_resume(&resume, &old).await {
             Ok(new) => {
                 let scope = Scope::of(old.run.tenant.as_ref());
-                let on_conflict = new.on_conflict;
-                let new = NewRun {
-                    on_conflict,
-                    ..NewRun::new(new.run)
-                };
-                let created = self.create(new, key, scope).await?;
+                let created = self.create(new.into_new_run(), key, scope).await?;
                 created.into_started_run(pipeline)
             }
             Err(refused) => {
@@ -156,17 +159,31 @@ impl Shared {
         }
         let params = self.resume_params(resume, &old.run.params, definition)?;
         set_params(&mut run, params);
-        let mut run = concurrency::keyed(run, definition)?;
+        let run = concurrency::keyed(run, definition)?;
         let chain = self.storage.find_chain(run.first_run, scope).await?;
         refuse_blocked_chain(&old.run, &chain)?;
         let chain = Chain::new(&chain, old.run.id)?;
-        let nodes = self.choose_nodes(&mut run, &current, &chain, &named);
+        self.reusing(run, current, &chain, named)
+    }
+
+    /// Gives a run what it reuses of a chain.
+    ///
+    /// # Errors
+    /// `Invalid` (`invalid-field`) if it would not execute the node that it is to begin with.
+    pub(super) fn reusing(
+        &self,
+        mut run: Run,
+        current: DefinitionGraph<'_>,
+        chain: &Chain<'_>,
+        named: NamedNodes,
+    ) -> Result<ReusingRun> {
+        let nodes = self.choose_nodes(&mut run, &current, chain, &named);
         let new = ReusingRun {
             run,
+            on_conflict: concurrency::on_conflict(current.definition),
             graph: current.graph,
             named,
             nodes,
-            on_conflict: concurrency::on_conflict(definition),
         };
         new.refuse_untaken()?;
         Ok(new)
