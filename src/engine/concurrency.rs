@@ -53,11 +53,11 @@ pub(super) fn on_conflict(definition: &Pipeline) -> OnConflict {
 /// # Errors
 /// `Invalid` (`param-invalid`).
 pub(super) fn refuse_unkeyed(definition: &Pipeline, run: &Run) -> Result<()> {
-    let is_started_by_none = match run.trigger {
+    let has_no_caller = match run.trigger {
         Trigger::Schedule | Trigger::Catchup | Trigger::Dependency => true,
         Trigger::Manual | Trigger::Backfill | Trigger::Resume | Trigger::Webhook => false,
     };
-    if !is_started_by_none || run.concurrency.is_some() {
+    if !has_no_caller || run.concurrency.is_some() {
         return Ok(());
     }
     key_of(definition, &run.params, run.date)

@@ -74,13 +74,6 @@ impl Concurrency {
     }
 }
 
-impl Default for Concurrency {
-    /// Returns a key without a text, which a save refuses.
-    fn default() -> Self {
-        Self::new("")
-    }
-}
-
 const fn one() -> u32 {
     1
 }
