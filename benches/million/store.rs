@@ -13,7 +13,10 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 /// The runs are spread over this many days.
-const DAYS: u64 = 90;
+pub(crate) const DAYS: u64 = 90;
+
+/// So many runs are created one after the other, and then end at one time.
+pub(crate) const GROUP: u64 = 4_096;
 
 /// The time of the newest run.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -63,11 +66,11 @@ impl Store {
         }
         let mut created = 0;
         while created < self.runs {
-            let count = (self.runs - created).min(4_096);
+            let count = (self.runs - created).min(GROUP);
             self.create(&storage, created..created + count).await;
-            finish_all(&storage).await;
             created += count;
-            if created % 102_400 < 4_096 {
+            finish_all(&storage, self.created_at(created - 1)).await;
+            if created % 102_400 < GROUP {
                 println!("{created} of {} runs are made", self.runs);
             }
         }
@@ -95,10 +98,15 @@ impl Store {
         tasks.join_all().await;
     }
 
-    fn run(&self, number: u64) -> Run {
+    /// Returns when a run is created. The last one is created now.
+    fn created_at(&self, number: u64) -> DateTime<Utc> {
         let span = DAYS * 86_400_000;
         let age = span - span * (number + 1) / self.runs;
-        let created_at = now() - TimeDelta::milliseconds(i64::try_from(age).unwrap());
+        now() - TimeDelta::milliseconds(i64::try_from(age).unwrap())
+    }
+
+    fn run(&self, number: u64) -> Run {
+        let created_at = self.created_at(number);
         let pipeline = pipeline_id(number % self.pipelines);
         let date = created_at.date_naive();
         let id = run_id(created_at, number);
@@ -128,10 +136,11 @@ async fn save(storage: &SqliteStorage, number: u64) {
     storage.put_pipeline(put).await.unwrap();
 }
 
-async fn finish_all(storage: &SqliteStorage) {
+/// Executes all pending runs at one time.
+async fn finish_all(storage: &SqliteStorage, at: DateTime<Utc>) {
     let owner = OwnerId::from_uuid(Uuid::from_u64_pair(1, 1));
     loop {
-        let mut claim = Claim::new(owner, 256, now());
+        let mut claim = Claim::new(owner, 256, at);
         claim.runs_max = 256;
         let claimed = storage.claim(claim).await.unwrap().claimed;
         if claimed.is_empty() {
@@ -143,7 +152,7 @@ async fn finish_all(storage: &SqliteStorage) {
             tasks.spawn(async move {
                 // Some runs fail.
                 let is_failed = claimed.run.id.as_uuid().as_u64_pair().1 % 50 == 0;
-                let append = Append::new(claimed.run.id, claimed.epoch, 0, entries(is_failed));
+                let append = Append::new(claimed.run.id, claimed.epoch, 0, entries(is_failed, at));
                 storage.append(append).await.unwrap();
             });
         }
@@ -152,8 +161,7 @@ async fn finish_all(storage: &SqliteStorage) {
 }
 
 /// Returns what the only node of a run and its end write.
-fn entries(is_failed: bool) -> Vec<Entry> {
-    let at = now();
+fn entries(is_failed: bool, at: DateTime<Utc>) -> Vec<Entry> {
     let (node, run) = match is_failed {
         false => (NodeStatus::Success, RunStatus::Success),
         true => (NodeStatus::Failed, RunStatus::Failed),

@@ -81,7 +81,7 @@ impl Default for Limits {
             notifier_parked_max: 10_000,
             notifier_linger: Duration::from_secs(1),
             notifier_absent_max: Duration::from_secs(7 * 24 * 3_600),
-            purge_batch_max: 100,
+            purge_batch_max: 20,
             retention_pause: Duration::from_secs(3_600),
             dashboard_pipelines_max: 1_000,
             lineage_nodes_max: 20_000,

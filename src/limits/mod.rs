@@ -194,7 +194,7 @@ pub struct Limits {
     pub notifier_linger: Duration,
     /// How long a notifier's name may be absent before its cursor expires. 7 days.
     pub notifier_absent_max: Duration,
-    /// The number of runs that a purge examines in one step. 100: writers wait some milliseconds.
+    /// The number of runs that a purge examines in one step. 20: writers wait some milliseconds.
     pub purge_batch_max: u32,
     /// How often the engine purges runs past their retention. 1 h.
     pub retention_pause: Duration,

@@ -13,7 +13,7 @@ use crate::testing::contract::fixtures::{
 const ROWS: i64 = 20_000;
 
 /// The rows that a step may change.
-const STEP_ROWS_MAX: i64 = 600;
+const STEP_ROWS_MAX: i64 = 150;
 
 async fn number(storage: &SqliteStorage, sql: &'static str) -> i64 {
     let step = |tx: &mut Tx| {
