@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::NaiveDate;
 use floret::storage::{
     CreateRuns, CreatedRuns, FirstCreation, IdempotentOperation, NewBackfill, NewRun, Qualified,
 };
@@ -127,21 +126,18 @@ fn find_repeated(
     Ok(Some(created))
 }
 
-/// Removes the runs of a backfill whose dates have already succeeded, if it asks for that, and
-/// returns those dates.
-fn skip_existing(
-    rows: &Rows,
-    create: &mut CreateRuns,
-    own: &Qualified<PipelineId>,
-) -> Vec<NaiveDate> {
+/// Removes the runs of a backfill whose dates or instants have already succeeded, if it asks for
+/// that, and returns them.
+fn skip_existing(rows: &Rows, create: &mut CreateRuns, own: &Qualified<PipelineId>) -> Vec<RunId> {
     let mut skipped = Vec::new();
-    if !create
-        .backfill
-        .as_ref()
-        .is_some_and(|new| new.skip_existing)
-    {
+    let skips = create.backfill.as_ref().filter(|new| new.skip_existing);
+    let Some(unit) = skips.map(|new| new.backfill.unit) else {
         return skipped;
-    }
+    };
+    let is_same = |run: &Run, new: &Run| match unit.is_dated() {
+        true => run.date == new.date,
+        false => run.scheduled_at.is_some() && run.scheduled_at == new.scheduled_at,
+    };
     let counts_for_its_date = |row: &&RunRow| {
         let by = row.origin;
         matches!(by, Trigger::Backfill | Trigger::Schedule | Trigger::Catchup)
@@ -151,13 +147,13 @@ fn skip_existing(
         let has_succeeded = || {
             dated
                 .map(|row| &row.run)
-                .any(|run| run.date == new.run.date && run.status == RunStatus::Success)
+                .any(|run| is_same(run, &new.run) && run.status == RunStatus::Success)
         };
         let is_done = match new.run.rerun_of {
             Some(repeated) => has_succeeded_since(rows, repeated),
             None => has_succeeded(),
         };
-        skipped.extend(is_done.then_some(new.run.date));
+        skipped.extend(is_done.then_some(new.run.id));
         !is_done
     });
     skipped
@@ -204,6 +200,7 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun, own: &Qualified<PipelineId>) 
         mut run, fire_at, ..
     } = new;
     run.tenant.clone_from(&own.tenant);
+    run.scheduled_at = fire_at.or(run.scheduled_at);
     rows.definition(&run)?;
     if fire_at.is_some() && rows.runs_of(own).any(|row| row.fire_at == fire_at) {
         let message = format!("{} already has a run of this tick", run.pipeline_id);

@@ -87,7 +87,8 @@ pub(crate) fn note_end(rows: &mut Rows, run: &Run) {
         if mode == DependencyMode::All {
             ends.retain(|_, earlier| earlier.upstream != upstream.id);
         }
-        let end = UpstreamEnd::new(upstream.id.clone(), run.id, run.date, end.at);
+        let mut end = UpstreamEnd::new(upstream.id.clone(), run.id, run.date, end.at);
+        end.scheduled_at = Some(run.instant());
         ends.insert(run.id, end);
     }
 }

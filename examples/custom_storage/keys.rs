@@ -4,20 +4,19 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
 use floret::storage::{CancelRequest, CreateRuns, NewRun, Qualified, ReplacedRun};
 use floret::{Error, OnConflict, PipelineId, Problem, Result, RunCancel, RunConcurrency, RunId};
 
 use crate::finish::request_cancel;
 use crate::rows::Rows;
 
-/// Removes the runs of a backfill whose concurrency keys are taken, also by earlier dates, and
-/// returns their dates.
+/// Removes the runs of a backfill whose concurrency keys are taken, also by its earlier runs, and
+/// returns them.
 pub(crate) fn skip_taken(
     rows: &Rows,
     create: &mut CreateRuns,
     own: &Qualified<PipelineId>,
-) -> Vec<NaiveDate> {
+) -> Vec<RunId> {
     let mut kept: Vec<String> = Vec::new();
     let mut skipped = Vec::new();
     create.runs.retain(|new| {
@@ -29,7 +28,7 @@ pub(crate) fn skip_taken(
         let count = unfinished_of_key(rows, own, key).count() + of_backfill;
         let is_taken = new.on_conflict == OnConflict::Skip && is_full(count, concurrency);
         if is_taken {
-            skipped.push(new.run.date);
+            skipped.push(new.run.id);
         } else {
             kept.push(key.clone());
         }

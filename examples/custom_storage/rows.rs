@@ -230,9 +230,14 @@ impl Rows {
         scope.admits(backfill.tenant.as_ref()).then_some(())?;
         let mut runs: Vec<_> = self
             .runs_in(id)
-            .map(|row| BackfillRun::new(row.run.id, row.run.date, row.run.status))
+            .map(|row| {
+                let run = &row.run;
+                let mut found = BackfillRun::new(run.id, run.date, run.status);
+                found.scheduled_at = run.scheduled_at;
+                found
+            })
             .collect();
-        runs.sort_by_key(|run| (run.date, run.id));
+        runs.sort_by_key(|run| run.id);
         backfill.counts = BackfillCounts::default();
         for row in self.runs_in(id) {
             let counts = &mut backfill.counts;

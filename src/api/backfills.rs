@@ -15,7 +15,7 @@ use crate::engine::{
 };
 use crate::error::Result;
 use crate::graph::params::parse_date;
-use crate::model::BackfillOrder;
+use crate::model::{BackfillOrder, BackfillUnit};
 use crate::views::BackfillFilter;
 
 /// The fields of a body that starts a backfill.
@@ -23,12 +23,21 @@ const FIELDS: &[&str] = &[
     "start_date",
     "end_date",
     "dates",
+    "unit",
     "params",
     "max_parallel",
     "order",
     "skip_existing",
     "max_failures",
     "preview",
+];
+
+const UNITS: &[(&str, BackfillUnit)] = &[
+    ("day", BackfillUnit::Day),
+    ("hour", BackfillUnit::Hour),
+    ("week", BackfillUnit::Week),
+    ("month", BackfillUnit::Month),
+    ("tick", BackfillUnit::Tick),
 ];
 
 const ORDERS: &[(&str, BackfillOrder)] = &[
@@ -54,6 +63,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
             let start = BackfillRequest {
                 pipeline: call.pipeline_key().to_owned(),
                 dates: dates(&mut fields),
+                unit: fields.choice("unit", UNITS).unwrap_or_default(),
                 params: fields.params(&bytes),
                 order: fields.choice("order", ORDERS).unwrap_or_default(),
                 max_parallel: fields.number("max_parallel", COUNTS).unwrap_or(1),

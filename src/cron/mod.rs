@@ -11,7 +11,7 @@ mod tests;
 mod zone;
 
 use crate::error::Problem;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use calendar::Calendar;
@@ -144,6 +144,16 @@ impl Schedule {
                 return Some(second);
             }
         }
+    }
+}
+
+/// Returns the first instant at which the clock of a zone shows a date. If the clock has left the
+/// date out, it is the end of the gap.
+pub(crate) fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
+    let midnight = date.and_time(NaiveTime::MIN);
+    match zone::instants(zone, midnight) {
+        zone::Instants::One(at) | zone::Instants::Two(at, _) | zone::Instants::Gap(at) => at,
+        zone::Instants::Never => midnight.and_utc(),
     }
 }
 

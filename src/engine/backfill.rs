@@ -9,20 +9,22 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::backfill_dates::BackfillDates;
+use super::backfill_intervals::{Interval, IntervalPlan};
 use super::cancel::CancelCommand;
 use super::concurrency;
 use super::note::check_reason;
-use super::run_date::{pipeline_timezone, set_params};
+use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
 use crate::graph::{param_defs, sizes};
 use crate::model::{
-    Backfill, BackfillId, BackfillOrder, BackfillPreview, CallerName, DATE_PARAM, Params, Run,
-    RunId, RunStatus, Scope, StoredPipeline, Trigger,
+    Backfill, BackfillId, BackfillOrder, BackfillPreview, BackfillUnit, CallerName, DATE_PARAM,
+    Params, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
     BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill,
+    NewRun,
 };
 
 /// A request to create a backfill.
@@ -31,25 +33,20 @@ pub(crate) struct BackfillRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
     pub(crate) dates: BackfillDates,
+    /// Which instants of the dates have a run.
+    pub(crate) unit: BackfillUnit,
     /// Parameters that override the pipeline's own. They are the same for every date.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) order: BackfillOrder,
     pub(crate) max_parallel: u32,
     pub(crate) max_failures: Option<u32>,
     pub(crate) skip_existing: bool,
-    /// What the backfill repeats, if it repeats one.
-    pub(crate) repeats: Option<Repeated>,
+    /// The backfill that it repeats, if it repeats one.
+    pub(crate) repeats: Option<BackfillId>,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
     /// Who creates the runs.
     pub(crate) by: Option<CallerName>,
-}
-
-/// What a backfill repeats.
-#[derive(Debug, Clone)]
-pub(crate) struct Repeated {
-    pub(super) backfill: BackfillId,
-    pub(super) runs: BTreeMap<NaiveDate, RunId>,
 }
 
 /// The backfill that a request created, or the one that an earlier request with the same key
@@ -87,14 +84,23 @@ impl Engine {
         let pipeline = shared
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
-        shared.check_backfill(&request, &pipeline)?;
+        let unit = request.unit;
         let mut create = shared.new_backfill(request, &pipeline)?;
         create.is_preview = true;
-        let mut dates: Vec<_> = create.runs.iter().map(|new| new.run.date).collect();
+        let of_run = |new: &NewRun| (new.run.id, (new.run.date, new.run.instant()));
+        let runs: Vec<_> = create.runs.iter().map(of_run).collect();
         let skipped = shared.storage.create_runs(create).await?.skipped;
-        // Both are in the order of the dates.
-        dates.retain(|date| skipped.binary_search(date).is_err());
-        Ok(BackfillPreview::new(dates, skipped))
+        let is_skipped = |(id, _): &(RunId, _)| skipped.binary_search(id).is_ok();
+        let (skipped, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_skipped);
+        let split = |runs: Vec<_>| -> (Vec<_>, Vec<_>) {
+            runs.into_iter().map(|(_, interval)| interval).unzip()
+        };
+        let ((dates, instants), (skipped, skipped_instants)) = (split(runs), split(skipped));
+        let mut preview = BackfillPreview::new(dates, skipped);
+        if unit != BackfillUnit::Day {
+            (preview.instants, preview.skipped_instants) = (instants, skipped_instants);
+        }
+        Ok(preview)
     }
 
     /// Requests the cancellation of every unfinished run of a backfill.
@@ -149,8 +155,7 @@ impl Shared {
             .await?;
         let operation = IdempotentOperation::Backfill(pipeline.qualified_id());
         let key = request.key.take().map(|key| key.for_operation(operation));
-        let checked = self.check_backfill(&request, &pipeline);
-        let mut create = match checked.and_then(|()| self.new_backfill(request, &pipeline)) {
+        let mut create = match self.new_backfill(request, &pipeline) {
             Ok(create) => create,
             Err(refused) => {
                 let replayed = self.find_replayed(key.as_ref()).await?;
@@ -161,15 +166,19 @@ impl Shared {
         self.create_runs(create).await.map(StartedBackfill::from)
     }
 
-    /// Refuses an invalid request.
-    fn check_backfill(&self, request: &BackfillRequest, pipeline: &StoredPipeline) -> Result<()> {
+    /// Returns the intervals of a request, or refuses it if it is invalid.
+    fn check_backfill(
+        &self,
+        request: &BackfillRequest,
+        pipeline: &StoredPipeline,
+    ) -> Result<Vec<Interval>> {
         self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
-        let (zone, max) = (
-            pipeline_timezone(&pipeline.definition),
-            self.limits.backfill_dates_max,
-        );
-        let today = self.clock.now().with_timezone(&zone).date_naive();
-        let mut problems = request.dates.problems(today, zone, max);
+        let (now, max) = (self.clock.now(), self.limits.backfill_dates_max);
+        let plan = IntervalPlan::new(request.unit, &pipeline.definition, now, max);
+        let (intervals, mut problems) = match plan.intervals(&request.dates) {
+            Ok(intervals) => (intervals, Vec::new()),
+            Err(problems) => (Vec::new(), problems),
+        };
         if request.params.contains_key(DATE_PARAM) {
             let detail = "params.date is the date of each run here and cannot be given".to_owned();
             problems.push((
@@ -204,25 +213,27 @@ impl Shared {
             }
         }
         let Some((problem, _)) = problems.first() else {
-            return Ok(());
+            return Ok(intervals);
         };
         let problem = *problem;
         let issues = problems.into_iter().map(|(_, issue)| issue).collect();
         Err(Error::invalid(problem, issues))
     }
 
-    /// Builds the creation of a backfill from a request that was checked.
+    /// Builds the creation of a backfill.
     ///
     /// # Errors
-    /// `Invalid` (`param-invalid`) if a run has no concurrency key.
+    /// `Invalid` if the request is invalid, or a run has no concurrency key (`param-invalid`).
     fn new_backfill(
         &self,
         request: BackfillRequest,
         pipeline: &StoredPipeline,
     ) -> Result<CreateRuns> {
+        let intervals = self.check_backfill(&request, pipeline)?;
         let BackfillRequest {
             pipeline: _,
-            dates,
+            dates: _,
+            unit,
             params,
             order,
             max_parallel,
@@ -233,40 +244,38 @@ impl Shared {
             scope: _,
             by,
         } = request;
-        let dates = dates.into_sorted();
-        let range = (
-            dates.first().copied().unwrap_or_default(),
-            dates.last().copied().unwrap_or_default(),
-        );
+        let date_of =
+            |interval: Option<&Interval>| interval.map_or_else(NaiveDate::default, |it| it.date);
+        let range = (date_of(intervals.first()), date_of(intervals.last()));
         // The backfill's id is generated first, so that the newest run has the greatest id. The id
         // generator is seeded with the newest run's id at the next start.
         let id = self.clock.new_backfill_id();
         let now = self.clock.now();
         let mut backfill = Backfill::new(id, pipeline.id.clone(), range, now);
         (backfill.order, backfill.max_parallel) = (order, max_parallel);
-        backfill.max_failures = max_failures;
-        backfill.rerun_of = repeats.as_ref().map(|repeated| repeated.backfill);
+        (backfill.unit, backfill.max_failures) = (unit, max_failures);
+        backfill.rerun_of = repeats;
         // Shared by all runs.
         let all = Params::from(param_defs::resolve(&pipeline.definition, params));
-        let run_of = |date: NaiveDate| {
+        let run_of = |interval: Interval| {
             let (run, trigger) = (self.clock.new_run_id(), Trigger::Backfill);
             let mut run = Run::new(
                 run,
                 pipeline.id.clone(),
                 pipeline.version,
                 trigger,
-                date,
+                interval.date,
                 now,
             );
             set_params(&mut run, all.clone());
+            run.scheduled_at = Some(interval.scheduled_at);
             run.backfill_id = Some(id);
             run.created_by.clone_from(&by);
-            let repeated = repeats.as_ref().and_then(|it| it.runs.get(&date));
-            run.rerun_of = repeated.copied();
+            run.rerun_of = interval.repeats;
             let run = concurrency::keyed(run, &pipeline.definition)?;
             Ok(concurrency::new_run(run, &pipeline.definition))
         };
-        let runs: Result<Vec<_>> = dates.into_iter().map(run_of).collect();
+        let runs: Result<Vec<_>> = intervals.into_iter().map(run_of).collect();
         let mut create = CreateRuns::new(runs?);
         create.scope = Scope::of(pipeline.tenant.as_ref());
         let mut new = NewBackfill::new(backfill);

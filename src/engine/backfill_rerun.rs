@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backfill::{BackfillRequest, Repeated, StartedBackfill};
+use super::backfill::{BackfillRequest, StartedBackfill};
 use super::backfill_dates::BackfillDates;
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Problem, Result};
@@ -90,27 +90,23 @@ impl Shared {
         }
         let is_repeated =
             |run: &&BackfillRun| only == RepeatedDates::All || run.status != RunStatus::Success;
-        let runs: BTreeMap<_, _> = old
-            .runs
-            .iter()
-            .filter(is_repeated)
-            .map(|run| (run.date, run.id))
-            .collect();
-        let Some(first) = runs.values().next() else {
+        let runs: Vec<_> = old.runs.iter().filter(is_repeated).copied().collect();
+        let Some(first) = runs.first() else {
             return Ok(None);
         };
         let scope = Scope::of(old.backfill.tenant.as_ref());
-        let params = self.backfill_params(*first, &scope).await?;
+        let params = self.backfill_params(first.id, &scope).await?;
         Ok(Some(BackfillRequest {
             pipeline: old.backfill.pipeline_id.to_string(),
-            dates: BackfillDates::Listed(runs.keys().copied().collect()),
+            dates: BackfillDates::Repeated(runs),
+            unit: old.backfill.unit,
             params,
             order: old.backfill.order,
             max_parallel: old.backfill.max_parallel,
             max_failures: old.backfill.max_failures,
             // A resume or a rerun may have succeeded since.
             skip_existing: only == RepeatedDates::Failed,
-            repeats: Some(Repeated { backfill: id, runs }),
+            repeats: Some(id),
             key: key.map(|key| key.about(&id)),
             scope,
             by,

@@ -76,10 +76,10 @@ impl SchedulerHandle {
 }
 
 impl Shared {
-    /// Builds the run of a dependent pipeline. It has the date of the upstream run.
+    /// Builds the run of a dependent pipeline. It has the date and the instant of the upstream run.
     fn dependent_run(&self, pipeline: &StoredPipeline, end: &UpstreamEnd) -> Run {
         let mut run = self.scheduled_run(pipeline, Trigger::Dependency, end.date);
-        run.upstream_run_id = Some(end.run);
+        (run.upstream_run_id, run.scheduled_at) = (Some(end.run), end.scheduled_at);
         run
     }
 

@@ -8,6 +8,7 @@ mod attempt;
 mod attempt_log;
 mod backfill;
 mod backfill_dates;
+mod backfill_intervals;
 mod backfill_rerun;
 mod branch;
 mod bulk;

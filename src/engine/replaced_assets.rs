@@ -43,8 +43,7 @@ pub(super) fn find_in_run(pipeline: &Pipeline, registry: &Registry, run: &Run) -
     let mut has_template = false;
     for sink in &mut sinks {
         // A template that this run cannot resolve fails its own node.
-        let Ok(config) = template::resolve_known(&sink.node.config, &run.params, run.id, run.date)
-        else {
+        let Ok(config) = template::resolve_known(&sink.node.config, run) else {
             continue;
         };
         if config != sink.node.config {

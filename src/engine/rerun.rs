@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::concurrency;
 use super::labels::Annotations;
 use super::resume::{Chain, DefinitionGraph, NamedNodes, ResumeDefinition};
+use super::run_date::kept_instant;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
-use crate::model::{CallerName, Pipeline, Run, RunId, Scope, StoredPipeline};
+use crate::model::{CallerName, DATE_PARAM, Pipeline, Run, RunId, Scope, StoredPipeline};
 use crate::storage::{IdempotentOperation, NewRun, RunDetail};
 
 /// A request to rerun a run.
@@ -104,15 +105,19 @@ impl Shared {
     }
 
     fn new_rerun(&self, old: &Run, pipeline: &StoredPipeline, rerun: RerunRequest) -> Result<Run> {
+        let has_own_date = rerun.params.contains_key(DATE_PARAM);
         let mut params = old.params.to_map();
         params.extend(rerun.params);
-        let run = Run {
+        let mut run = Run {
             tenant: old.tenant.clone(),
             created_by: rerun.by,
             rerun_of: Some(old.id),
             priority: old.priority,
             ..self.new_manual_run(pipeline, params)?
         };
+        if !has_own_date {
+            run.scheduled_at = Some(kept_instant(old, &pipeline.definition));
+        }
         let annotations = Annotations {
             labels: old.labels.clone(),
             note: rerun.note,

@@ -1,12 +1,13 @@
-//! The one date of a run, which is also its parameter `date`.
+//! The one date of a run, which is also its parameter `date`, and the instant that goes with it.
 //!
-//! Ticks and backfills bring their date. `trigger` and `dry_run` ask here.
+//! Ticks and backfills bring their own. `trigger` and `dry_run` ask here.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
+use crate::cron::start_of_day;
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::graph::params::parse_date;
 use crate::model::{DATE_PARAM, Params, Pipeline, Run};
@@ -19,8 +20,9 @@ pub(super) fn pipeline_timezone(pipeline: &Pipeline) -> Tz {
         .unwrap_or(Tz::UTC)
 }
 
-/// Returns the date of a run that a caller starts: its parameter `date`, or else the day of its
-/// creation in the time zone of the pipeline's schedule.
+/// Returns the date of a run that a caller starts, and its instant: its parameter `date` and the
+/// beginning of it, or else the day of its creation and no other instant than that of its creation.
+/// Both are dates in the time zone of the pipeline's schedule.
 ///
 /// `params` are the pipeline's parameters, overridden by the caller's. An empty `date` counts as
 /// none, so that a pipeline can declare the parameter without a value.
@@ -31,19 +33,31 @@ pub(super) fn run_date(
     params: &BTreeMap<String, String>,
     definition: &Pipeline,
     now: DateTime<Utc>,
-) -> Result<NaiveDate> {
-    match params.get(DATE_PARAM).map(String::as_str) {
-        None | Some("") => Ok(now.with_timezone(&pipeline_timezone(definition)).date_naive()),
-        Some(text) => parse_date(text).ok_or_else(|| {
+) -> Result<(NaiveDate, Option<DateTime<Utc>>)> {
+    let zone = pipeline_timezone(definition);
+    let text = match params.get(DATE_PARAM).map(String::as_str) {
+        None | Some("") => return Ok((now.with_timezone(&zone).date_naive(), None)),
+        Some(text) => text,
+    };
+    match parse_date(text) {
+        Some(date) => Ok((date, Some(start_of_day(zone, date)))),
+        None => {
             let detail = format!(
                 "params.date is the date of the run and must be empty or a date such as 2024-01-15, received {}",
                 quote(text)
             );
-            Error::invalid(
-                Problem::InvalidField,
-                vec![Issue::pointer("/params/date", detail)],
-            )
-        }),
+            let issues = vec![Issue::pointer("/params/date", detail)];
+            Err(Error::invalid(Problem::InvalidField, issues))
+        }
+    }
+}
+
+/// Returns the instant of a run, which those that resume or repeat it keep.
+pub(super) fn kept_instant(old: &Run, definition: &Pipeline) -> DateTime<Utc> {
+    match (old.scheduled_at, old.backfill_id) {
+        // Before runs had instants, those of backfills were for their dates.
+        (None, Some(_)) => start_of_day(pipeline_timezone(definition), old.date),
+        (Some(_), _) | (None, None) => old.instant(),
     }
 }
 

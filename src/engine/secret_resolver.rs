@@ -61,16 +61,11 @@ impl SecretResolver {
     ) -> Result<Ctx, ExecutorError> {
         let mut node = node.clone();
         let vars = self.variables(&node.config).await?;
-        let names = template::Bindings {
-            params: &run.params,
-            vars: &vars,
-            run_id: run.id,
-            date: run.date,
-        };
-        node.config = template::resolve(&node.config, &names)
+        node.config = template::resolve(&node.config, &template::Bindings::of(run, &vars))
             .map_err(|error| ExecutorError::permanent(error.to_string()))?;
         let mut ctx = Ctx::new(run.id, run.pipeline_id.clone(), run.date, node);
         ctx.tenant.clone_from(&run.tenant);
+        ctx.scheduled_at = run.instant();
         ctx.params = run.params.clone();
         ctx.compute = self.shared.compute.clone();
         ctx.dataset_limits = self.shared.limits.dataset;

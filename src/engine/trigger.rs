@@ -189,7 +189,7 @@ impl Shared {
         let params = param_defs::resolve(&pipeline.definition, given);
         sizes::check_params(&params, &self.limits)?;
         self.refuse_unfit_params(&pipeline.definition, &params)?;
-        let date = run_date(&params, &pipeline.definition, now)?;
+        let (date, scheduled_at) = run_date(&params, &pipeline.definition, now)?;
         let mut run = Run::new(
             self.clock.new_run_id(),
             pipeline.id.clone(),
@@ -198,6 +198,7 @@ impl Shared {
             date,
             now,
         );
+        run.scheduled_at = scheduled_at;
         set_params(&mut run, params);
         concurrency::keyed(run, &pipeline.definition)
     }

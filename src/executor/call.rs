@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
@@ -84,6 +84,9 @@ pub struct Ctx {
     pub tenant: Option<TenantId>,
     /// The run's date, `${run.date}`.
     pub date: NaiveDate,
+    /// The instant that the run is for, `${run.scheduled_at}`
+    /// ([`Run::instant`](crate::Run::instant)).
+    pub scheduled_at: DateTime<Utc>,
     /// The run's parameters.
     pub params: Params,
     /// The node, with the templates in its config resolved.
@@ -125,7 +128,7 @@ impl fmt::Debug for Ctx {
 
 impl Ctx {
     /// Creates the context of a first attempt at `node`, without a tenant and without a log, for
-    /// tests of executors.
+    /// tests of executors. Its instant is the beginning of the date in UTC.
     #[must_use]
     pub fn new(run_id: RunId, pipeline_id: PipelineId, date: NaiveDate, node: Node) -> Self {
         Self {
@@ -134,6 +137,7 @@ impl Ctx {
             pipeline_id,
             tenant: None,
             date,
+            scheduled_at: date.and_time(NaiveTime::MIN).and_utc(),
             params: Params::new(),
             node,
             attempt: 1,

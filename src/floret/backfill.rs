@@ -14,7 +14,7 @@ use super::Client;
 use super::given_params::GivenParams;
 use crate::engine::{BackfillDates, BackfillRequest, RequestKey, StartedBackfill, hash_body};
 use crate::error::{ErrorKind, Result};
-use crate::model::{BackfillId, BackfillOrder, BackfillPreview, RunId};
+use crate::model::{BackfillId, BackfillOrder, BackfillPreview, BackfillUnit, RunId};
 use crate::storage::BackfillDetail;
 
 /// A backfill to create, from [`Client::backfill`] or [`Client::backfill_dates`]: a run for each
@@ -93,6 +93,7 @@ impl Client {
             start: BackfillRequest {
                 pipeline,
                 dates,
+                unit: BackfillUnit::Day,
                 params: BTreeMap::new(),
                 order: BackfillOrder::Ascending,
                 max_parallel: 1,
@@ -134,13 +135,39 @@ impl BackfillBuilder {
         self
     }
 
+    /// Sets which instants of the dates have a run, in place of one run a date.
+    ///
+    /// Only instants that have come are counted, so that today has the hours that have begun.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// use floret::BackfillUnit;
+    ///
+    /// let date = "2024-01-01".parse()?;
+    /// let hours = floret.backfill("daily", date..=date).unit(BackfillUnit::Hour);
+    /// let preview = hours.preview().await?;
+    /// assert_eq!((preview.dates.len(), preview.instants.len()), (24, 24));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn unit(mut self, unit: BackfillUnit) -> Self {
+        self.start.unit = unit;
+        self
+    }
+
     /// Sets the order in which the dates execute.
     pub const fn order(mut self, order: BackfillOrder) -> Self {
         self.start.order = order;
         self
     }
 
-    /// Skips dates for which a backfill, a schedule or a catch-up run has already succeeded.
+    /// Skips dates for which a backfill, a schedule or a catch-up run has already succeeded. Of a
+    /// backfill of hours or ticks it skips instants.
     pub const fn skip_existing(mut self) -> Self {
         self.start.skip_existing = true;
         self
@@ -165,10 +192,11 @@ impl BackfillBuilder {
     ///
     /// # Errors
     /// - `NotFound` if there is no such pipeline.
-    /// - `Invalid` if there is no date, one after today, one given twice or too many; if a number
-    ///   is out of range; if a node type has no executor; if a parameter does not fit its
-    ///   definition (`param-invalid`) or is no scalar; or if the key was used with another
-    ///   backfill.
+    /// - `Invalid` if there is no date, one after today, one given twice or too many; if the unit
+    ///   is [`BackfillUnit::Tick`] and the pipeline has no schedule; if no week, month or tick
+    ///   begins on the dates, or on one of a list; if a number is out of range; if a node type has
+    ///   no executor; if a parameter does not fit its definition (`param-invalid`) or is no scalar;
+    ///   or if the key was used with another backfill.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(mut self) -> Result<BackfillHandle> {
@@ -232,6 +260,11 @@ fn body(start: &BackfillRequest) -> serde_json::Value {
             body["end_date"] = json!(dates.end());
         }
         BackfillDates::Listed(dates) => body["dates"] = json!(dates),
+        // A rerun has a body of its own.
+        BackfillDates::Repeated(_) => {}
+    }
+    if start.unit != BackfillUnit::Day {
+        body["unit"] = json!(start.unit);
     }
     if let Some(max) = start.max_failures {
         body["max_failures"] = max.into();

@@ -1,4 +1,4 @@
-//! A backfill: runs of one pipeline for a range of dates, created together and observed as a unit.
+//! A backfill: runs of one pipeline for a range of dates, created and observed together.
 //!
 //! Each of its runs is a [`Run`](super::Run) with the id of the backfill. Storage decides which of
 //! them executes next.
@@ -6,7 +6,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{BackfillId, Cancel, PipelineId, RunId, RunStatus, TenantId};
+use super::{BackfillId, BackfillUnit, Cancel, PipelineId, RunId, RunStatus, TenantId, rfc3339};
 
 /// The status of a backfill, which follows from the statuses of its runs.
 ///
@@ -148,6 +148,8 @@ pub struct Backfill {
     pub start_date: NaiveDate,
     /// The last date of the range, inclusive.
     pub end_date: NaiveDate,
+    /// Which instants of these dates have a run.
+    pub unit: BackfillUnit,
     /// The order in which the dates execute.
     pub order: BackfillOrder,
     /// The most runs that may execute at the same time, at least 1.
@@ -170,7 +172,8 @@ pub struct Backfill {
 impl Backfill {
     /// Creates a running backfill of the dates from the first to the last, inclusive.
     ///
-    /// It executes one run at a time, oldest date first. Set the public fields to change that.
+    /// It has a run a date, and executes one at a time, oldest date first. Set the public fields to
+    /// change that.
     #[must_use]
     pub const fn new(
         id: BackfillId,
@@ -185,6 +188,7 @@ impl Backfill {
             status: BackfillStatus::Running,
             start_date,
             end_date,
+            unit: BackfillUnit::Day,
             order: BackfillOrder::Ascending,
             max_parallel: 1,
             max_failures: None,
@@ -229,20 +233,27 @@ pub struct BackfillRun {
     pub id: RunId,
     /// The date that the run processes.
     pub date: NaiveDate,
+    /// The instant that the run processes. `None` only for a run from before Floret recorded it.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// The current status.
     pub status: RunStatus,
 }
 
 impl BackfillRun {
-    /// Creates the entry for a date.
+    /// Creates the entry for a date, without an instant.
     #[must_use]
     pub const fn new(id: RunId, date: NaiveDate, status: RunStatus) -> Self {
-        Self { id, date, status }
+        Self {
+            id,
+            date,
+            scheduled_at: None,
+            status,
+        }
     }
 }
 
-/// The dates that a backfill would create runs for and the dates that it would skip. Both lists are
-/// sorted, oldest date first.
+/// The dates that a backfill would create runs for and the dates that it would skip. All lists are
+/// sorted, oldest first.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -263,16 +274,33 @@ impl BackfillRun {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct BackfillPreview {
-    /// The dates that would have a run.
+    /// The date of each run.
     pub dates: Vec<NaiveDate>,
-    /// The dates that would be skipped because an earlier run of theirs succeeded.
+    /// The date of each run that would be skipped because an earlier one of it succeeded.
     pub skipped: Vec<NaiveDate>,
+    /// The instant of each run. Empty if the unit is [`BackfillUnit::Day`].
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "rfc3339::serialize_list"
+    )]
+    pub instants: Vec<DateTime<Utc>>,
+    /// The instant of each run that would be skipped. Empty if the unit is [`BackfillUnit::Day`].
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "rfc3339::serialize_list"
+    )]
+    pub skipped_instants: Vec<DateTime<Utc>>,
 }
 
 impl BackfillPreview {
-    /// Creates a preview from both lists, each sorted oldest date first.
+    /// Creates a preview from both lists of dates, each sorted oldest date first.
     #[must_use]
     pub const fn new(dates: Vec<NaiveDate>, skipped: Vec<NaiveDate>) -> Self {
-        Self { dates, skipped }
+        Self {
+            dates,
+            skipped,
+            instants: Vec::new(),
+            skipped_instants: Vec::new(),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! rules for schedules, `clock` the time.
 
 mod backfill;
+mod backfill_unit;
 mod caller_name;
 mod concurrency;
 pub(crate) mod condition;
@@ -51,6 +52,7 @@ mod webhook_token;
 pub use backfill::{
     Backfill, BackfillCounts, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus,
 };
+pub use backfill_unit::BackfillUnit;
 pub use caller_name::CallerName;
 pub use concurrency::{Concurrency, OnConflict, RunConcurrency};
 pub use connection::{ConnectionFields, StoredConnection};

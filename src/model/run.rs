@@ -315,6 +315,10 @@ pub struct Run {
     pub params: Params,
     /// The date that `${run.date}` stands for.
     pub date: NaiveDate,
+    /// The instant that the run is for, if it is not that of its creation: the fire time of a tick,
+    /// the instant of a backfill, the beginning of the date that the caller gave, or the instant of
+    /// the run that this one resumes, repeats or depends on. [`Run::instant`] has it for every run.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// When the run was created.
     pub created_at: DateTime<Utc>,
     /// When an engine first claimed the run.
@@ -376,6 +380,7 @@ impl Run {
             trigger,
             params: Params::new(),
             date,
+            scheduled_at: None,
             created_at,
             started_at: None,
             finished_at: None,
@@ -400,6 +405,16 @@ impl Run {
     #[must_use]
     pub fn qualified_pipeline(&self) -> Qualified<PipelineId> {
         Qualified::new(self.pipeline_id.clone(), self.tenant.clone())
+    }
+
+    /// Returns the instant that `${run.scheduled_at}` stands for: [`Run::scheduled_at`], or else
+    /// the time of its creation.
+    #[must_use]
+    pub const fn instant(&self) -> DateTime<Utc> {
+        match self.scheduled_at {
+            Some(at) => at,
+            None => self.created_at,
+        }
     }
 
     /// Returns the rank of the run in the queue while it is pending.

@@ -18,13 +18,13 @@ use crate::model::{
 pub struct NewBackfill {
     /// The backfill. Its counts are computed from its runs.
     pub backfill: Backfill,
-    /// Whether dates that have a successful run are skipped, or whose repeated run has succeeded
-    /// since.
+    /// Whether runs are skipped that have a successful one of the same date or instant, or whose
+    /// repeated run has succeeded since.
     pub skip_existing: bool,
 }
 
 impl NewBackfill {
-    /// Creates a backfill that skips no date.
+    /// Creates a backfill that skips no run.
     #[must_use]
     pub const fn new(backfill: Backfill) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl NewBackfill {
 pub struct BackfillDetail {
     /// The backfill.
     pub backfill: Backfill,
-    /// Its runs that were not purged, the oldest date first.
+    /// Its runs that were not purged, the oldest date and instant first.
     pub runs: Vec<BackfillRun>,
 }
 

@@ -20,12 +20,15 @@ pub struct UpstreamEnd {
     pub run: RunId,
     /// The date of that run.
     pub date: NaiveDate,
+    /// The instant of that run ([`Run::instant`](crate::Run::instant)). `None` only for an end that
+    /// an older version has noted.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub ended_at: DateTime<Utc>,
 }
 
 impl UpstreamEnd {
-    /// Creates the end of a run.
+    /// Creates the end of a run, without an instant.
     #[must_use]
     pub const fn new(
         upstream: PipelineId,
@@ -37,6 +40,7 @@ impl UpstreamEnd {
             upstream,
             run,
             date,
+            scheduled_at: None,
             ended_at,
         }
     }
@@ -150,8 +154,8 @@ impl AnswerOutcome {
 ///   of an earlier run, among the newest [`DependencyTable::ENDS_BACK_MAX`] runs that the upstream
 ///   has had since it was created.
 /// - For each enabled pipeline that has a rule of another mode for it, its end waits if the rule
-///   accepts its final status. An end MUST replace an earlier one of the same upstream where the
-///   mode is `all`.
+///   accepts its final status, with the date and the instant of the run. An end MUST replace an
+///   earlier one of the same upstream where the mode is `all`.
 ///
 /// An end waits until it is answered, its run is purged, or its pipeline is deleted, disabled, or
 /// loses the rule with this upstream and state.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use super::finished_changes::Unchanged;
 use super::{NewBackfill, ReplacedRun, rules};
@@ -98,7 +98,7 @@ pub struct NewRun {
     /// The run, with the status `pending`.
     pub run: Run,
     /// The tick of the schedule that the run executes, if any. A pipeline has at most one run for a
-    /// tick.
+    /// tick, whose [`Run::scheduled_at`] it becomes.
     pub fire_at: Option<DateTime<Utc>>,
     /// What happens while as many runs of its concurrency key are unfinished as may be.
     pub on_conflict: OnConflict,
@@ -180,9 +180,10 @@ pub struct CreatedRuns {
     pub seq: u64,
     /// The backfill that the runs belong to.
     pub backfill: Option<BackfillId>,
-    /// Dates that were skipped, because they have a successful run, or because their concurrency
-    /// key is taken. In their order. Empty for a repeat.
-    pub skipped: Vec<NaiveDate>,
+    /// The runs of a backfill that were skipped, because an earlier one of the same date or instant
+    /// has succeeded, or because their concurrency key is taken. In their order. Empty for a
+    /// repeat.
+    pub skipped: Vec<RunId>,
     /// The runs that were cancelled for the new ones, the oldest first. Empty for a repeat.
     pub replaced: Vec<ReplacedRun>,
 }
@@ -401,13 +402,15 @@ pub trait Runs: Send + Sync + 'static {
     /// - If the key was used before, it MUST create nothing and return the result of the first
     ///   creation. Only `NotFound` takes precedence.
     /// - A refused creation MUST NOT use up its key.
+    /// - The run of a tick MUST get the time of the tick ([`NewRun::fire_at`]) as its
+    ///   `scheduled_at`.
     /// - It MUST refuse to resume a run (`resumed_from`) unless that run is `failed` and every run
     ///   of its chain (same `first_run`) is `failed` or `cancelled`.
     /// - A resume and a rerun (`rerun_of`) MUST hold the outputs that they inherit. Purging the
     ///   runs that produced them MUST NOT delete these outputs.
     /// - With [`OnConflict::Skip`], it MUST refuse a run while as many runs of its concurrency key
     ///   are unfinished as the run allows: pending, delayed or running. In a backfill, it MUST skip
-    ///   the date instead, the dates before it included in the count.
+    ///   the run instead, the runs before it included in the count.
     /// - With [`OnConflict::CancelRunning`], the unfinished runs of the key that would be too many
     ///   with the new ones MUST be cancelled with the creation, the oldest first, as by
     ///   [`request_cancel`](Self::request_cancel) with
@@ -419,12 +422,13 @@ pub trait Runs: Send + Sync + 'static {
     ///
     /// With a backfill:
     /// - Its row MUST be created in the same step, and the runs MUST belong to it.
-    /// - With [`NewBackfill::skip_existing`], a date MUST be skipped if this pipeline and tenant
-    ///   have a successful run for it. That run counts if a backfill, a schedule or a catch-up
-    ///   created it, or if it resumes such a run. The date of a run that repeats another one
-    ///   (`rerun_of`) MUST be skipped instead if that one, or a resume or a rerun that descends
+    /// - With [`NewBackfill::skip_existing`], a run MUST be skipped if this pipeline and tenant
+    ///   have a successful run of the same date, or of the same `scheduled_at` unless the unit of
+    ///   the backfill [is dated](crate::BackfillUnit::is_dated). That run counts if a backfill, a
+    ///   schedule or a catch-up created it, or if it resumes such a run. A run that repeats another
+    ///   one (`rerun_of`) MUST be skipped instead if that one, or a resume or a rerun that descends
     ///   from it, has succeeded, and for no other reason.
-    /// - If every date is skipped, nothing is created.
+    /// - If every run is skipped, nothing is created.
     ///
     /// # Errors
     /// - `NotFound`: `pipeline-not-found`, or `run-not-found` for `resumed_from`.

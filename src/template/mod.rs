@@ -1,5 +1,5 @@
 //! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`,
-//! `${run.date-1d}`, and `$${` for `${`.
+//! `${run.date-1d}`, `${run.scheduled_at}`, and `$${` for `${`.
 //!
 //! `engine` supplies parameters and variables; the executor interprets the resolved config.
 
@@ -9,13 +9,13 @@ mod pieces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 
 pub(crate) use self::key::{KeyError, parameters_of_key, resolve_key, unresolvable};
 use self::pieces::{PREFIXES, Piece, meant_prefix, pieces};
 use crate::error::{quote, reference_token};
-use crate::model::{Params, RunId};
+use crate::model::{Params, Run, RunId, rfc3339};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// The total size of the values substituted into one config. 16 MiB, as the largest stored output:
@@ -23,7 +23,7 @@ use crate::suggestion::{did_you_mean, nearest};
 const SUBSTITUTED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What a template can name of a run.
-const RUN_FIELDS: [&str; 2] = ["id", "date"];
+const RUN_FIELDS: [&str; 3] = ["id", "date", "scheduled_at"];
 
 /// The values that templates refer to.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,20 @@ pub(crate) struct Bindings<'a> {
     pub(crate) vars: &'a BTreeMap<String, String>,
     pub(crate) run_id: RunId,
     pub(crate) date: NaiveDate,
+    pub(crate) scheduled_at: DateTime<Utc>,
+}
+
+impl<'a> Bindings<'a> {
+    /// Returns the values of a run, with these variables.
+    pub(crate) const fn of(run: &'a Run, vars: &'a BTreeMap<String, String>) -> Self {
+        Self {
+            params: &run.params,
+            vars,
+            run_id: run.id,
+            date: run.date,
+            scheduled_at: run.instant(),
+        }
+    }
 }
 
 /// Why a config cannot be resolved.
@@ -86,19 +100,11 @@ pub(crate) fn resolve(
 /// Those of [`resolve`].
 pub(crate) fn resolve_known(
     config: &Map<String, Value>,
-    params: &Params,
-    run_id: RunId,
-    date: NaiveDate,
+    run: &Run,
 ) -> Result<Map<String, Value>, TemplateError> {
     let names = variables(config).into_iter();
     let vars = names.map(|name| (name.clone(), format!("${{var.{name}}}")));
-    let bindings = Bindings {
-        params,
-        vars: &vars.collect(),
-        run_id,
-        date,
-    };
-    resolve(config, &bindings)
+    resolve(config, &Bindings::of(run, &vars.collect()))
 }
 
 struct Resolver<'a> {
@@ -173,8 +179,10 @@ impl Resolver<'_> {
     }
 
     fn run(&self, inside: &str, name: &str) -> Result<Option<String>, TemplateError> {
-        if name == "id" {
-            return Ok(Some(self.bindings.run_id.to_string()));
+        match name {
+            "id" => return Ok(Some(self.bindings.run_id.to_string())),
+            "scheduled_at" => return Ok(Some(rfc3339::text(&self.bindings.scheduled_at))),
+            _ => {}
         }
         let Some(shift) = date::shift(name) else {
             return Ok(None);
@@ -247,6 +255,7 @@ pub(crate) fn unknown_names(config: &Map<String, Value>) -> Vec<(String, Templat
         vars: &BTreeMap::new(),
         run_id: RunId::from_uuid(uuid::Uuid::nil()),
         date: NaiveDate::default(),
+        scheduled_at: DateTime::UNIX_EPOCH,
     };
     let resolver = Resolver {
         bindings: &bindings,
@@ -373,6 +382,7 @@ mod tests {
             vars: &texts(&[("BUCKET", "s3://orders")]),
             run_id: RunId::from_uuid(uuid::Uuid::nil()),
             date: NaiveDate::from_ymd_opt(2024, 2, 29).unwrap(),
+            scheduled_at: "2024-02-29T05:00:00Z".parse().unwrap(),
         };
         resolve(&config, &bindings).map(Value::Object)
     }
@@ -395,6 +405,7 @@ mod tests {
             ("${param.a b}${param.empty}", "blank"),
             ("${run.id}", "00000000-0000-0000-0000-000000000000"),
             ("${run.date}", "2024-02-29"),
+            ("${run.scheduled_at}", "2024-02-29T05:00:00Z"),
             (
                 "${run.date-1d}/${run.date+1w}/${run.date-12m}",
                 "2024-02-28/2024-03-07/2023-02-28",
@@ -442,6 +453,11 @@ mod tests {
             (
                 "${run.dat}",
                 "\"${run.dat}\" in the config: no field of a run is called \"dat\"; did you mean \"date\"?",
+            ),
+            (
+                "${run.schedule_at}",
+                "\"${run.schedule_at}\" in the config: no field of a run is called \"schedule_at\"; \
+                 did you mean \"scheduled_at\"?",
             ),
             (
                 "${params.date}",

@@ -9,8 +9,8 @@ use super::Views;
 use super::pages::Listed;
 use crate::error::{Error, Result};
 use crate::model::{
-    Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, Page, PageRequest,
-    PipelineId, RunId, Scope, TenantId, rfc3339,
+    Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, BackfillUnit, Page,
+    PageRequest, PipelineId, RunId, Scope, TenantId, rfc3339,
 };
 use crate::storage::{BackfillDetail, BackfillFilter};
 
@@ -76,7 +76,7 @@ impl Views {
     derive(schemars::JsonSchema),
     schemars(
         rename = "Backfill",
-        description = "A backfill: a run for each date in a range."
+        description = "A backfill: a run for each date in a range, or for each of its hours, weeks, months or ticks."
     )
 )]
 struct BackfillBody<'a> {
@@ -85,6 +85,7 @@ struct BackfillBody<'a> {
     status: BackfillStatus,
     start_date: NaiveDate,
     end_date: NaiveDate,
+    unit: BackfillUnit,
     order: BackfillOrder,
     max_parallel: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +116,7 @@ impl Serialize for BackfillDetail {
             status,
             start_date,
             end_date,
+            unit,
             order,
             max_parallel,
             max_failures,
@@ -130,6 +132,7 @@ impl Serialize for BackfillDetail {
             status: *status,
             start_date: *start_date,
             end_date: *end_date,
+            unit: *unit,
             order: *order,
             max_parallel: *max_parallel,
             max_failures: *max_failures,

@@ -26,6 +26,11 @@ struct RunFields<'a> {
     cancelling: Option<OnlyTrue>,
     trigger: Trigger,
     params: &'a Params,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_option"
+    )]
+    scheduled_at: Option<DateTime<Utc>>,
     #[serde(serialize_with = "rfc3339::serialize")]
     created_at: DateTime<Utc>,
     #[serde(
@@ -143,6 +148,7 @@ impl Serialize for Run {
             trigger,
             params,
             date: _,
+            scheduled_at,
             created_at,
             started_at,
             finished_at,
@@ -169,6 +175,7 @@ impl Serialize for Run {
             cancelling: is_cancelling(*status, cancel.as_ref()).then_some(OnlyTrue),
             trigger: *trigger,
             params,
+            scheduled_at: *scheduled_at,
             created_at: *created_at,
             started_at: *started_at,
             finished_at: *finished_at,

@@ -82,6 +82,7 @@ async fn a_backfill_returns_a_run_per_date_and_its_location() {
             "status": "success",
             "start_date": "2024-01-01",
             "end_date": "2024-01-03",
+            "unit": "day",
             "order": "asc",
             "max_parallel": 1,
             "counts": {"pending": 0, "running": 0, "success": 3, "failed": 0, "cancelled": 0},
@@ -94,6 +95,7 @@ async fn a_backfill_returns_a_run_per_date_and_its_location() {
             let run = host.get(&format!("/api/runs/{run}")).await.json();
             assert_eq!(run["trigger"], "backfill");
             assert_eq!(run["backfill_id"], backfill["id"]);
+            assert_eq!(run["scheduled_at"], format!("{date}T00:00:00Z"));
             let params = json!({"region": "eu", "n": "7", "date": date});
             assert_eq!(run["params"], params);
         }

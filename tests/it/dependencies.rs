@@ -144,6 +144,7 @@ async fn each_success_starts_a_run_with_the_date_of_its_own(store: Store) {
         assert_eq!(run.trigger, Trigger::Dependency);
         assert_eq!(run.upstream_run_id, Some(upstream.id));
         assert_eq!(run.date, upstream.date);
+        assert_eq!(run.instant(), upstream.instant());
         assert_eq!(run.params["region"], "eu");
         assert_eq!(run.status, RunStatus::Success);
     }

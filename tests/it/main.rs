@@ -55,6 +55,7 @@ mod api_ws_hosts;
 mod api_ws_load;
 mod api_ws_session;
 mod backfill_reruns;
+mod backfill_units;
 mod backfills;
 mod bad_input;
 mod bounds;

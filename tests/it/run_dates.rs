@@ -1,11 +1,13 @@
 //! The one date of a run: on every path, `params.date`, `${param.date}`, `${run.date}` and
-//! `ctx.date` are the same date.
+//! `ctx.date` are the same date. Its instant goes with it: `${run.scheduled_at}` and
+//! `ctx.scheduled_at`.
 //!
 //! The dates of ticks around clock changes are left to `schedules`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::SecondsFormat;
 use floret::executor::{Ctx, ExecutorError};
 use floret::testing::{ManualClock, Step};
 use floret::{Access, EventKind, Node, Pipeline, Problem, RunStatus, Trigger};
@@ -23,14 +25,24 @@ on_every_backend! {
     a_repeated_key_gets_its_first_run_although_the_day_is_over,
 }
 
-/// What a node saw: `params.date`, `${param.date}`, `${run.date}` and `ctx.date`.
-type Seen = Arc<Mutex<Vec<[String; 4]>>>;
+/// What a node saw: `params.date`, `${param.date}`, `${run.date}` and `ctx.date`, then
+/// `${run.scheduled_at}` and `ctx.scheduled_at`.
+type Seen = Arc<Mutex<Vec<([String; 4], [String; 2])>>>;
+
+/// Returns what a node sees of a date and an instant.
+fn sight(date: &str, instant: &str) -> ([String; 4], [String; 2]) {
+    (
+        [date; 4].map(str::to_owned),
+        [instant; 2].map(str::to_owned),
+    )
+}
 
 /// Returns a pipeline whose days begin nine hours before those of UTC.
 fn tokyo() -> Pipeline {
     let see = Node::new("see", "see")
         .config("param", "${param.date}")
-        .config("run", "${run.date}");
+        .config("run", "${run.date}")
+        .config("instant", "${run.scheduled_at}");
     Pipeline::new("p")
         .with(see)
         .node("end", STEP)
@@ -48,7 +60,10 @@ async fn start(world: &World, seen: &Seen) -> Host {
             let text = |key: &str| ctx.node.config[key].as_str().unwrap_or_default().to_owned();
             let param = ctx.param("date").unwrap_or_default().to_owned();
             let all = [param, text("param"), text("run"), ctx.date.to_string()];
-            seen.lock().push(all);
+            let instant = ctx
+                .scheduled_at
+                .to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            seen.lock().push((all, [text("instant"), instant]));
             Ok::<(), ExecutorError>(())
         }
     };
@@ -84,12 +99,10 @@ async fn every_path_to_a_run_gives_it_one_date(store: Store) {
         .await
         .unwrap();
     host.wait_for_events(EventKind::RunFailed, 4).await;
-    let (today, given) = ("2024-01-16", "2023-12-31");
-    let expected = [today, given, given, today, given, given];
-    assert_eq!(
-        *seen.lock(),
-        expected.map(|date| [date; 4].map(str::to_owned))
-    );
+    let today = || sight("2024-01-16", "2024-01-15T23:00:00Z");
+    let given = || sight("2023-12-31", "2023-12-30T15:00:00Z");
+    let expected = [today(), given(), given(), today(), given(), given()];
+    assert_eq!(*seen.lock(), expected);
 
     // The tick of 00:30 in Tokyo. The scheduler sleeps for at most a minute.
     world.clock.sleeper_within(Duration::from_secs(60)).await;
@@ -97,10 +110,9 @@ async fn every_path_to_a_run_gives_it_one_date(store: Store) {
     host.wait_for_events(EventKind::RunFailed, 5).await;
     let tick = host.runs().await.remove(0);
     assert_eq!(tick.trigger, Trigger::Schedule);
-    assert_eq!(
-        seen.lock().last(),
-        Some(&["2024-01-17"; 4].map(str::to_owned))
-    );
+    let expected = sight("2024-01-17", "2024-01-16T15:30:00Z");
+    assert_eq!(seen.lock().last(), Some(&expected));
+    assert_eq!(tick.scheduled_at, Some(tick.instant()));
 }
 
 async fn a_date_that_is_none_is_refused_with_what_it_must_be(store: Store) {

@@ -15,14 +15,14 @@ pub(super) use self::chain::{Chain, DefinitionGraph};
 pub(super) use self::choices::{NamedNodes, NodeChoices};
 use super::concurrency;
 use super::prepare::PlannedRun;
-use super::run_date::set_params;
+use super::run_date::{kept_instant, set_params};
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
 use crate::graph::Graph;
 use crate::graph::reuse::ChainResult;
 use crate::model::{
-    CallerName, NodeId, NodeIndex, OnConflict, Run, RunId, RunStatus, Scope, StoredPipeline,
-    Trigger,
+    CallerName, NodeId, NodeIndex, OnConflict, Pipeline, Run, RunId, RunStatus, Scope,
+    StoredPipeline, Trigger,
 };
 use crate::storage::{IdempotentOperation, NewRun, RunDetail, blocks_resume, not_resumable};
 
@@ -152,7 +152,7 @@ impl Shared {
         let named = NamedNodes::find(&current, from, &resume.skip_nodes)?;
         let pipeline = refuse_not_resumable(&old.run, pipeline.as_ref())?;
         self.refuse_unusable_types(definition, old.run.tenant.as_ref())?;
-        let mut run = self.new_run(&old.run);
+        let mut run = self.new_run(&old.run, definition);
         run.created_by.clone_from(&resume.by);
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
@@ -189,7 +189,7 @@ impl Shared {
         Ok(new)
     }
 
-    fn new_run(&self, old: &Run) -> Run {
+    fn new_run(&self, old: &Run, definition: &Pipeline) -> Run {
         let clock = &self.clock;
         let mut run = Run::new(
             clock.new_run_id(),
@@ -199,6 +199,7 @@ impl Shared {
             old.date,
             clock.now(),
         );
+        run.scheduled_at = Some(kept_instant(old, definition));
         run.tenant.clone_from(&old.tenant);
         run.labels.clone_from(&old.labels);
         run.priority = old.priority;

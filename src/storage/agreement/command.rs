@@ -83,6 +83,7 @@ pub(super) enum Command {
         pipeline: u8,
         count: u8,
         limits: (u8, u8),
+        unit: u8,
         flags: [bool; 3],
         concurrency: Option<(u8, u32, u8)>,
         key: Option<(u8, u8)>,
@@ -295,9 +296,9 @@ fn creations() -> impl Strategy<Value = Command> {
         2 => (any::<u8>(), any::<[u8; 2]>(), proptest::option::weighted(0.4, 0..3u8), any_scope()).prop_map(
             |(run, labels, note, scope)| Command::Edit { run, labels: labels.map(|change| change % 4), note, scope }
         ),
-        2 => (any_pipeline(), 1..5u8, (1..3u8, 0..3u8), any::<[bool; 3]>(), concurrency(), key(), any_scope()).prop_map(
-            |(pipeline, count, limits, flags, concurrency, key, scope)| {
-                Command::Backfill { pipeline, count, limits, flags, concurrency, key, scope }
+        2 => (any_pipeline(), 1..5u8, (1..3u8, 0..3u8), 0..3u8, any::<[bool; 3]>(), concurrency(), key(), any_scope()).prop_map(
+            |(pipeline, count, limits, unit, flags, concurrency, key, scope)| {
+                Command::Backfill { pipeline, count, limits, unit, flags, concurrency, key, scope }
             }
         ),
         1 => (any::<u8>(), any::<bool>(), any_scope())

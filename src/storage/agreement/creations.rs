@@ -10,9 +10,9 @@ use chrono::TimeDelta;
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
-    BackfillOrder, DependencyRule, DependencyState, InheritedOutput, OnConflict, Overlap,
-    PageRequest, Pause, Pipeline, PipelineId, Priority, Qualified, Run, RunConcurrency, RunStatus,
-    Scope, TokenHash, Trigger,
+    BackfillOrder, BackfillUnit, DependencyRule, DependencyState, InheritedOutput, OnConflict,
+    Overlap, PageRequest, Pause, Pipeline, PipelineId, Priority, Qualified, Run, RunConcurrency,
+    RunStatus, Scope, TokenHash, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
@@ -120,6 +120,7 @@ impl World<'_> {
             run.created_at = self.now();
             run.priority = Priority::ALL[usize::from(priority)];
             run.run_after = delay.map(|delay| self.now() + TimeDelta::seconds(delay.into()));
+            run.scheduled_at = delay.map(|delay| at(i64::from(delay)));
             create.runs.push(with_key(run, concurrency));
         }
         create.runs[0].fire_at = tick.map(|tick| at(i64::from(tick)));
@@ -141,6 +142,7 @@ impl World<'_> {
             pipeline,
             count,
             limits: (max_parallel, max_failures),
+            unit,
             flags: [skips, is_preview, is_descending],
             concurrency,
             key,
@@ -153,12 +155,18 @@ impl World<'_> {
         let (own, version) = self.named(&name, &scope_of(scope)).await;
         let (number, count) = (self.backfills + 1, u64::from(count));
         let mut create = new_backfill(number, &name, self.runs + 1, count);
-        for new in &mut create.runs {
+        let unit = UNITS[usize::from(unit)];
+        for (index, new) in (0..).zip(&mut create.runs) {
             (new.run.pipeline_version, new.run.created_at) = (version, self.now());
+            if !unit.is_dated() {
+                // The times of ticks, too.
+                new.run.scheduled_at = Some(at(index));
+            }
             *new = with_key(new.run.clone(), concurrency);
         }
         let new = create.backfill.as_mut().unwrap();
         new.skip_existing = skips;
+        new.backfill.unit = unit;
         new.backfill.max_parallel = u32::from(max_parallel);
         new.backfill.max_failures = Some(u32::from(max_failures)).filter(|max| *max > 0);
         if is_descending {
@@ -260,6 +268,8 @@ pub(super) const TRIGGERS: [Trigger; 7] = [
     Trigger::Webhook,
     Trigger::Dependency,
 ];
+
+const UNITS: [BackfillUnit; 3] = [BackfillUnit::Day, BackfillUnit::Hour, BackfillUnit::Tick];
 
 /// What saves make of tokens.
 const TOKENS: [TokenChange; 4] = [

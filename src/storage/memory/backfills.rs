@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use super::pages::{cursor, cut_page};
 use super::rows::BackfillRow;
@@ -15,27 +15,28 @@ use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
-    Backfill, BackfillCounts, BackfillId, BackfillRun, BackfillStatus, Page, PageRequest,
-    PipelineId, Qualified, Run, RunCancel, RunId, RunStatus, Scope, TenantId, Trigger,
+    Backfill, BackfillCounts, BackfillId, BackfillRun, BackfillStatus, BackfillUnit, Page,
+    PageRequest, PipelineId, Qualified, Run, RunCancel, RunId, RunStatus, Scope, TenantId, Trigger,
 };
-use crate::storage::rules::{BackfillOutcomes, OpenBackfill, Settlement};
+use crate::storage::rules::{BackfillOutcomes, Existing, OpenBackfill, Settlement};
 use crate::storage::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, CreateRuns,
 };
 
 impl State {
-    /// Removes the runs of dates that have a successful run, or whose repeated run has succeeded
-    /// since, and returns these dates.
+    /// Removes the runs whose date or instant has a successful run, or whose repeated run has
+    /// succeeded since, and returns them.
     pub(super) fn skip_existing(
         &self,
         create: &mut CreateRuns,
         pipeline: &Qualified<PipelineId>,
-    ) -> Vec<NaiveDate> {
+    ) -> Vec<RunId> {
         let skips = create.backfill.as_ref().filter(|new| new.skip_existing);
-        if skips.is_none() {
+        let Some(unit) = skips.map(|new| new.backfill.unit) else {
             return Vec::new();
-        }
-        let existing = self.existing_dates(pipeline);
+        };
+        let is_first = create.runs.iter().any(|new| new.run.rerun_of.is_none());
+        let existing = is_first.then(|| self.existing(unit, pipeline));
         let repeated = create.runs.iter().filter_map(|new| new.run.rerun_of);
         let repeated: BTreeSet<_> = repeated.collect();
         let since = repeated.first().map(|first| self.runs.range(first..));
@@ -45,22 +46,22 @@ impl State {
             .into_iter()
             .partition::<Vec<_>, _>(|new| match &new.run.rerun_of {
                 Some(repeated) => succeeded.contains(repeated),
-                None => existing.contains(&new.run.date),
+                None => existing.as_ref().is_some_and(|found| found.has(&new.run)),
             });
         create.runs = runs;
-        skipped.iter().map(|new| new.run.date).collect()
+        skipped.iter().map(|new| new.run.id).collect()
     }
 
-    fn existing_dates(&self, pipeline: &Qualified<PipelineId>) -> BTreeSet<NaiveDate> {
+    fn existing(&self, unit: BackfillUnit, pipeline: &Qualified<PipelineId>) -> Existing {
         let succeeded = self.index.with_status(Some(pipeline), RunStatus::Success);
         let rows = succeeded
             .into_iter()
             .flatten()
             .filter_map(|id| self.runs.get(id));
-        rows.map(|row| &row.run)
-            .filter(|run| self.is_run_of_its_date(run))
-            .map(|run| run.date)
-            .collect()
+        let runs = rows
+            .map(|row| &row.run)
+            .filter(|run| self.is_run_of_its_date(run));
+        Existing::of(unit, runs.map(|run| (run.date, run.scheduled_at)))
     }
 
     /// Returns whether a run was created for its date, or resumes one that was.
@@ -181,7 +182,10 @@ impl State {
                 .index
                 .of_backfill(id)
                 .filter_map(|run| self.runs.get(&run))
-                .map(|row| BackfillRun::new(row.run.id, row.run.date, row.run.status))
+                .map(|row| BackfillRun {
+                    scheduled_at: row.run.scheduled_at,
+                    ..BackfillRun::new(row.run.id, row.run.date, row.run.status)
+                })
                 .collect();
             runs.sort_unstable_by_key(|run| run.id);
             BackfillDetail::new(self.with_counts(row), runs)

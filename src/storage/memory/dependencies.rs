@@ -74,6 +74,7 @@ impl State {
         let run = &self.run_mut(id)?.run;
         let upstream = run.qualified_pipeline();
         let (date, run_id, end) = (run.date, run.id, LatestEnd::of(run));
+        let scheduled_at = Some(run.instant());
         let dependencies = &mut self.pipelines.dependencies;
         let Some(end) = end.filter(|_| dependencies.is_upstream(&upstream)) else {
             return Ok(());
@@ -84,7 +85,10 @@ impl State {
             if mode == DependencyMode::All {
                 ends.retain(|_, earlier| earlier.upstream != upstream.id);
             }
-            let end = UpstreamEnd::new(upstream.id.clone(), run_id, date, end.at);
+            let end = UpstreamEnd {
+                scheduled_at,
+                ..UpstreamEnd::new(upstream.id.clone(), run_id, date, end.at)
+            };
             ends.insert(run_id, end);
         }
         Ok(())

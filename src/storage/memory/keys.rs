@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
-
 use super::key_table::Key;
 use super::lane::{Lane, lane_of};
 use super::rules::{self, FirstHeld, KeyStep};
@@ -15,12 +13,12 @@ use crate::model::{PipelineId, Qualified, Rank, RunCancel, RunId, RunStatus};
 use crate::storage::{CreateRuns, NewRun, ReplacedRun};
 
 impl State {
-    /// Skips the dates of a backfill whose concurrency keys are taken, and returns them.
+    /// Skips the runs of a backfill whose concurrency keys are taken, and returns them.
     pub(super) fn skip_taken(
         &self,
         create: &mut CreateRuns,
         pipeline: &Qualified<PipelineId>,
-    ) -> Vec<NaiveDate> {
+    ) -> Vec<RunId> {
         let mut created: BTreeMap<String, u64> = BTreeMap::new();
         let mut skipped = Vec::new();
         if create.backfill.is_none() {
@@ -35,7 +33,7 @@ impl State {
             let skips = rules::skipping_key(new).is_some();
             let is_taken = skips && unfinished + *count >= rules::key_max(own);
             *count += u64::from(!is_taken);
-            skipped.extend(is_taken.then_some(new.run.date));
+            skipped.extend(is_taken.then_some(new.run.id));
             !is_taken
         });
         skipped

@@ -164,6 +164,7 @@ impl State {
         let mut row = RunRow::new(run, version);
         row.outputs = self.inherited_outputs(&row.run);
         row.run.backfill_id = backfill;
+        row.run.scheduled_at = new.fire_at.or(row.run.scheduled_at);
         row.fire_at = new.fire_at;
         Ok(row)
     }

@@ -1,6 +1,6 @@
 //! Backfills: creates, reads, lists and cancels them.
 //!
-//! `create` creates their runs, `backfill_dates` skips dates, and `settlement` settles a backfill.
+//! `create` creates their runs, `existing_runs` skips some, and `settlement` settles a backfill.
 
 use async_trait::async_trait;
 use rusqlite::types::Value;
@@ -19,7 +19,7 @@ use super::tx::Tx;
 use super::unreadable::UnreadableRows;
 use super::values::{
     self, backfill_id, backfill_status, date, day, millis, optional_time, pipeline_id, run_id,
-    tenant, time, to_backfill_status, to_cancel, to_run_status, to_u32, to_u64,
+    tenant, time, to_backfill_status, to_backfill_unit, to_cancel, to_run_status, to_u32, to_u64,
 };
 use crate::error::{Error, Result};
 use crate::model::{
@@ -67,7 +67,7 @@ impl Backfills for SqliteStorage {
 
 /// The columns of [`read_backfill`].
 pub(super) const BACKFILL: &str = "b.key, b.id, p.id, b.tenant, b.status, b.start_date, b.end_date, b.is_descending, b.max_parallel, b.max_failures, \
-     b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled, b.rerun_of";
+     b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled, b.rerun_of, b.unit";
 
 /// The tables of [`BACKFILL`].
 const BACKFILL_FROM: &str = "backfills b CROSS JOIN pipelines p ON p.key = b.pipeline";
@@ -96,6 +96,7 @@ fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), StoreError> {
     };
     let rerun_of = row.get::<_, Option<Vec<u8>>>(18)?;
     backfill.rerun_of = rerun_of.map(|bytes| backfill_id(&bytes)).transpose()?;
+    backfill.unit = to_backfill_unit(row.get(19)?);
     Ok((row.get(0)?, backfill))
 }
 
@@ -116,14 +117,14 @@ fn detail(
     unreadable: &UnreadableRows,
     (key, backfill): (i64, Backfill),
 ) -> Result<BackfillDetail, StoreError> {
-    let sql = "SELECT id, date, status FROM runs WHERE backfill = ? ORDER BY id";
+    let sql = "SELECT id, date, status, coalesce(fire_at, scheduled_at) FROM runs WHERE backfill = ? ORDER BY id";
     let what = (unreadable, "a run of a backfill");
     let runs = readable_rows(conn, what, sql, [key], |row| {
-        Ok(BackfillRun::new(
-            run_id(&row.get::<_, Vec<u8>>(0)?)?,
-            date(row.get(1)?)?,
-            to_run_status(row.get(2)?)?,
-        ))
+        let id = run_id(&row.get::<_, Vec<u8>>(0)?)?;
+        Ok(BackfillRun {
+            scheduled_at: optional_time(row.get(3)?)?,
+            ..BackfillRun::new(id, date(row.get(1)?)?, to_run_status(row.get(2)?)?)
+        })
     })?;
     Ok(BackfillDetail::new(backfill, runs))
 }
@@ -208,6 +209,7 @@ impl Tx {
             status,
             start_date,
             end_date,
+            unit,
             order,
             max_parallel,
             max_failures,
@@ -220,8 +222,8 @@ impl Tx {
         let key = self.state.backfills.next_key;
         self.write(
             "INSERT INTO backfills (key, id, pipeline, tenant, status, start_date, end_date, is_descending, max_parallel, max_failures, cancel, \
-             created_at, finished_at, params, rerun_of, pending, running, success, failed, cancelled, ended_failed, ended_cancelled) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0)",
+             created_at, finished_at, params, rerun_of, unit, pending, running, success, failed, cancelled, ended_failed, ended_cancelled) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0)",
             params![
                 key,
                 &id.as_uuid().as_bytes()[..],
@@ -238,6 +240,7 @@ impl Tx {
                 finished_at.map(millis),
                 params.text()?,
                 rerun_of.as_ref().map(|id| &id.as_uuid().as_bytes()[..]),
+                values::backfill_unit(*unit),
             ],
         )?;
         let cached = CachedBackfill {

@@ -50,7 +50,7 @@ impl Tx {
         resumed
             .iter()
             .try_for_each(|resumed| self.check_resumable(resumed))?;
-        let (runs, skipped) = self.skip_dates(&pipeline, runs, backfill.as_ref())?;
+        let (runs, skipped) = self.skip_runs(&pipeline, runs, backfill.as_ref())?;
         let ids = runs.iter().map(|new| new.run.id).collect();
         let mut created = CreatedRuns::new(ids, self.newest_seq());
         created.skipped = skipped;

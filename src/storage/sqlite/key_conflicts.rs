@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use chrono::NaiveDate;
 use rusqlite::params;
 
 use super::cancel::{CANCEL_TARGET, CancelTarget, read_cancel_target};
@@ -15,12 +14,12 @@ use super::values::{run_id, to_i64};
 use crate::model::{RunCancel, RunConcurrency, RunId};
 use crate::storage::{NewBackfill, NewRun, ReplacedRun, rules};
 
-/// New runs, and the dates that are skipped.
-type Remaining<'a> = (Cow<'a, [NewRun]>, Vec<NaiveDate>);
+/// New runs, and those that are skipped.
+pub(super) type Remaining<'a> = (Cow<'a, [NewRun]>, Vec<RunId>);
 
 impl Tx {
-    /// Skips the dates of a backfill whose concurrency keys are taken. Returns the other runs and
-    /// all skipped dates.
+    /// Skips the runs of a backfill whose concurrency keys are taken. Returns the other runs and
+    /// all skipped ones.
     pub(super) fn skip_taken<'a>(
         &self,
         pipeline: i64,
@@ -43,7 +42,7 @@ impl Tx {
                     }
                 };
                 if may_skip(new) && *count >= rules::key_max(own) {
-                    skipped.push(new.run.date);
+                    skipped.push(new.run.id);
                     continue;
                 }
                 *count += 1;

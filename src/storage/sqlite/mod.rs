@@ -3,7 +3,6 @@
 //! One thread writes and commits in groups; a few threads read. An async method sends a step or a
 //! read to them and waits for the result. The rules that all backends share are in `rules`.
 
-mod backfill_dates;
 mod backfill_params;
 mod backfills;
 mod backup;
@@ -28,6 +27,7 @@ mod dropped_outputs;
 mod earlier_events;
 mod encoded_append;
 mod events;
+mod existing_runs;
 #[cfg(any(test, feature = "testing"))]
 mod fault_injection;
 mod figure_changes;

@@ -28,7 +28,7 @@ use crate::model::{
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill), \
-     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of, r.priority, r.run_after, r.upstream_run, r.concurrency_key, r.concurrency_max";
+     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of, r.priority, r.run_after, r.upstream_run, r.concurrency_key, r.concurrency_max, coalesce(r.fire_at, r.scheduled_at)";
 
 /// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -83,6 +83,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     run.run_after = optional_time(row.get(29)?)?;
     run.upstream_run_id = optional_run(row.get(30)?)?;
     run.concurrency = read_concurrency(row)?;
+    run.scheduled_at = optional_time(row.get(33)?)?;
     Ok(RunRow {
         key: row.get(0)?,
         definition: row.get(1)?,
@@ -144,6 +145,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         trigger,
         params: _,
         date,
+        scheduled_at,
         created_at,
         started_at,
         finished_at,
@@ -163,12 +165,10 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         generations,
     } = run;
     let params = own_params(run, keys.shared_params)?;
-    let inherited = text_unless(inherited.is_empty(), inherited)?;
-    let generations = text_unless(generations.is_empty(), generations)?;
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after, upstream_run, concurrency_key, concurrency_max) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after, upstream_run, concurrency_key, concurrency_max, scheduled_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             keys.key,
             values::id(id),
@@ -189,8 +189,8 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             resumed_from.as_ref().map(|_| values::id(first_run)),
             error,
             params,
-            inherited,
-            generations,
+            text_unless(inherited.is_empty(), inherited)?,
+            text_unless(generations.is_empty(), generations)?,
             keys.lane.backfill,
             created_by.as_ref().map(CallerName::as_str),
             labels_text(labels)?,
@@ -200,6 +200,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             upstream_run_id.as_ref().map(values::id),
             concurrency.as_ref().map(|own| &own.key),
             concurrency.as_ref().map(|own| own.max),
+            scheduled_at.filter(|_| keys.fire_at.is_none()).map(millis),
         ],
     )?;
     Ok(())

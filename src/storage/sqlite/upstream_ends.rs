@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::rows::{PIPELINE, PIPELINE_FROM};
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{date, id, millis, pipeline_id, run_id, time};
+use super::values::{date, id, millis, optional_time, pipeline_id, run_id, time};
 use crate::error::{Problem, Result};
 use crate::model::{DependencyMode, PipelineId, Qualified, RunId, RunStatus};
 use crate::storage::{
@@ -50,8 +50,8 @@ impl Tx {
                 self.forget_ends(dependent.key, upstream.id.as_str())?;
             }
             self.write(
-                "INSERT INTO waiting_ends (pipeline, run, upstream, date, ended_at) \
-                 SELECT ?, id, ?, date, ? FROM runs WHERE key = ? ON CONFLICT DO NOTHING",
+                "INSERT INTO waiting_ends (pipeline, run, upstream, date, ended_at, scheduled_at) \
+                 SELECT ?, id, ?, date, ?, coalesce(fire_at, scheduled_at, created_at) FROM runs WHERE key = ? ON CONFLICT DO NOTHING",
                 params![
                     dependent.key,
                     upstream.id.as_str(),
@@ -218,14 +218,18 @@ impl Reader {
     }
 
     fn ends_of(&self, pipeline: i64) -> Result<Vec<UpstreamEnd>, StoreError> {
-        let sql = "SELECT run, upstream, date, ended_at FROM waiting_ends WHERE pipeline = ? ORDER BY run LIMIT ?";
+        let sql = "SELECT run, upstream, date, ended_at, scheduled_at FROM waiting_ends WHERE pipeline = ? ORDER BY run LIMIT ?";
         self.readable_rows("the end of a run", sql, [pipeline, ends_max()], |row| {
-            Ok(UpstreamEnd::new(
+            let end = UpstreamEnd::new(
                 pipeline_id(&row.get::<_, String>(1)?)?,
                 run_id(&row.get::<_, Vec<u8>>(0)?)?,
                 date(row.get(2)?)?,
                 time(row.get(3)?)?,
-            ))
+            );
+            Ok(UpstreamEnd {
+                scheduled_at: optional_time(row.get(4)?)?,
+                ..end
+            })
         })
     }
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::store_error::StoreError;
 use crate::model::{
-    BackfillId, BackfillStatus, Cancel, LaneClass, NodeIndex, NodeStatus, OwnerId, PipelineId,
-    Priority, Rank, RunId, RunStatus, TenantId, Trigger, UnstoredOutput,
+    BackfillId, BackfillStatus, BackfillUnit, Cancel, LaneClass, NodeIndex, NodeStatus, OwnerId,
+    PipelineId, Priority, Rank, RunId, RunStatus, TenantId, Trigger, UnstoredOutput,
 };
 
 /// Converts a count for a column. A larger count becomes the greatest value.
@@ -86,6 +86,27 @@ pub(super) fn to_backfill_status(value: i64) -> Result<BackfillStatus, StoreErro
         2 => Ok(BackfillStatus::Failed),
         3 => Ok(BackfillStatus::Cancelled),
         other => Err(StoreError::unreadable("a backfill's status", other)),
+    }
+}
+
+pub(super) const fn backfill_unit(unit: BackfillUnit) -> i64 {
+    match unit {
+        BackfillUnit::Day => 0,
+        BackfillUnit::Hour => 1,
+        BackfillUnit::Week => 2,
+        BackfillUnit::Month => 3,
+        BackfillUnit::Tick => 4,
+    }
+}
+
+/// Returns the unit of a number. A damaged number stands for a day, and must not hide the backfill.
+pub(super) const fn to_backfill_unit(value: i64) -> BackfillUnit {
+    match value {
+        1 => BackfillUnit::Hour,
+        2 => BackfillUnit::Week,
+        3 => BackfillUnit::Month,
+        4 => BackfillUnit::Tick,
+        _ => BackfillUnit::Day,
     }
 }
 

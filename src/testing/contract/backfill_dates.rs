@@ -1,14 +1,16 @@
-//! The dates that a backfill skips, both when it is created and in a preview.
+//! The dates and instants that a backfill skips, both when it is created and in a preview.
 //!
 //! `backfills` covers how a backfill is created for the remaining dates.
+
+use chrono::{NaiveTime, TimeDelta};
 
 use super::backfills::{finish_all, run_ids, with_key};
 use super::fixtures::{
     at, create, date, new_backfill, new_run, pipeline_id, purge_all, resume, run_id, save,
     save_for, snapshot,
 };
-use crate::model::{RunStatus, Trigger};
-use crate::storage::{CreateRuns, DeletePipeline, Storage};
+use crate::model::{BackfillUnit, RunStatus, Trigger};
+use crate::storage::{CreateRuns, DeletePipeline, NewRun, Storage};
 
 fn skip_existing(mut create: CreateRuns) -> CreateRuns {
     let backfill = create.backfill.as_mut().unwrap();
@@ -49,10 +51,52 @@ pub async fn dates_with_a_successful_run_are_skipped(storage: &dyn Storage) {
             expected.remove(1);
         }
         assert_eq!(created.run_ids, expected, "{trigger:?} {status:?}");
-        let skipped = is_skipped.then(|| date("2024-01-02"));
+        let skipped = is_skipped.then(|| run_id(n * 10 + 1));
         assert!(created.skipped.iter().eq(skipped.iter()));
         finish_all(storage, Failed).await;
         purge_all(storage).await;
+    }
+}
+
+/// Where a date may have several runs, a run MUST be skipped if a run of the same instant has
+/// succeeded, whatever its date, and for no other reason. Elsewhere the date decides.
+pub async fn instants_with_a_successful_run_are_skipped_where_a_date_has_several(
+    storage: &dyn Storage,
+) {
+    use BackfillUnit::{Day, Hour, Month, Tick, Week};
+    save(storage, "daily").await;
+    let noon = date("2024-01-02").and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(12);
+    // The date of a run is that of the zone at its creation.
+    let mut moved = new_run(1, "daily");
+    (moved.trigger, moved.date) = (Trigger::Backfill, date("2024-01-03"));
+    moved.scheduled_at = Some(noon);
+    let mut tick = NewRun::new(new_run(2, "daily"));
+    (tick.run.trigger, tick.run.date) = (Trigger::Schedule, date("2024-01-02"));
+    tick.fire_at = Some(noon + TimeDelta::hours(1));
+    let mut unknown = new_run(3, "daily");
+    (unknown.trigger, unknown.date) = (Trigger::Backfill, date("2024-01-02"));
+    let earlier = CreateRuns::new(vec![NewRun::new(moved), tick, NewRun::new(unknown)]);
+    storage.create_runs(earlier).await.unwrap();
+    finish_all(storage, RunStatus::Success).await;
+    for (unit, expected) in [
+        (Hour, &[1, 2][..]),
+        (Tick, &[1, 2]),
+        (Day, &[0, 1, 2, 3]),
+        (Week, &[0, 1, 2, 3]),
+        (Month, &[0, 1, 2, 3]),
+    ] {
+        let mut create = skip_existing(new_backfill(1, "daily", 10, 5));
+        create.is_preview = true;
+        create.backfill.as_mut().unwrap().backfill.unit = unit;
+        for (hour, new) in (-1..).zip(&mut create.runs) {
+            new.run.date = date("2024-01-02");
+            new.run.scheduled_at = Some(noon + TimeDelta::hours(hour));
+        }
+        let last = &mut create.runs[4].run;
+        (last.date, last.scheduled_at) = (date("2024-01-04"), None);
+        let skipped = storage.create_runs(create).await.unwrap().skipped;
+        let expected = expected.iter().map(|n| run_id(10 + n));
+        assert!(skipped.iter().copied().eq(expected), "{unit:?} {skipped:?}");
     }
 }
 
@@ -168,7 +212,7 @@ pub async fn a_backfill_without_remaining_dates_creates_nothing(storage: &dyn St
     let again = skip_existing(with_key(new_backfill(2, "daily", 11, 2), "once", 1));
     let created = storage.create_runs(again).await.unwrap();
     assert_eq!((created.run_ids, created.backfill), (Vec::new(), None));
-    assert_eq!(created.skipped, [date("2024-01-01"), date("2024-01-02")]);
+    assert_eq!(created.skipped, [run_id(11), run_id(12)]);
     assert_eq!(snapshot(storage).await, before);
 }
 
@@ -182,7 +226,7 @@ pub async fn a_preview_creates_nothing(storage: &dyn Storage) {
     (preview.is_preview, preview.queued_max) = (true, 0);
     let previewed = storage.create_runs(preview.clone()).await.unwrap();
     assert_eq!(previewed.run_ids, [run_id(1), run_id(3)]);
-    assert_eq!(previewed.skipped, [date("2024-01-02")]);
+    assert_eq!(previewed.skipped, [run_id(2)]);
     assert_eq!(snapshot(storage).await, before);
     (preview.is_preview, preview.queued_max) = (false, 2);
     let created = storage.create_runs(preview).await.unwrap();

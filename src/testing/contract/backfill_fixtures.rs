@@ -2,6 +2,7 @@
 //!
 //! Their pipelines and runs come from `fixtures`.
 
+use chrono::NaiveTime;
 use uuid::Uuid;
 
 use super::fixtures::{at, date, new_run, pipeline_id};
@@ -24,6 +25,7 @@ pub(crate) fn new_backfill(n: u64, pipeline: &str, first: u64, dates: u64) -> Cr
     let run_of = |index: u64| {
         let mut run = new_run(first + index, pipeline);
         (run.trigger, run.date) = (Trigger::Backfill, day(index));
+        run.scheduled_at = Some(run.date.and_time(NaiveTime::MIN).and_utc());
         run.backfill_id = Some(backfill_id(n));
         NewRun::new(run)
     };

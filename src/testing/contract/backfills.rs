@@ -11,7 +11,8 @@ use super::fixtures::{
 use super::idempotency::first_creation;
 use crate::error::Problem;
 use crate::model::{
-    BackfillCounts, BackfillOrder, BackfillStatus, EventKind, PageRequest, RunId, RunStatus, Scope,
+    BackfillCounts, BackfillOrder, BackfillStatus, BackfillUnit, EventKind, PageRequest, RunId,
+    RunStatus, Scope,
 };
 use crate::storage::{
     BackfillFilter, CreateRuns, DeletePipeline, IdempotencyKey, IdempotentOperation, NewRun, Purge,
@@ -49,6 +50,10 @@ pub async fn a_backfill_is_created_with_its_runs(storage: &dyn Storage) {
     let given = &mut new.backfill.as_mut().unwrap().backfill;
     (given.order, given.max_parallel) = (BackfillOrder::Descending, 2);
     (given.max_failures, given.rerun_of) = (Some(7), Some(backfill_id(9)));
+    given.unit = BackfillUnit::Tick;
+    new.runs[1].run.scheduled_at = Some(at(-5));
+    new.runs[2].run.scheduled_at = None;
+    let given = &new.backfill.as_ref().unwrap().backfill;
     let mut expected = given.clone();
     let created = storage.create_runs(new.clone()).await.unwrap();
     assert_eq!((created.run_ids, created.seq), (run_ids(&new), 3));
@@ -59,6 +64,8 @@ pub async fn a_backfill_is_created_with_its_runs(storage: &dyn Storage) {
     assert_eq!(stored.backfill, expected);
     let dates: Vec<_> = stored.runs.iter().map(|run| run.date.to_string()).collect();
     assert_eq!(dates, ["2024-01-01", "2024-01-02", "2024-01-03"]);
+    let given = new.runs.iter().map(|new| new.run.scheduled_at);
+    assert!(stored.runs.iter().map(|run| run.scheduled_at).eq(given));
     assert!(stored.runs.iter().map(|run| run.id).eq(run_ids(&new)));
     for run in run_ids(&new) {
         let detail = read_run(storage, run).await;

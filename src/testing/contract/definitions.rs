@@ -80,6 +80,7 @@ macro_rules! definition_contract {
             ],
             upstream_ends: [
                 an_end_waits_for_each_pipeline_that_it_starts,
+                an_end_waits_with_the_instant_of_its_run,
                 only_a_run_that_counts_waits,
                 an_end_of_mode_all_replaces_an_earlier_one,
                 an_end_is_answered_once,

@@ -66,7 +66,7 @@ macro_rules! execution_contract {
             key_conflicts: [
                 a_run_is_refused_while_its_key_is_taken,
                 a_run_is_refused_by_the_maximum_that_it_allows,
-                a_backfill_skips_the_dates_whose_key_is_taken,
+                a_backfill_skips_the_runs_whose_key_is_taken,
                 a_tick_is_skipped_while_its_key_is_taken,
                 an_end_starts_no_run_while_its_key_is_taken,
             ],

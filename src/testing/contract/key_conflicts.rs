@@ -4,7 +4,7 @@
 
 use super::concurrency::{create_all, finish, keyed};
 use super::fixtures::{
-    all_events, assert_problem, at, claim, claim_one, date, new_backfill, read_run, run_id, save,
+    all_events, assert_problem, at, claim, claim_one, new_backfill, read_run, run_id, save,
 };
 use super::gates::{end_run, put_rules};
 use super::schedules::{advance, count_runs, hourly, only_schedule, save_at, tick};
@@ -62,8 +62,8 @@ pub async fn a_run_is_refused_by_the_maximum_that_it_allows(storage: &dyn Storag
     storage.create_runs(queued).await.unwrap();
 }
 
-/// A backfill MUST skip the dates whose key is taken, by an earlier date too, in a preview as well.
-pub async fn a_backfill_skips_the_dates_whose_key_is_taken(storage: &dyn Storage) {
+/// A backfill MUST skip the runs whose key is taken, by an earlier one too, in a preview as well.
+pub async fn a_backfill_skips_the_runs_whose_key_is_taken(storage: &dyn Storage) {
     save(storage, "daily").await;
     create_all(storage, [keyed(9, "a")]).await;
     let mut create = new_backfill(1, "daily", 1, 4);
@@ -74,7 +74,7 @@ pub async fn a_backfill_skips_the_dates_whose_key_is_taken(storage: &dyn Storage
     }
     let mut preview = create.clone();
     preview.is_preview = true;
-    let skipped = ["2024-01-03", "2024-01-04"].map(date);
+    let skipped = [3, 4].map(run_id);
     let planned = storage.create_runs(preview).await.unwrap();
     assert_eq!(planned.skipped, skipped);
     let created = storage.create_runs(create).await.unwrap();

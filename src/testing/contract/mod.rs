@@ -103,6 +103,7 @@ macro_rules! storage_contract {
         $crate::storage_contract! { @$form $open,
             runs: [
                 a_created_run_is_returned_unchanged,
+                a_run_has_its_instant,
                 a_missing_run_is_not_found,
                 a_created_run_writes_one_event,
                 runs_created_together_are_returned_in_order,
@@ -187,6 +188,7 @@ macro_rules! storage_contract {
             ],
             backfill_dates: [
                 dates_with_a_successful_run_are_skipped,
+                instants_with_a_successful_run_are_skipped_where_a_date_has_several,
                 a_repeated_date_is_skipped_once_its_own_run_has_succeeded,
                 a_date_whose_resume_succeeded_is_skipped,
                 a_successful_run_of_another_tenant_skips_no_date,

@@ -41,6 +41,28 @@ pub async fn a_created_run_is_returned_unchanged(storage: &dyn Storage) {
     assert_eq!(found.nodes, []);
 }
 
+/// A run MUST be returned with its instant, by a claim too. That of a tick is the time of the tick.
+pub async fn a_run_has_its_instant(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    let (tick, own) = (Some(at(3_600)), Some(at(-7_200)));
+    let cases = [(None, None), (None, own), (tick, None), (Some(at(60)), own)];
+    let new = (1..).zip(cases).map(|(n, (fire_at, scheduled_at))| {
+        let mut new = NewRun::new(new_run(n, "daily"));
+        (new.fire_at, new.run.scheduled_at) = (fire_at, scheduled_at);
+        new
+    });
+    let create = CreateRuns::new(new.collect());
+    let created = storage.create_runs(create).await.unwrap().run_ids;
+    let claimed = storage.claim(claim(1, 100)).await.unwrap().claimed;
+    assert_eq!(claimed.len(), created.len());
+    for (id, (fire_at, scheduled_at)) in created.into_iter().zip(cases) {
+        let found = read_run(storage, id).await.run;
+        assert_eq!(found.scheduled_at, fire_at.or(scheduled_at));
+        let claimed = claimed.iter().find(|claimed| claimed.run.id == id);
+        assert_eq!(claimed.unwrap().run.instant(), found.instant());
+    }
+}
+
 /// A run that was never created MUST NOT be found.
 pub async fn a_missing_run_is_not_found(storage: &dyn Storage) {
     pending_run(storage, 1).await;

@@ -130,7 +130,7 @@ pub async fn a_date_is_skipped_for_its_own_pipeline(storage: &dyn Storage) {
     finish_all(storage, 1, RunStatus::Success).await;
     for (n, owner, skipped) in [
         (1, &none, &[][..]),
-        (2, &ann, &[date("2024-01-02")]),
+        (2, &ann, &[run_id(21)]),
         (3, &ben, &[]),
     ] {
         let mut create = new_backfill(n, "daily", 10 * n, 3);

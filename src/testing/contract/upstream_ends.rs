@@ -36,9 +36,12 @@ pub(super) async fn waiting_runs(storage: &dyn Storage) -> Vec<RunId> {
 
 /// Returns the end of run `n`, at second 1,000 + `n`.
 fn end_of(n: u64, upstream: &str) -> UpstreamEnd {
-    let date = new_run(n, upstream).date;
+    let run = new_run(n, upstream);
     let ended_at = at(1_000 + i64::try_from(n).unwrap());
-    UpstreamEnd::new(pipeline_id(upstream), run_id(n), date, ended_at)
+    UpstreamEnd {
+        scheduled_at: Some(run.created_at),
+        ..UpstreamEnd::new(pipeline_id(upstream), run_id(n), run.date, ended_at)
+    }
 }
 
 /// Returns an answer to the ends of these runs, with run `n` that the last of them starts.
@@ -92,6 +95,24 @@ pub async fn an_end_waits_for_each_pipeline_that_it_starts(storage: &dyn Storage
     let report = stored.iter().find(|it| it.pipeline.id.as_str() == "report");
     let found = storage.find_pipeline("report", &Scope::All).await.unwrap();
     assert_eq!(report.map(|it| &it.pipeline), found.as_ref());
+}
+
+/// An end MUST wait with the instant of its run.
+pub async fn an_end_waits_with_the_instant_of_its_run(storage: &dyn Storage) {
+    save(storage, "load").await;
+    put_rules(storage, "report", vec![DependencyRule::any("load")]).await;
+    let mut tick = NewRun::new(new_run(1, "load"));
+    tick.fire_at = Some(at(3_600));
+    let mut dated = NewRun::new(new_run(2, "load"));
+    dated.run.scheduled_at = Some(at(-60));
+    for (n, new) in [(1, tick), (2, dated), (3, NewRun::new(new_run(3, "load")))] {
+        let create = CreateRuns::new(vec![new]);
+        storage.create_runs(create).await.unwrap();
+        end_pending(storage, n, RunStatus::Success).await;
+    }
+    let (_, ends) = waiting(storage).await.remove(0);
+    let instants: Vec<_> = ends.iter().map(|end| end.scheduled_at).collect();
+    assert_eq!(instants, [3_600, -60, 3].map(|seconds| Some(at(seconds))));
 }
 
 /// The run of a backfill, and one that ends before it has started, MUST NOT wait.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value};
 
 use crate::model::RunId;
@@ -26,6 +26,7 @@ pub fn template(bytes: &[u8]) {
         vars: &values,
         run_id: RunId::from_uuid(uuid::Uuid::nil()),
         date: NaiveDate::default(),
+        scheduled_at: DateTime::UNIX_EPOCH,
     };
     let alone = resolve(&config(Value::from(&*text)), &names);
     let nested = resolve(&config(Value::from(vec![Value::from(&*text)])), &names);

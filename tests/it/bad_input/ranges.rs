@@ -60,5 +60,44 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         all(400, "duplicate-key", [post(BACKFILL, twice)]),
     ];
+    [rows.concat(), units()].concat()
+}
+
+/// Invalid units, and dates on which no unit begins.
+fn units() -> Vec<Row> {
+    let unit = |unit: &str, dates: &str, at: &str| {
+        post(BACKFILL, format!(r#"{{"unit":{unit},{dates}}}"#)).at(at)
+    };
+    let days = r#""start_date":"2024-01-02","end_date":"2024-01-07""#;
+    let years = r#""start_date":"2020-01-01","end_date":"2024-01-01""#;
+    let hundreds = (1..=12).flat_map(|month| (1..=28).map(move |day| (month, day)));
+    let hundreds = hundreds.map(|(month, day)| format!(r#""2023-{month:02}-{day:02}""#));
+    let hundreds = format!(r#""dates":[{}]"#, hundreds.collect::<Vec<_>>().join(","));
+    let absent = [
+        unit(r#""week""#, days, "/end_date"),
+        unit(r#""month""#, days, "/end_date"),
+        unit(
+            r#""week""#,
+            r#""dates":["2024-01-01","2024-01-02"]"#,
+            "/dates/1",
+        ),
+        unit(r#""month""#, r#""dates":["2024-01-31"]"#, "/dates/0"),
+        unit(r#""hour""#, r#""dates":["2999-01-01"]"#, "/dates/0"),
+    ];
+    let large = [
+        unit(r#""hour""#, years, "/end_date"),
+        unit(r#""hour""#, &hundreds, "/dates"),
+    ];
+    // The pipeline has no schedule.
+    let invalid = [r#""tick""#, r#""days""#, r#""Hour""#, "null", "3600"];
+    let rows = [
+        all(422, "range-invalid", absent),
+        all(422, "backfill-too-large", large),
+        all(
+            422,
+            "invalid-field",
+            invalid.map(|word| unit(word, days, "/unit")),
+        ),
+    ];
     rows.concat()
 }

@@ -239,6 +239,11 @@ pub(super) fn backfill() -> Value {
     };
     let flag = |about: &str| json!({"type": "boolean", "default": false, "description": about});
     let date = |about: &str| json!({"type": "string", "format": "date", "description": about});
+    let mut unit = with_default(words(&["day", "hour", "week", "month", "tick"]), "day");
+    unit["description"] =
+        "Which instants of the dates have a run: the beginning of each day, hour, \
+        week or month, or each fire time of the schedule, in the zone of the schedule."
+            .into();
     let fields = json!({
         "start_date": date("The first date."),
         "end_date": date("The last date, today at the latest."),
@@ -247,10 +252,11 @@ pub(super) fn backfill() -> Value {
             "items": {"type": "string", "format": "date"},
             "description": "The dates, in place of the first and the last.",
         },
+        "unit": unit,
         "params": params("The parameters of each run. `date` is its date."),
         "max_parallel": with_default(count("How many runs may execute at the same time."), 1),
         "order": with_default(words(&["asc", "desc"]), "asc"),
-        "skip_existing": flag("Leaves out dates that have run successfully."),
+        "skip_existing": flag("Leaves out dates that have run successfully, or instants if the unit is `hour` or `tick`."),
         "max_failures": count("Cancels the rest after so many failed runs."),
         "preview": flag("Lists the dates and creates nothing."),
     });
