@@ -193,7 +193,8 @@ fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
     let is_start = claim.kind == CursorClaimKind::Start;
     let mut claimed = Cursors::default();
     rows.cursors.retain(|name, row| {
-        let is_renewed = !is_start && claim.names.contains(name);
+        let is_claimed = claim.names.contains(name) || claim.dormant.contains(name);
+        let is_renewed = !is_start && is_claimed;
         let is_expired = row.seen_at < claim.absent_before && !is_renewed;
         if is_expired {
             let mut expired = ExpiredCursor::new(name.clone(), row.seq, row.seen_at);
@@ -203,7 +204,10 @@ fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
         }
         !is_expired
     });
-    for name in &claim.names {
+    let begun = claim.dormant.iter();
+    let begun = begun.filter(|name| rows.cursors.contains_key(*name));
+    let begun: Vec<_> = begun.collect();
+    for name in claim.names.iter().chain(begun) {
         let row = rows
             .cursors
             .entry(name.clone())

@@ -28,6 +28,9 @@ pub enum CursorClaimKind {
 pub struct ClaimCursors {
     /// Every registered name, each once.
     pub names: Vec<String>,
+    /// Further names whose notifiers have not begun, as far as the caller knows: claimed if they
+    /// have a cursor.
+    pub dormant: Vec<String>,
     /// Whether this is the first claim or a renewal.
     pub kind: CursorClaimKind,
     /// The cursor of a name that was last seen before this expires.
@@ -43,6 +46,7 @@ impl ClaimCursors {
     pub const fn new(names: Vec<String>, absent_before: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         Self {
             names,
+            dormant: Vec::new(),
             kind: CursorClaimKind::Start,
             absent_before,
             now,
@@ -105,7 +109,7 @@ impl ExpiredCursor {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cursors {
-    /// One cursor per claimed name, in the order of the names.
+    /// One cursor per claimed name, in the order of the names, the dormant ones last.
     pub cursors: Vec<NotifierCursor>,
     /// The cursors that this claim removed, by name.
     pub expired: Vec<ExpiredCursor>,
@@ -266,7 +270,9 @@ impl PutDeliveries {
 pub trait Deliveries: Send + Sync + 'static {
     /// Records that these names are registered, and returns their cursors.
     ///
-    /// - A name without a cursor MUST get one at the newest event.
+    /// - A name without a cursor MUST get one at the newest event. A
+    ///   [dormant](ClaimCursors::dormant) one MUST NOT, and is left out of the answer. With a
+    ///   cursor, it is like any other claimed name, and comes after them.
     /// - The cursor of any other name last seen before [`ClaimCursors::absent_before`] MUST be
     ///   removed, with its parked events.
     /// - In a [first claim](CursorClaimKind::Start) this also applies to the claimed names, which

@@ -137,7 +137,8 @@ pub(super) enum Command {
         keep_last: u32,
         scope: u8,
     },
-    /// Notifiers arrive or stay. Bit n of `names` is name n.
+    /// Notifiers arrive or stay. Bit n of `names` is name n, bit n + 2 that it is
+    /// dormant if it is not present.
     Attend {
         names: u8,
         stays: bool,
@@ -326,7 +327,7 @@ fn executions() -> impl Strategy<Value = Command> {
 
 fn deliveries() -> impl Strategy<Value = Command> {
     prop_oneof![
-        1 => (0..4u8, any::<bool>()).prop_map(|(names, stays)| Command::Attend { names, stays }),
+        1 => (0..16u8, any::<bool>()).prop_map(|(names, stays)| Command::Attend { names, stays }),
         3 => (0..2u8, 0..40u64, 0..4u8)
             .prop_map(|(name, seq, outcome)| Command::Deliver { name, seq, outcome }),
     ]

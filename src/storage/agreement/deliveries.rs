@@ -12,9 +12,15 @@ const NAMES: [&str; 2] = ["mail", "slack"];
 impl World<'_> {
     /// Claims cursors. A cursor is lost a day after its name was last seen.
     pub(super) async fn attend(&self, command: &Command, names: u8, stays: bool) {
-        let present = (0..).zip(NAMES).filter(|(bit, _)| names >> bit & 1 == 1);
-        let present = present.map(|(_, name)| name.to_owned()).collect();
+        let chosen = |names: u8| {
+            let chosen = (0..)
+                .zip(NAMES)
+                .filter(move |(bit, _)| names >> bit & 1 == 1);
+            chosen.map(|(_, name)| name.to_owned()).collect()
+        };
+        let present = chosen(names);
         let mut claim = ClaimCursors::new(present, at(self.seconds - 86_400), self.now());
+        claim.dormant = chosen(names >> 2 & !names);
         if stays {
             claim.kind = CursorClaimKind::Renewal;
         }

@@ -66,19 +66,22 @@ impl CursorTable {
     pub(super) fn claim(&mut self, claim: &ClaimCursors, newest: u64) -> Cursors {
         let ClaimCursors {
             names,
+            dormant,
             kind,
             absent_before,
             now,
         } = claim;
         let may_expire = |name: &String| match kind {
             CursorClaimKind::Start => true,
-            CursorClaimKind::Renewal => !names.contains(name),
+            CursorClaimKind::Renewal => !names.contains(name) && !dormant.contains(name),
         };
         let is_expired =
             |name: &String, row: &mut CursorRow| row.seen_at < *absent_before && may_expire(name);
         let expired: Vec<_> = self.0.extract_if(.., is_expired).collect();
         let mut cursors = Vec::new();
-        for name in names {
+        let begun = dormant.iter().filter(|name| self.0.contains_key(*name));
+        let begun: Vec<_> = begun.collect();
+        for name in names.iter().chain(begun) {
             let row = self.0.entry(name.clone());
             let row = row.or_insert_with(|| CursorRow::new(newest, *now));
             row.seen_at = *now;

@@ -19,6 +19,8 @@ use crate::storage::{
     ExpiredCursor, NotifierCursor, ParkedDelivery, ParkedEvent, PutDeliveries,
 };
 
+const FIND_NOTIFIER: &str = "SELECT key FROM notifiers WHERE name = ?";
+
 #[async_trait]
 impl Deliveries for SqliteStorage {
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
@@ -60,7 +62,8 @@ impl Tx {
     fn claim_cursors(&mut self, claim: &ClaimCursors) -> Result<Cursors, StoreError> {
         let expired = self.expire_cursors(claim)?;
         let mut cursors = Vec::new();
-        for name in &claim.names {
+        let begun = self.begun(&claim.dormant)?;
+        for name in claim.names.iter().chain(begun) {
             let newest = self.newest_seq();
             let key = self.record_notifier(name, newest, millis(claim.now))?;
             // A cursor beyond all numbers is damage, and would never deliver anything.
@@ -80,6 +83,18 @@ impl Tx {
         Ok(Cursors { cursors, expired })
     }
 
+    /// Returns the names that have a cursor.
+    fn begun<'a>(&mut self, names: &'a [String]) -> Result<Vec<&'a String>, StoreError> {
+        let mut begun = Vec::new();
+        for name in names {
+            let found = self.row(FIND_NOTIFIER, [name], |row| Ok(row.get::<_, i64>(0)?))?;
+            if found.is_some() {
+                begun.push(name);
+            }
+        }
+        Ok(begun)
+    }
+
     fn expire_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<ExpiredCursor>, StoreError> {
         let absent = self.rows(
             "SELECT n.key, n.name, n.seq, n.seen_at, (SELECT count(*) FROM parked p WHERE p.notifier = n.key AND p.is_dead = 0) \
@@ -91,7 +106,7 @@ impl Tx {
         for (key, seen_at, cursor) in absent {
             let is_damaged = !(0..NUMBERS_END).contains(&seen_at);
             let stays = (is_damaged || claim.kind == CursorClaimKind::Renewal)
-                && claim.names.contains(&cursor.name);
+                && (claim.names.contains(&cursor.name) || claim.dormant.contains(&cursor.name));
             if !stays {
                 self.write("DELETE FROM parked WHERE notifier = ?", [key])?;
                 self.write("DELETE FROM notifiers WHERE key = ?", [key])?;
@@ -105,8 +120,7 @@ impl Tx {
     ///
     /// A new notifier gets a cursor at `seq`.
     fn record_notifier(&mut self, name: &str, seq: u64, now: i64) -> Result<i64, StoreError> {
-        let find = "SELECT key FROM notifiers WHERE name = ?";
-        if let Some(key) = self.row(find, [name], |row| Ok(row.get(0)?))? {
+        if let Some(key) = self.row(FIND_NOTIFIER, [name], |row| Ok(row.get(0)?))? {
             self.write("UPDATE notifiers SET seen_at = ? WHERE key = ?", [now, key])?;
             return Ok(key);
         }

@@ -131,6 +131,47 @@ pub async fn an_event_of_a_missing_run_is_not_parked(storage: &dyn Storage) {
     );
 }
 
+/// Claims the cursor of the dormant `slack` at a second, beside that of `mail`.
+async fn claim_dormant(storage: &dyn Storage, kind: CursorClaimKind, seconds: i64) -> Cursors {
+    let mut claim = claim(&["mail"], seconds);
+    claim.dormant = vec!["slack".to_owned()];
+    claim.kind = kind;
+    storage.claim_cursors(claim).await.unwrap()
+}
+
+/// A dormant notifier without a cursor MUST NOT get one.
+pub async fn a_dormant_notifier_gets_no_cursor(storage: &dyn Storage) {
+    for kind in [CursorClaimKind::Start, CursorClaimKind::Renewal] {
+        let claimed = claim_dormant(storage, kind, 1).await;
+        let mail = NotifierCursor::new("mail".to_owned(), 0);
+        assert_eq!((claimed.cursors, claimed.expired), (vec![mail], vec![]));
+    }
+    pending_run(storage, 1).await;
+    assert_eq!(claim_slack(storage, 2).await.seq, 1);
+}
+
+/// A dormant notifier with a cursor MUST be claimed like any other, after them: it MUST stay while
+/// its claim is renewed, and MUST be lost if it was absent for too long.
+pub async fn a_dormant_notifier_that_has_begun_is_claimed(storage: &dyn Storage) {
+    let run = finished_run(storage, 1, RunStatus::Failed).await;
+    let mut put = put_slack(2);
+    put.parked = vec![parked_event(run, 1, 1)];
+    storage.put_deliveries(put).await.unwrap();
+    let renewed = claim_dormant(storage, CursorClaimKind::Renewal, 1_000).await;
+    let expected = [("mail", 3), ("slack", 2)];
+    let expected = expected.map(|(name, seq)| NotifierCursor::new(name.to_owned(), seq));
+    assert_eq!(
+        (renewed.cursors, renewed.expired),
+        (expected.to_vec(), vec![])
+    );
+    let started = claim_dormant(storage, CursorClaimKind::Start, 1_090).await;
+    assert_eq!(started.cursors[1].parked, [parked_event(run, 1, 1)]);
+    let late = claim_dormant(storage, CursorClaimKind::Start, 2_000).await;
+    let lost: Vec<_> = late.expired.iter().map(|lost| lost.name.as_str()).collect();
+    assert_eq!(lost, ["mail", "slack"]);
+    assert_eq!(late.cursors, [NotifierCursor::new("mail".to_owned(), 3)]);
+}
+
 /// A notifier that was absent for too long MUST lose its cursor and its parked events, when it or
 /// any other notifier arrives.
 pub async fn a_notifier_absent_for_too_long_loses_its_cursor(storage: &dyn Storage) {

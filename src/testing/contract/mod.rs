@@ -241,6 +241,8 @@ macro_rules! storage_contract {
                 a_repeated_step_changes_nothing,
                 a_step_creates_a_missing_cursor,
                 an_event_of_a_missing_run_is_not_parked,
+                a_dormant_notifier_gets_no_cursor,
+                a_dormant_notifier_that_has_begun_is_claimed,
                 a_notifier_absent_for_too_long_loses_its_cursor,
                 a_notifier_that_stays_never_loses_its_cursor,
                 dead_letters_are_counted_within_the_scope,
