@@ -40,6 +40,8 @@ pub mod executor;
 mod floret;
 mod graph;
 pub mod guide;
+#[cfg(feature = "webhook")]
+mod hooks;
 mod json;
 mod limits;
 mod lineage;
@@ -77,13 +79,7 @@ pub use floret::{
 pub use limits::{DatasetLimits, Limits};
 pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
-    BackfillStatus, BackfillUnit, CallerName, Cancel, ColumnProfile, Concurrency, ConnectionId,
-    Dataset, Delivery, DeliveryId, DeliveryState, DependencyMode, DependencyRule, DependencyState,
-    DryRun, DryRunNode, Edge, Event, EventKind, EventStatus, IdError, LabelChanges, Labels, Level,
-    Managed, Node, NodeId, NodeRun, NodeStatus, OnConflict, Overlap, Page, PageRequest, ParamDef,
-    ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion, Preview, Priority, Profile,
-    ResumeAction, ResumeNode, ResumePreview, Retention, Run, RunCancel, RunConcurrency, RunId,
-    RunStatus, Scope, SkipReason, Slug, TenantId, Trigger, WaitReason, Waiting, WebhookToken,
+    BackfillStatus, BackfillUnit, CallerName, Cancel, ColumnProfile, Concurrency, ConnectionId, Dataset, Delivery, DeliveryId, DeliveryState, DependencyMode, DependencyRule, DependencyState, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus, Hook, HookKind, HookSecret, Hooks, IdError, LabelChanges, Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, OnConflict, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion, Preview, Priority, Profile, ResumeAction, ResumeNode, ResumePreview, Retention, Run, RunCancel, RunConcurrency, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger, WaitReason, Waiting, WebhookToken,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

@@ -53,6 +53,7 @@ impl Builder {
             views,
             pipelines: _,
             notifiers: _,
+            sleeper: _,
         } = self.assemble().await?;
         // Before anything has begun, so that this waits for nothing.
         engine.events().close();

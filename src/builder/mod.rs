@@ -25,7 +25,9 @@ use crate::executor::{
 use crate::floret::Floret;
 use crate::limits::Limits;
 use crate::model::{Pipeline, Retention, ScheduledPipelines, TenantId};
-use crate::notifier::{Notifier, Notifiers};
+#[cfg(feature = "webhook")]
+use crate::notifier::HookPolicy;
+use crate::notifier::{Awakening, Notifier, Notifiers};
 use crate::secret::Keyring;
 #[cfg(feature = "secrets")]
 use crate::secret::SecretKey;
@@ -78,6 +80,8 @@ pub struct Builder {
     twice: Vec<String>,
     notifiers_twice: Vec<String>,
     states: States,
+    #[cfg(feature = "webhook")]
+    hook_policy: HookPolicy,
 }
 
 impl Builder {
@@ -96,6 +100,8 @@ impl Builder {
             twice: Vec::new(),
             notifiers_twice: Vec::new(),
             states: States::default(),
+            #[cfg(feature = "webhook")]
+            hook_policy: HookPolicy::default(),
         }
     }
 
@@ -345,7 +351,8 @@ impl Builder {
     /// The name identifies the notifier's cursor, which is stored: after a restart, delivery
     /// continues where it stopped. A new name starts with the events from then on. The cursor of a
     /// name that is absent for 7 days ([`Limits::notifier_absent_max`]) is deleted, with a warning
-    /// in the log.
+    /// in the log. The name `pipeline-hooks` is that of the notifier that calls the hooks of
+    /// pipelines.
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -370,14 +377,23 @@ impl Builder {
     /// ```
     pub fn notifier(mut self, name: impl Into<String>, notifier: impl Notifier) -> Self {
         let name = name.into();
-        if !self.notifiers.insert(name.clone(), Arc::new(notifier)) {
+        let is_free = name != Awakening::HOOKS;
+        if !self.notifiers.insert(name.clone(), Arc::new(notifier)) || !is_free {
             self.notifiers_twice.push(name);
         }
         self
     }
 
-    /// Sets the key that seals the secrets of connections and variables. Without a key, no secret
-    /// can be stored.
+    /// Sets which receivers the hooks of pipelines may name. By default, these are public addresses
+    /// over HTTPS alone.
+    #[cfg(feature = "webhook")]
+    pub fn hooks(mut self, policy: HookPolicy) -> Self {
+        self.hook_policy = policy;
+        self
+    }
+
+    /// Sets the key that seals the secrets of connections, variables and hooks. Without a key, no
+    /// secret can be stored.
     ///
     /// ```
     /// # use floret::{Floret, SecretKey, storage::MemoryStorage};

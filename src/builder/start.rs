@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use super::Builder;
 use crate::compute::Compute;
-use crate::delivery::{self, Delivery};
+use crate::delivery::{self, Delivery, Sleeper};
 use crate::engine::{Engine, EngineParts};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::events::Events;
 use crate::floret::Floret;
+#[cfg(feature = "webhook")]
+use crate::hooks::HookNotifier;
 use crate::metrics;
 use crate::model::Pipeline;
+#[cfg(feature = "webhook")]
+use crate::notifier::HookClient;
 use crate::notifier::Notifiers;
 use crate::scheduler;
 use crate::storage::Storage;
@@ -26,6 +30,8 @@ pub(super) struct Assembled {
     /// The pipelines of the code, which are not saved yet.
     pub(super) pipelines: Vec<Pipeline>,
     pub(super) notifiers: Notifiers,
+    /// The notifier that calls the hooks of pipelines.
+    pub(super) sleeper: Option<Sleeper>,
 }
 
 impl Builder {
@@ -59,6 +65,7 @@ impl Builder {
             views,
             pipelines,
             notifiers,
+            sleeper,
         } = self.assemble().await?;
         metrics::begin();
         engine.check_pipelines(&pipelines)?;
@@ -68,6 +75,7 @@ impl Builder {
             clock: engine.clock().clone(),
             limits: engine.limits().clone(),
             notifiers,
+            sleeper,
             newest: engine.events().watch_newest(),
             requests: Arc::clone(engine.retry_requests()),
             dropped: engine.dropped(),
@@ -97,7 +105,18 @@ impl Builder {
             retention,
             scheduled,
             code_policy,
+            #[cfg(feature = "webhook")]
+            hook_policy,
         } = self;
+        #[cfg(feature = "webhook")]
+        let hook_client = HookClient::new(hook_policy, clock.clone())?;
+        #[cfg(feature = "webhook")]
+        let hooks = HookNotifier::new(
+            Arc::clone(&storage),
+            keyring.clone(),
+            hook_client.clone(),
+            clock.clone(),
+        );
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
         }
@@ -121,13 +140,23 @@ impl Builder {
             retention,
             scheduled,
             code_policy,
+            #[cfg(feature = "webhook")]
+            hook_client,
         });
+        #[cfg(feature = "webhook")]
+        let sleeper = Some(Sleeper {
+            notifier: Arc::new(hooks),
+            awakening: Arc::clone(engine.hooks()),
+        });
+        #[cfg(not(feature = "webhook"))]
+        let sleeper = None;
         Ok(Assembled {
             storage,
             engine,
             views,
             pipelines,
             notifiers,
+            sleeper,
         })
     }
 

@@ -9,7 +9,9 @@ mod failed_try;
 mod ledger;
 mod renewal;
 mod run_queue;
+mod served;
 mod sifting;
+mod sleeper;
 mod stopwatch;
 mod worker;
 
@@ -21,12 +23,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::served::ServedNotifier;
+pub(crate) use self::sleeper::Sleeper;
 use self::worker::DeliveryWorker;
 use crate::clock::Clock;
 use crate::error::{Result, log};
 use crate::limits::Limits;
 use crate::loops;
-use crate::notifier::{Notifiers, RetryRequests};
+use crate::notifier::{Awakening, Notifiers, RetryRequests};
 use crate::storage::{ClaimCursors, ExpiredCursor, Storage};
 
 /// A handle to the running delivery of events. Clones share it.
@@ -40,6 +44,8 @@ struct Shared {
     clock: Clock,
     limits: Limits,
     requests: Arc<RetryRequests>,
+    // The names of notifiers that sleep until they are first needed, or have begun since.
+    dormant: Vec<String>,
     // Owns the workers and their attempts, so that `shutdown` can wait for them.
     tasks: TaskTracker,
     // Cancelled first: a worker returns once it has delivered what is stored.
@@ -55,6 +61,8 @@ pub(crate) struct DeliveryParts {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) notifiers: Notifiers,
+    /// The notifier of hooks, if the host can call any.
+    pub(crate) sleeper: Option<Sleeper>,
     /// The number of the newest event.
     pub(crate) newest: watch::Receiver<u64>,
     /// The dead letters that callers retry.
@@ -69,6 +77,8 @@ pub(crate) struct PreparedDelivery {
     shared: Arc<Shared>,
     names: Vec<String>,
     workers: Vec<DeliveryWorker>,
+    /// The notifier that still sleeps.
+    sleeper: Option<(Sleeper, watch::Receiver<u64>)>,
 }
 
 /// One moment on both clocks: waits use the monotonic clock, rows the wall clock.
@@ -90,7 +100,10 @@ impl Shared {
         let now = self.clock.now();
         let absent = TimeDelta::from_std(self.limits.notifier_absent_max).ok();
         let before = absent.and_then(|absent| now.checked_sub_signed(absent));
-        ClaimCursors::new(names, before.unwrap_or(DateTime::<Utc>::MIN_UTC), now)
+        let before = before.unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let mut claim = ClaimCursors::new(names, before, now);
+        claim.dormant.clone_from(&self.dormant);
+        claim
     }
 }
 
@@ -106,6 +119,7 @@ impl Delivery {
             clock,
             limits,
             mut notifiers,
+            mut sleeper,
             newest,
             requests,
             dropped,
@@ -115,18 +129,29 @@ impl Delivery {
             clock,
             limits,
             requests,
+            dormant: sleeper
+                .iter()
+                .map(|_| Awakening::HOOKS.to_owned())
+                .collect(),
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
             stop: dropped.child_token(),
         });
         let names = notifiers.names();
         let claim = shared.claim(names.clone());
-        let claimed = shared.storage.claim_cursors(claim).await?;
+        let mut claimed = shared.storage.claim_cursors(claim).await?;
         claimed.expired.iter().for_each(log_expired_cursor);
         let mut workers = Vec::new();
+        if let Some(hooks) = &sleeper
+            && let Some(cursor) = hooks.take_cursor(&shared, &mut claimed).await?
+        {
+            workers.push(hooks.worker(&shared, cursor, newest.clone()));
+            sleeper = None;
+        }
         for cursor in claimed.cursors {
             if let Some(notifier) = notifiers.take(&cursor.name) {
-                let worker = DeliveryWorker::new(&shared, notifier, cursor, newest.clone());
+                let served = ServedNotifier::of_one_receiver(notifier, &shared.limits);
+                let worker = DeliveryWorker::new(&shared, served, cursor, newest.clone());
                 workers.push(worker);
             }
         }
@@ -134,6 +159,7 @@ impl Delivery {
             shared,
             names,
             workers,
+            sleeper: sleeper.map(|sleeper| (sleeper, newest)),
         })
     }
 
@@ -144,6 +170,7 @@ impl Delivery {
             clock,
             limits,
             requests: Arc::default(),
+            dormant: Vec::new(),
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -182,9 +209,14 @@ impl PreparedDelivery {
             shared,
             names,
             workers,
+            sleeper,
         } = self;
         for worker in workers {
             shared.tasks.spawn(worker.run());
+        }
+        if let Some((sleeper, newest)) = sleeper {
+            let serving = sleeper.serve(Arc::clone(&shared), newest);
+            shared.tasks.spawn(serving);
         }
         let own = Arc::clone(&shared);
         let renewing = move || renewal::renew_cursors(Arc::clone(&own), names.clone());

@@ -13,13 +13,14 @@ use tokio_util::task::AbortOnDropHandle;
 use super::attempt::{Admission, DeliveryOutcome, FinishedAttempt, execute_attempt};
 use super::exclusive::Exclusive;
 use super::ledger::Ledger;
+use super::served::ServedNotifier;
 use super::sifting::{SiftedPage, sift};
 use super::stopwatch::Stopwatch;
 use super::{Moment, Shared};
-use crate::error::{Error, catch_panic, catch_panic_in, log, trace_causes, trace_panic};
+use crate::error::{Error, catch_panic, log, trace_causes, trace_panic};
 use crate::metrics::{self, Try};
 use crate::model::Event;
-use crate::notifier::{Notifier, RetrySchedule};
+use crate::notifier::Notifier;
 use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
 
 /// The delay after a failed call of storage.
@@ -56,22 +57,21 @@ pub(super) struct DeliveryWorker {
 impl DeliveryWorker {
     pub(super) fn new(
         shared: &Arc<Shared>,
-        notifier: Arc<dyn Notifier>,
+        served: ServedNotifier,
         cursor: NotifierCursor,
         newest: watch::Receiver<u64>,
     ) -> Self {
-        let permits = shared.limits.notifier_in_flight_max;
-        let schedule = catch_panic_in(|| notifier.retries()).unwrap_or_else(|panic| {
-            trace_panic(
-                "a notifier panicked, so the limits decide about its retries",
-                &panic,
-            );
-            RetrySchedule::default()
-        });
-        let limits = shared.limits.clone();
+        let schedule = served.retries();
+        let ServedNotifier {
+            notifier,
+            limits,
+            backlog,
+        } = served;
+        let permits = limits.notifier_in_flight_max;
+        let ledger = Ledger::new(&cursor, schedule, limits, shared.now());
         Self {
             requested: shared.requests.serve(&cursor.name),
-            ledger: Ledger::new(&cursor, schedule, limits, shared.now()),
+            ledger: ledger.with_backlog(backlog),
             shared: Arc::clone(shared),
             name: cursor.name,
             notifier,

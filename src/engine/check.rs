@@ -96,7 +96,13 @@ impl Shared {
             Finding::new("pipeline", stored.id.as_str(), tenant, detail)
         };
         let errors = self.definition_errors(stored);
-        errors.into_iter().map(finding).collect()
+        let mut found: Vec<_> = errors.into_iter().map(finding).collect();
+        for (moment, error) in self.unopened_hooks(&stored.definition, tenant, &stored.id) {
+            let name = moment.field();
+            let detail = format!("the secret of the hook {name} cannot be opened: {error}");
+            found.push(Finding::new("pipeline", stored.id.as_str(), tenant, detail));
+        }
+        found
     }
 
     fn connection_findings(&self, stored: &StoredConnection) -> Vec<Finding> {

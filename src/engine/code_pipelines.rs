@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Engine, Shared, webhook};
+use super::{Engine, Shared, hooks, webhook};
 use crate::error::{Error, ErrorKind, Problem, Result, log, quote};
 use crate::graph::definition;
 use crate::graph::dependencies::upstream_first;
-use crate::model::{Managed, PageRequest, Pipeline, Scope, StoredPipeline, TenantId};
+use crate::model::{Hooks, Managed, PageRequest, Pipeline, Scope, StoredPipeline, TenantId};
 use crate::storage::{Expect, PipelineFilter, PutPipeline, SavedBy, SlugChoice, TokenChange};
 
 /// How many pipelines a start reads at once.
@@ -135,12 +135,15 @@ impl Shared {
     fn check_definition(&self, pipeline: &Pipeline) -> Result<()> {
         definition::check(pipeline, &self.limits)?;
         webhook::refuse_request(pipeline)?;
+        hooks::refuse_stored_secrets(&pipeline.hooks)?;
         self.refuse_unusable_types(pipeline, pipeline.tenant.as_ref())
     }
 
     async fn put_by_code(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
         let tenant = pipeline.tenant.clone();
-        let (mut put, warnings) = self.build_put(pipeline, tenant.as_ref()).await?;
+        let (mut put, warnings) = self
+            .build_put(pipeline, tenant.as_ref(), &Hooks::default())
+            .await?;
         for warning in warnings {
             let tenant = tenant.as_ref().map(tracing::field::display);
             log::warn!(pipeline_id = %put.id, tenant, detail = %warning.detail, "a definition is odd");

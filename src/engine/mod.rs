@@ -28,6 +28,7 @@ mod driver;
 mod dry_run;
 mod execution;
 mod execution_permit;
+mod hooks;
 mod id_mismatch;
 mod input_warnings;
 mod journal;
@@ -106,7 +107,9 @@ use crate::executor::{Registry, config_schema};
 use crate::graph::param_defs::Patterns;
 use crate::limits::Limits;
 use crate::model::{OwnerId, Retention, ScheduledPipelines, TenantId};
-use crate::notifier::RetryRequests;
+#[cfg(feature = "webhook")]
+use crate::notifier::HookClient;
+use crate::notifier::{Awakening, RetryRequests};
 use crate::secret::Keyring;
 use crate::storage::Storage;
 
@@ -151,6 +154,11 @@ pub(crate) struct Shared {
     ends_changed: Notify,
     // The dead letters that callers retry. The deliveries take them.
     retry_requests: Arc<RetryRequests>,
+    // Wakes the notifier that calls the hooks of pipelines.
+    hooks: Arc<Awakening>,
+    // Checks the hooks of definitions.
+    #[cfg(feature = "webhook")]
+    hook_client: HookClient,
     // Tripped first: the engine claims no run and starts no node.
     drain: CancellationToken,
     // Tripped when the grace has passed: executing nodes are dropped.
@@ -184,6 +192,8 @@ pub(crate) struct EngineParts {
     pub(crate) retention: Option<Retention>,
     pub(crate) scheduled: ScheduledPipelines,
     pub(crate) code_policy: CodePolicy,
+    #[cfg(feature = "webhook")]
+    pub(crate) hook_client: HookClient,
 }
 
 impl Engine {
@@ -200,6 +210,8 @@ impl Engine {
             retention,
             scheduled,
             code_policy,
+            #[cfg(feature = "webhook")]
+            hook_client,
         } = parts;
         let dry_runs = usize::try_from(limits.dry_runs_max)
             .unwrap_or(usize::MAX)
@@ -236,6 +248,9 @@ impl Engine {
             schedules_changed: Notify::new(),
             ends_changed: Notify::new(),
             retry_requests: Arc::default(),
+            hooks: Arc::default(),
+            #[cfg(feature = "webhook")]
+            hook_client,
             drain,
             stop,
             tasks: TaskTracker::new(),
@@ -317,6 +332,12 @@ impl Engine {
     /// `Invalid` if another limit differs from the one at the start. Nothing is changed then.
     pub(crate) fn set_limits(&self, limits: &Limits) -> Result<()> {
         self.0.set_limits(limits)
+    }
+
+    /// Returns what wakes the notifier of hooks.
+    #[cfg(feature = "webhook")]
+    pub(crate) fn hooks(&self) -> &Arc<Awakening> {
+        &self.0.hooks
     }
 
     pub(crate) fn clock(&self) -> &Clock {

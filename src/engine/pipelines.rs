@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use super::concurrency;
 use super::definition_warnings;
+use super::hooks;
 use super::id_mismatch;
 use super::replaced_assets;
+use super::secret_input::{TRIES_MAX, is_precondition_failed};
 use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
 use super::webhook;
@@ -18,7 +20,9 @@ use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::issues::Issues;
 use crate::graph::{definition, slug};
-use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId, WebhookToken};
+use crate::model::{
+    Hooks, Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId, WebhookToken,
+};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 use crate::template;
 
@@ -110,8 +114,11 @@ impl Engine {
             id_mismatch::refuse_other_tenant(&definition, scope.tenant())?;
             let mut pipeline = definition::parse(definition, new_id, &shared.limits)?;
             webhook::refuse_mask(&pipeline, None)?;
+            hooks::refuse_masks(&pipeline.hooks, &Hooks::default())?;
             let webhook_token = shared.make_token(&mut pipeline);
-            let (mut put, warnings) = shared.build_put(pipeline, scope.tenant()).await?;
+            let (mut put, warnings) = shared
+                .build_put(pipeline, scope.tenant(), &Hooks::default())
+                .await?;
             put.expect = Expect::Absent;
             put.scope = scope;
             let stored = shared.put(put).await?;
@@ -138,12 +145,23 @@ impl Engine {
     ) -> Result<SavedPipeline> {
         let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
         self.command(|shared| async move {
-            let found = shared.find_pipeline(&key, &scope).await?;
+            let mut found = shared.find_pipeline(&key, &scope).await?;
             id_mismatch::refuse_id_mismatch(&definition, "id", &found.id)?;
             id_mismatch::refuse_other_tenant(&definition, found.tenant.as_ref())?;
             slug::drop_unchanged(&mut definition, &found.slug);
             let id = found.id.as_str().to_owned();
             let pipeline = definition::parse(definition, || id, &shared.limits)?;
+            // A secret that stays is that of a version, which another writer may replace meanwhile.
+            let may_repeat =
+                precondition == Precondition::Anything && pipeline.hooks.keeps_secrets();
+            for _ in 1..TRIES_MAX {
+                let expected = precondition.check(&found)?;
+                let saved = shared.put_over(&found, pipeline.clone(), expected).await;
+                if !may_repeat || !is_precondition_failed(&saved) {
+                    return saved;
+                }
+                found = shared.find_pipeline(&key, &scope).await?;
+            }
             let expected = precondition.check(&found)?;
             shared.put_over(&found, pipeline, expected).await
         })
@@ -211,12 +229,14 @@ impl Shared {
     }
 
     /// Builds the request that saves a definition for a tenant, and finds what is odd about it.
+    /// Masks in its hooks stand for the secrets of the stored ones.
     ///
     /// Executors are asked here, before the save: one that panics must not hide a save.
     pub(super) async fn build_put(
         &self,
         mut pipeline: Pipeline,
         tenant: Option<&TenantId>,
+        stored_hooks: &Hooks,
     ) -> Result<(PutPipeline, Vec<Issue>)> {
         self.refuse_closed_types(&pipeline, tenant)?;
         self.refuse_configs(&pipeline, tenant)?;
@@ -224,6 +244,7 @@ impl Shared {
         let slug = choose_slug(&pipeline)?;
         normalize(&mut pipeline);
         let webhook_token = webhook::take_token(&mut pipeline);
+        self.seal_hooks(&mut pipeline, tenant, &id, stored_hooks)?;
         let mut warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
         self.warn_of_upstreams(&pipeline, tenant, &mut warnings)
             .await?;
@@ -241,8 +262,13 @@ impl Shared {
         expected: Option<u32>,
     ) -> Result<SavedPipeline> {
         webhook::refuse_mask(&pipeline, found.webhook_token)?;
+        let keeps_secrets = pipeline.hooks.keeps_secrets();
         let webhook_token = self.make_token(&mut pipeline);
-        let (mut put, warnings) = self.build_put(pipeline, found.tenant.as_ref()).await?;
+        let stored_hooks = &found.definition.hooks;
+        let (mut put, warnings) = self
+            .build_put(pipeline, found.tenant.as_ref(), stored_hooks)
+            .await?;
+        let expected = expected.or_else(|| keeps_secrets.then_some(found.version));
         put.expect = expected.map_or(Expect::Present, Expect::Version);
         self.restrict_edit(found, &mut put)?;
         put.scope = Scope::of(found.tenant.as_ref());
@@ -259,6 +285,7 @@ impl Shared {
         let _ends = WakeOnDrop(&self.ends_changed);
         // The new definition may allow more concurrent runs, or have fewer gates.
         let _wake = WakeOnDrop(&self.wake);
+        self.wake_hooks(&put.definition.hooks).await?;
         self.storage.put_pipeline(put).await
     }
 
@@ -272,7 +299,7 @@ impl Shared {
     }
 
     /// Returns the problems that executors find in the configs of their nodes, and the templates
-    /// that no run can resolve, also of the concurrency key.
+    /// that no run can resolve, also of the concurrency key, and the hooks that are not allowed.
     fn config_issues(&self, pipeline: &Pipeline, tenant: Option<&TenantId>) -> Issues {
         let mut issues = Issues::default();
         for (index, node) in pipeline.nodes.iter().enumerate() {
@@ -292,6 +319,7 @@ impl Shared {
             }
         }
         concurrency::check(pipeline, &mut issues);
+        self.check_hooks(&pipeline.hooks, &mut issues);
         for conflict in replaced_assets::find(pipeline, &self.registry, tenant) {
             let at = format!("/nodes/{}/config", conflict.index);
             issues.push(&at, || conflict.detail);

@@ -9,7 +9,7 @@ use crate::storage::VersionFilter;
 
 impl Engine {
     /// Saves an earlier version of the pipeline with this id or slug as its newest one. The slug
-    /// and the token of the webhook stay.
+    /// and the token of the webhook stay. The hooks and their secrets are those of the version.
     ///
     /// # Errors
     /// `NotFound` (`pipeline-not-found`), `Invalid` if the version does not exist or is no longer

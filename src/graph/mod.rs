@@ -9,6 +9,7 @@ pub(crate) mod definition;
 pub(crate) mod dependencies;
 pub(crate) mod fields;
 pub(crate) mod frontier;
+pub(crate) mod hooks;
 pub(crate) mod issues;
 mod order;
 pub(crate) mod param_defs;

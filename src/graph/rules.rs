@@ -37,7 +37,7 @@ pub(super) const fn is_catch_up_in_range(max: u32) -> bool {
 }
 
 /// The fields of a pipeline that Floret knows.
-pub(crate) const PIPELINE_FIELDS: [&str; 24] = [
+pub(crate) const PIPELINE_FIELDS: [&str; 25] = [
     "id",
     SLUG,
     PIPELINE_ID,
@@ -61,6 +61,7 @@ pub(crate) const PIPELINE_FIELDS: [&str; 24] = [
     "overlap",
     "depends_on",
     "dependency_rules",
+    "hooks",
     "webhook_token",
 ];
 /// The fields of a node that Floret knows.
@@ -94,6 +95,8 @@ pub(super) fn check(pipeline: &Pipeline, slug_field: &str, issues: &mut Issues) 
         // `dependencies` checks them.
         depends_on: _,
         dependency_rules: _,
+        // `hooks` checks them.
+        hooks: _,
         webhook_token,
         tenant: _,
         extra,
@@ -320,7 +323,7 @@ mod tests {
 
     use super::*;
     use crate::model::engine_keys::TIMEOUT_MAX;
-    use crate::model::{Concurrency, DependencyRule};
+    use crate::model::{Concurrency, DependencyRule, Hook};
 
     #[test]
     fn the_lists_of_fields_match_the_serialized_fields() {
@@ -340,6 +343,7 @@ mod tests {
             .overlap(crate::model::Overlap::Skip)
             .depends_on("load")
             .dependency(DependencyRule::gate("clean"))
+            .on_start(Hook::webhook("https://example.com"))
             .webhook_token("");
         let written = |value: &Value| -> BTreeSet<String> {
             value.as_object().unwrap().keys().cloned().collect()

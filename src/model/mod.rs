@@ -18,6 +18,7 @@ mod dry_run;
 mod edge;
 pub(crate) mod engine_keys;
 mod event;
+mod hook;
 mod id;
 mod interruption;
 mod labels;
@@ -68,6 +69,8 @@ pub use dependency::{DependencyMode, DependencyRule, DependencyState};
 pub use dry_run::{DryRun, DryRunNode};
 pub use edge::Edge;
 pub use event::{Event, EventKind, EventStatus, Level};
+pub(crate) use hook::HookMoment;
+pub use hook::{Hook, HookKind, HookSecret, Hooks};
 pub(crate) use id::ID_MAX;
 pub use id::{
     BackfillId, ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId,

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::defaults::is_default;
 use super::{
-    Concurrency, DependencyMode, DependencyRule, Edge, Node, Overlap, ParamDef, TenantId,
-    WebhookToken, seconds,
+    Concurrency, DependencyMode, DependencyRule, Edge, Hook, Hooks, Node, Overlap, ParamDef,
+    TenantId, WebhookToken, seconds,
 };
 
 /// The definition of a pipeline.
@@ -97,6 +97,9 @@ pub struct Pipeline {
     /// (`Limits::dependencies_max`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependency_rules: Vec<DependencyRule>,
+    /// The requests that Floret sends when a run starts, succeeds or fails.
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
     /// The token with which a webhook starts runs: 16 to 255 visible ASCII characters. `None` means
     /// no webhook.
     ///
@@ -139,6 +142,7 @@ impl Default for Pipeline {
             overlap: Overlap::Queue,
             depends_on: Vec::new(),
             dependency_rules: Vec::new(),
+            hooks: Hooks::default(),
             webhook_token: None,
             tenant: None,
             extra: Map::new(),
@@ -467,6 +471,46 @@ impl Pipeline {
         self
     }
 
+    /// Sets the hook that is called when a run starts.
+    ///
+    /// Hooks need the feature `webhook`. The run does not wait for them. The body and the headers
+    /// of a request are those of [`Webhook`](crate::notifier), and so are its retries and what
+    /// becomes of an event that cannot be delivered.
+    ///
+    /// ```
+    /// use floret::{Hook, Pipeline};
+    ///
+    /// let daily = Pipeline::new("daily")
+    ///     .node("load", "load")
+    ///     .on_start(Hook::webhook("https://example.com/started"))
+    ///     .on_success(Hook::webhook("https://example.com/loaded"))
+    ///     .on_failure(
+    ///         Hook::webhook("https://example.com/failed")
+    ///             .secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ///     );
+    /// assert!(!format!("{daily:?}").contains("whsec_"));
+    /// ```
+    #[must_use]
+    pub fn on_start(mut self, hook: Hook) -> Self {
+        self.hooks.on_start = Some(hook);
+        self
+    }
+
+    /// Sets the hook that is called when a run has succeeded, as [`Pipeline::on_start`] sets one.
+    #[must_use]
+    pub fn on_success(mut self, hook: Hook) -> Self {
+        self.hooks.on_success = Some(hook);
+        self
+    }
+
+    /// Sets the hook that is called when a run has failed, as [`Pipeline::on_start`] sets one. A
+    /// cancelled run has not failed.
+    #[must_use]
+    pub fn on_failure(mut self, hook: Hook) -> Self {
+        self.hooks.on_failure = Some(hook);
+        self
+    }
+
     /// Returns whether a rule starts runs of this pipeline.
     pub(crate) fn is_started_by_others(&self) -> bool {
         self.dependency_rules
@@ -537,6 +581,9 @@ mod tests {
             .overlap(Overlap::Skip)
             .depends_on("import")
             .dependency(DependencyRule::all("clean").within(Duration::from_secs(60)))
+            .on_start(Hook::webhook("https://a.example"))
+            .on_success(Hook::webhook("https://b.example").secret("********"))
+            .on_failure(Hook::webhook("https://c.example"))
             .webhook_token("0123456789abcdef")
             .tenant(TenantId::new("acme").unwrap())
             .extra("owner", "data")
@@ -571,6 +618,7 @@ mod tests {
             overlap,
             depends_on,
             dependency_rules,
+            hooks,
             webhook_token,
             tenant,
             extra,
@@ -578,6 +626,8 @@ mod tests {
         assert!(differs(&id) && differs(&slug) && differs(&name) && differs(&description));
         assert!(differs(&params) && differs(&param_defs) && differs(&tags) && !enabled);
         assert!(differs(&timeout) && differs(&depends_on) && differs(&dependency_rules));
+        assert!(differs(&hooks.on_start) && differs(&hooks.on_success));
+        assert!(differs(&hooks.on_failure));
         assert!(differs(&concurrency) && differs(&max_concurrent_runs));
         assert!(differs(&schedule) && differs(&schedule_timezone));
         assert!(differs(&catch_up_all) && differs(&catch_up_max) && differs(&webhook_token));
@@ -620,6 +670,11 @@ mod tests {
             "catch_up": true, "catch_up_all": true, "catch_up_max": 7, "overlap": "skip",
             "depends_on": ["import"],
             "dependency_rules": [{"pipeline_id": "clean", "mode": "all", "within_seconds": 60}],
+            "hooks": {
+                "on_start": {"type": "webhook", "url": "https://a.example"},
+                "on_success": {"type": "webhook", "url": "https://b.example", "secret": "********"},
+                "on_failure": {"type": "webhook", "url": "https://c.example"}
+            },
             "webhook_token": "0123456789abcdef", "owner": "data"
         }"#;
         let json: Value = serde_json::from_str(text).unwrap();

@@ -53,8 +53,8 @@ pub struct StoredPipeline {
     /// The version of the definition, from 1. Each save that changes something increases it by 1.
     pub version: u32,
     /// The definition of that version. Of what a [`Client`](crate::Client) returns, it has the
-    /// tenant and a mask of the token, so that it can be changed and saved again; storage keeps it
-    /// without.
+    /// tenant and masks of the token and of the secrets of hooks, so that it can be changed and
+    /// saved again. Storage keeps it without the tenant and the token, and with sealed secrets.
     pub definition: Arc<Pipeline>,
     /// Who decides what the pipeline is.
     pub managed: Managed,
@@ -91,14 +91,19 @@ impl StoredPipeline {
         }
     }
 
-    /// Gives the definition what is stored beside it: the tenant, and the mask of a token. A caller
-    /// that saves it again then means this pipeline, and changes nothing.
+    /// Gives the definition what is stored beside it: the tenant, and the mask of a token. A
+    /// mask stands for each secret of a hook. A caller that saves it again then means this
+    /// pipeline, and changes nothing.
     pub(crate) fn for_caller(mut self) -> Self {
         let token = self.shown_token();
         if self.definition.tenant != self.tenant || self.definition.webhook_token != token {
             let definition = Arc::make_mut(&mut self.definition);
             definition.tenant.clone_from(&self.tenant);
             definition.webhook_token = token;
+        }
+        if self.definition.hooks.shows_secrets() {
+            let definition = Arc::make_mut(&mut self.definition);
+            definition.hooks = definition.hooks.masked();
         }
         self
     }

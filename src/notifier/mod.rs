@@ -2,6 +2,7 @@
 //!
 //! `delivery` decides when and in which order events are delivered, and retries them.
 
+mod awakening;
 mod channel;
 mod failure;
 mod log;
@@ -11,6 +12,7 @@ mod retries;
 #[cfg(feature = "webhook")]
 mod webhook;
 
+pub(crate) use awakening::Awakening;
 pub use channel::{ChannelNotifier, Notifications};
 pub use failure::NotifierError;
 pub use log::LogNotifier;
@@ -18,7 +20,9 @@ pub(crate) use registry::Notifiers;
 pub(crate) use requests::RetryRequests;
 pub use retries::RetrySchedule;
 #[cfg(feature = "webhook")]
-pub use webhook::{Webhook, WebhookBuilder};
+pub(crate) use webhook::HookClient;
+#[cfg(feature = "webhook")]
+pub use webhook::{HookPolicy, Webhook, WebhookBuilder};
 
 use async_trait::async_trait;
 

@@ -29,6 +29,8 @@ use crate::error::{Error, Problem, Result, log};
 pub struct SecretKey {
     cipher: Box<Aes256Gcm>,
     id: [u8; ID_BYTES],
+    /// Chooses the nonces of [`SecretKey::seal_alike`]. It is as secret as the key.
+    nonces: [u8; 32],
 }
 
 /// The size of a key's id. The id distinguishes the keys of a host.
@@ -51,6 +53,7 @@ impl SecretKey {
         Self {
             cipher: Box::new(Aes256Gcm::new(&bytes.into())),
             id,
+            nonces: Sha256::digest([b"floret nonces".as_slice(), &bytes].concat()).into(),
         }
     }
 
@@ -127,12 +130,30 @@ impl SecretKey {
         let nonce = Nonce::<Aes256Gcm>::try_generate().map_err(|error| {
             failed("the system returned no random bytes").with_source(error.to_string())
         })?;
+        self.seal_with(nonce, text, field)
+    }
+
+    /// Does the same, with the same result for the same text and field: it shows whether a secret
+    /// has changed, and nothing else.
+    ///
+    /// The nonce is a keyed hash of both, so that no two texts share one.
+    pub(super) fn seal_alike(&self, text: &[u8], field: &[u8]) -> Result<Vec<u8>> {
+        let parts = [Sha256::digest(field), Sha256::digest(text)].concat();
+        let inner = Sha256::digest([self.nonces.as_slice(), b"inner", &parts].concat());
+        let outer = Sha256::digest([self.nonces.as_slice(), b"outer", &inner].concat());
+        let mut nonce = [0; NONCE_BYTES];
+        nonce.copy_from_slice(&outer[..NONCE_BYTES]);
+        self.seal_with(nonce.into(), text, field)
+    }
+
+    fn seal_with(&self, nonce: Nonce<Aes256Gcm>, text: &[u8], field: &[u8]) -> Result<Vec<u8>> {
         let payload = Payload {
             msg: text,
             aad: field,
         };
         let sealed = self.cipher.encrypt(&nonce, payload);
-        let mut sealed = sealed.map_err(|_| failed("it is too long"))?;
+        let mut sealed =
+            sealed.map_err(|_| Error::internal("a secret could not be sealed: it is too long"))?;
         sealed.splice(0..0, nonce);
         Ok(sealed)
     }

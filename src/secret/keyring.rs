@@ -6,7 +6,7 @@ use super::Secret;
 #[cfg(feature = "secrets")]
 use super::SecretKey;
 use crate::error::{Error, Problem, Result};
-use crate::model::{Sealed, TenantId};
+use crate::model::{HookMoment, PipelineId, Sealed, TenantId};
 
 /// The keys of a host.
 #[derive(Debug, Clone, Default)]
@@ -20,11 +20,27 @@ pub(crate) struct Keyring {
 /// The field that a secret belongs to. A secret that was moved to another field is not opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field<'a> {
-    /// `connection` or `variable`.
+    /// `connection`, `variable` or `pipeline`.
     pub(crate) noun: &'static str,
     pub(crate) tenant: Option<&'a TenantId>,
     pub(crate) id: &'a str,
     pub(crate) name: &'static str,
+}
+
+impl<'a> Field<'a> {
+    /// Returns the secret of a hook.
+    pub(crate) fn hook(
+        tenant: Option<&'a TenantId>,
+        pipeline: &'a PipelineId,
+        moment: HookMoment,
+    ) -> Self {
+        Self {
+            noun: "pipeline",
+            tenant,
+            id: pipeline.as_str(),
+            name: moment.secret_name(),
+        }
+    }
 }
 
 /// Why a secret cannot be opened.
@@ -65,9 +81,18 @@ impl Keyring {
     pub(crate) fn seal(&self, secret: &Secret<String>, field: Field<'_>) -> Result<Sealed> {
         let key = self.current.as_ref().ok_or_else(key_missing)?;
         let sealed = key.seal(secret.expose().as_bytes(), &field.bytes())?;
-        Ok(Sealed::from_bytes(
-            [&[FORMAT], key.id().as_slice(), &sealed].concat(),
-        ))
+        Ok(with_key(key, &sealed))
+    }
+
+    /// Does the same, with the same result for the same secret, field and key.
+    ///
+    /// # Errors
+    /// Returns `Conflict` (`encryption-key-missing`) without a key.
+    #[cfg(feature = "secrets")]
+    pub(crate) fn seal_alike(&self, secret: &Secret<String>, field: Field<'_>) -> Result<Sealed> {
+        let key = self.current.as_ref().ok_or_else(key_missing)?;
+        let sealed = key.seal_alike(secret.expose().as_bytes(), &field.bytes())?;
+        Ok(with_key(key, &sealed))
     }
 
     /// Opens a secret that was sealed for this field.
@@ -110,6 +135,15 @@ impl Keyring {
         Err(key_missing())
     }
 
+    /// Seals nothing.
+    ///
+    /// # Errors
+    /// Always returns `Conflict` (`encryption-key-missing`).
+    #[cfg(not(feature = "secrets"))]
+    pub(crate) fn seal_alike(&self, _secret: &Secret<String>, _field: Field<'_>) -> Result<Sealed> {
+        Err(key_missing())
+    }
+
     /// Opens nothing.
     ///
     /// # Errors
@@ -127,6 +161,12 @@ impl Keyring {
 /// The first byte of a sealed secret, which distinguishes this format from later ones.
 #[cfg(feature = "secrets")]
 const FORMAT: u8 = 1;
+
+/// Returns a sealed secret with the id of its key.
+#[cfg(feature = "secrets")]
+fn with_key(key: &SecretKey, sealed: &[u8]) -> Sealed {
+    Sealed::from_bytes([&[FORMAT], key.id().as_slice(), sealed].concat())
+}
 
 #[cfg(feature = "secrets")]
 impl Field<'_> {
@@ -218,6 +258,29 @@ mod tests {
             .unwrap_err();
         assert_eq!(missing.problem(), Problem::EncryptionKeyMissing);
         assert!(old_alone.open(&sealed(1), FIELD).is_ok());
+    }
+
+    #[test]
+    fn a_secret_can_be_sealed_alike_for_the_same_field_and_key() {
+        let seal = |by, text: &str, field| {
+            let secret = Secret::new(text.to_owned());
+            keyring([by]).seal_alike(&secret, field).unwrap()
+        };
+        let sealed = seal(1, "hunter2", FIELD);
+        assert_eq!(seal(1, "hunter2", FIELD), sealed);
+        assert_eq!(opened([1], &sealed).as_deref(), Ok("hunter2"));
+        let other = Field {
+            name: "extra",
+            ..FIELD
+        };
+        let nonce = |sealed: &Sealed| sealed.as_bytes()[9..21].to_vec();
+        for different in [
+            seal(1, "hunter3", FIELD),
+            seal(1, "hunter2", other),
+            seal(2, "hunter2", FIELD),
+        ] {
+            assert_ne!(nonce(&different), nonce(&sealed));
+        }
     }
 
     #[test]

@@ -180,9 +180,9 @@ impl Serialize for StoredPipeline {
             param_defs,
             tags,
             enabled,
-            timeout,
-            max_concurrent_runs,
-            concurrency,
+            timeout: _,
+            max_concurrent_runs: _,
+            concurrency: _,
             schedule: _,
             schedule_timezone: _,
             catch_up: _,
@@ -191,6 +191,7 @@ impl Serialize for StoredPipeline {
             overlap: _,
             depends_on: _,
             dependency_rules: _,
+            hooks,
             webhook_token: _,
             tenant: _,
             extra,
@@ -209,17 +210,12 @@ impl Serialize for StoredPipeline {
         }
         map.serialize_entry("tags", tags)?;
         map.serialize_entry("enabled", enabled)?;
-        if timeout.is_some() {
-            map.serialize_entry("timeout", &Seconds(*timeout))?;
-        }
-        if let Some(runs) = max_concurrent_runs {
-            map.serialize_entry("max_concurrent_runs", runs)?;
-        }
-        if let Some(concurrency) = concurrency {
-            map.serialize_entry("concurrency", concurrency)?;
-        }
+        serialize_limits(&mut map, &stored.definition)?;
         serialize_schedule(&mut map, &stored.definition)?;
         serialize_dependencies(&mut map, &stored.definition)?;
+        if !hooks.is_empty() {
+            map.serialize_entry("hooks", &hooks.masked())?;
+        }
         if stored.webhook_token.is_some() {
             map.serialize_entry("webhook_token", MASKED)?;
         }
@@ -240,6 +236,25 @@ impl Serialize for StoredPipeline {
         }
         map.end()
     }
+}
+
+fn serialize_limits<M: SerializeMap>(map: &mut M, definition: &Pipeline) -> Result<(), M::Error> {
+    let Pipeline {
+        timeout,
+        max_concurrent_runs,
+        concurrency,
+        ..
+    } = definition;
+    if timeout.is_some() {
+        map.serialize_entry("timeout", &Seconds(*timeout))?;
+    }
+    if let Some(runs) = max_concurrent_runs {
+        map.serialize_entry("max_concurrent_runs", runs)?;
+    }
+    if let Some(concurrency) = concurrency {
+        map.serialize_entry("concurrency", concurrency)?;
+    }
+    Ok(())
 }
 
 /// Writes the settings of a schedule: in full where there is a schedule, and otherwise only where

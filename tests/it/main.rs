@@ -93,6 +93,9 @@ mod files;
 #[cfg(target_os = "linux")]
 mod followers;
 mod full_disks;
+mod hook_kills;
+mod hook_secrets;
+mod hooks;
 mod host_log;
 mod host_panics;
 mod host_threads;

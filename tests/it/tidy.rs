@@ -26,6 +26,7 @@ const ROWS: &[(&str, u8)] = &[
     ("notifier", 3),
     ("storage", 3),
     ("events", 4),
+    ("hooks", 4),
     ("lineage", 4),
     ("nodes", 4),
     ("outage", 4),

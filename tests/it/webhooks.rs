@@ -2,22 +2,14 @@
 //!
 //! What a webhook makes of each answer, and which targets it refuses, is tested in the crate.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
 use floret::notifier::Webhook;
 use floret::{Access, Delivery, DeliveryState, ErrorKind, EventKind};
-use http::{HeaderMap, Method, StatusCode};
-use parking_lot::Mutex;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use http::Method;
+use serde_json::json;
 
-use crate::harness::{Host, Store, World, chain};
+use crate::harness::{Host, Receiver, Store, World, chain};
 use crate::wire::{TestResponse, request, send};
 
 on_every_backend! {
@@ -29,62 +21,6 @@ on_every_backend! {
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A receiver that answers with one status after another. The last one repeats.
-#[derive(Clone)]
-struct Receiver(Arc<Shared>);
-
-struct Shared {
-    statuses: Mutex<VecDeque<u16>>,
-    received: Mutex<Vec<(HeaderMap, Value)>>,
-    arrived: Notify,
-}
-
-async fn receive(State(own): State<Receiver>, headers: HeaderMap, body: String) -> StatusCode {
-    let body = serde_json::from_str(&body).unwrap();
-    own.0.received.lock().push((headers, body));
-    own.0.arrived.notify_waiters();
-    let mut statuses = own.0.statuses.lock();
-    let status = match statuses.len() {
-        1 => statuses[0],
-        _ => statuses.pop_front().unwrap(),
-    };
-    StatusCode::from_u16(status).unwrap()
-}
-
-impl Receiver {
-    /// Starts a receiver. Returns it with its port and the task that serves it.
-    async fn start(statuses: impl IntoIterator<Item = u16>) -> (Self, u16, JoinSet<()>) {
-        let receiver = Self(Arc::new(Shared {
-            statuses: Mutex::new(statuses.into_iter().collect()),
-            received: Mutex::default(),
-            arrived: Notify::new(),
-        }));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let router = Router::new().fallback(receive).with_state(receiver.clone());
-        let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        (receiver, port, serving)
-    }
-
-    fn answer(&self, statuses: impl IntoIterator<Item = u16>) {
-        *self.0.statuses.lock() = statuses.into_iter().collect();
-    }
-
-    /// Waits until this many requests have arrived, and returns them.
-    async fn received(&self, count: usize) -> Vec<(HeaderMap, Value)> {
-        loop {
-            let mut arrived = std::pin::pin!(self.0.arrived.notified());
-            arrived.as_mut().enable();
-            let received = self.0.received.lock().clone();
-            if received.len() >= count {
-                return received;
-            }
-            arrived.await;
-        }
-    }
-}
 
 fn world(store: Store) -> World {
     let mut world = World::quiet(store).pipeline(chain("p", &["a"]));
@@ -138,9 +74,9 @@ async fn a_repeat_of_an_event_has_the_same_id(store: Store) {
     let run = host.run("p").await.run.id;
     let repeated = receiver.received(2);
     let received = world.advance_until(MINUTE, repeated).await;
-    let [first, second] = [0, 1].map(|index| &received[index].0);
+    let [first, second] = [0, 1].map(|index| &received[index].headers);
     assert_eq!(first["webhook-id"], second["webhook-id"]);
-    let body = &received[1].1;
+    let body = received[1].body();
     assert_eq!(body["type"], "run.completed");
     assert_eq!(body["data"]["run_id"], run.to_string());
     assert_eq!(received.len(), 2);
@@ -168,12 +104,12 @@ async fn a_receiver_that_is_gone_gets_nothing_until_a_retry_succeeds(store: Stor
     assert_eq!(retried.status, 200, "{retried:?}");
     assert_eq!(retried.json()["state"], "waiting");
     let received = receiver.received(2).await;
-    assert_eq!(received[1].1["data"]["run_id"], second.to_string());
+    assert_eq!(received[1].body()["data"]["run_id"], second.to_string());
     // Only once its answer is processed does the receiver get new events again.
     world.advance_until(MINUTE, parked(&host, 1)).await;
     let third = host.run("p").await.run.id;
     let received = receiver.received(3).await;
-    assert_eq!(received[2].1["data"]["run_id"], third.to_string());
+    assert_eq!(received[2].body()["data"]["run_id"], third.to_string());
     let left = dead_letters(&host, 1).await;
     assert_eq!(left[0].run_id, first);
 }
@@ -193,8 +129,11 @@ async fn a_dead_letter_is_retried_after_a_restart(store: Store) {
     receiver.answer([200]);
     let host = start(&world, port).await;
     let received = receiver.received(2).await;
-    assert_eq!(received[1].1["data"]["run_id"], run.to_string());
-    assert_eq!(received[0].0["webhook-id"], received[1].0["webhook-id"]);
+    assert_eq!(received[1].body()["data"]["run_id"], run.to_string());
+    assert_eq!(
+        received[0].headers["webhook-id"],
+        received[1].headers["webhook-id"]
+    );
     while !host.floret.deliveries().await.unwrap().items.is_empty() {
         world.clock.advance(MINUTE);
         tokio::task::yield_now().await;

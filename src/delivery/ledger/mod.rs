@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use super::Moment;
 use super::attempt::DeliveryAttempt;
 use super::run_queue::{DeliveryState, QueuedDelivery, RunQueue};
+use super::served::Backlog;
 use crate::limits::Limits;
 use crate::model::{Event, RunId};
 use crate::notifier::RetrySchedule;
@@ -28,6 +29,7 @@ use crate::storage::{NotifierCursor, ParkedEvent};
 pub(super) struct Ledger {
     limits: Limits,
     schedule: RetrySchedule,
+    backlog: Backlog,
     queues: HashMap<RunId, RunQueue>,
     /// Runs whose first delivery is in memory and not in flight, in the order in which they
     /// proceed.
@@ -69,6 +71,7 @@ impl Ledger {
         let mut ledger = Self {
             limits,
             schedule,
+            backlog: Backlog::Waits,
             queues: HashMap::new(),
             sendable: VecDeque::new(),
             retries: BTreeSet::new(),
@@ -88,6 +91,12 @@ impl Ledger {
             ledger.restore(parked, now);
         }
         ledger
+    }
+
+    /// Sets what follows when as many events are parked as may be.
+    pub(super) const fn with_backlog(mut self, backlog: Backlog) -> Self {
+        self.backlog = backlog;
+        self
     }
 
     fn restore(&mut self, parked: &ParkedEvent, now: Moment) {
@@ -129,11 +138,18 @@ impl Ledger {
 
     /// Returns whether another page may be read.
     pub(super) fn has_room(&self) -> bool {
-        let may_park =
-            self.parked_count < self.limits.notifier_parked_max || self.read_to < self.restored_to;
+        let may_park = match self.backlog {
+            Backlog::Waits => self.may_park() || self.read_to < self.restored_to,
+            Backlog::IsBuried => true,
+        };
         may_park
             && self.in_memory.len() < self.limits.events_page_max
             && self.changes.len() < self.limits.events_page_max.saturating_mul(4)
+    }
+
+    /// Returns whether fewer events are parked than may be.
+    pub(super) const fn may_park(&self) -> bool {
+        self.parked_count < self.limits.notifier_parked_max
     }
 
     /// Returns whether no delivery is in memory.

@@ -11,6 +11,7 @@ use crate::delivery::Moment;
 use crate::delivery::attempt::DeliveryOutcome;
 use crate::delivery::failed_try::FailedTry;
 use crate::delivery::run_queue::{DeliveryState, QueuedDelivery};
+use crate::delivery::served::Backlog;
 use crate::model::RunId;
 use crate::notifier::NotifierError;
 use crate::storage::ParkedEvent;
@@ -76,7 +77,11 @@ impl Ledger {
         let seq = delivery.seq;
         let tries = delivery.tries().saturating_add(1);
         let delay = self.schedule.delay(tries, seq, &self.limits);
-        let may_retry = error.is_retryable() && !self.is_disabled;
+        let has_place = match self.backlog {
+            Backlog::Waits => true,
+            Backlog::IsBuried => delivery.is_parked() || self.may_park(),
+        };
+        let may_retry = error.is_retryable() && !self.is_disabled && has_place;
         let delay = delay.filter(|_| may_retry);
         let delay = delay.map(|delay| delay.max(error.delay_min()));
         let row = match delay {

@@ -536,3 +536,39 @@ fn every_event_is_delivered_in_order_or_dead_in_any_history() {
 fn every_event_is_delivered_or_dead_though_the_receiver_goes_and_dead_letters_are_retried() {
     (0..400).for_each(|seed| play(seed, true));
 }
+
+/// One receiver that is down must not keep the events of others unread.
+#[test]
+fn a_backlog_that_is_full_is_buried_if_it_has_many_receivers() {
+    let cursor = NotifierCursor::new("slack".to_owned(), 0);
+    let limits = Limits {
+        notifier_parked_max: 2,
+        ..limits()
+    };
+    let now = second(1);
+    let fail_all = |ledger: &mut Ledger| {
+        read(ledger, now, (1..=3).map(|n| (n, n)));
+        for run in 1..=3 {
+            start(ledger, now).unwrap();
+            ledger.finish_attempt(run_id(run), retryable(), now);
+        }
+    };
+    let schedule = RetrySchedule::default;
+    let mut waits = Ledger::new(&cursor, schedule(), limits.clone(), now);
+    fail_all(&mut waits);
+    assert!(!waits.has_room());
+    let mut buries = Ledger::new(&cursor, schedule(), limits, now).with_backlog(Backlog::IsBuried);
+    fail_all(&mut buries);
+    assert!(buries.has_room());
+    let expected = [
+        (1, Some((1, false))),
+        (2, Some((1, false))),
+        (3, Some((1, true))),
+    ];
+    assert_eq!(rows(&buries), expected);
+    // A delivery that is parked keeps its place.
+    let later = second(2);
+    assert_eq!(start(&mut buries, later), Some(1));
+    buries.finish_attempt(run_id(1), retryable(), later);
+    assert_eq!(rows(&buries)[0], (1, Some((2, false))));
+}

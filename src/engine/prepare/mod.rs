@@ -77,6 +77,10 @@ pub(super) async fn prepare_run(
     let graph = claimed.graph().map_err(PrepareError::Invalid)?;
     let checked = shared.refuse_unfit_tick(&claimed.definition, &claimed.run);
     checked.map_err(PrepareError::Invalid)?;
+    // Hooks that an earlier version of Floret has stored wake it here. Without it, the run goes on.
+    if let Err(error) = shared.wake_hooks(&claimed.definition.hooks).await {
+        log::warn!(%error, run_id = %claimed.run.id, "the hooks of a run may not be called");
+    }
     let checked = concurrency::refuse_unkeyed(&claimed.definition, &claimed.run);
     checked.map_err(PrepareError::Invalid)?;
     let histories = node_histories(&graph, &claimed);

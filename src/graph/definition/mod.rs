@@ -12,7 +12,9 @@ use serde_json::Value;
 use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
 use super::rules::{CATCH_UP_RANGE, CATCHUP, CONCURRENT_RUNS_RANGE, is_catch_up_in_range};
-use super::{Graph, concurrency, dependencies, param_defs, params, rules, sizes, slug, validate};
+use super::{
+    Graph, concurrency, dependencies, hooks, param_defs, params, rules, sizes, slug, validate,
+};
 use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
@@ -45,6 +47,7 @@ pub(crate) fn parse(
     param_defs::check_definitions(&pipeline, limits, &mut issues);
     concurrency::check(&pipeline, &mut issues);
     dependencies::check(&pipeline, limits, &mut issues);
+    hooks::check(&pipeline, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(&pipeline, limits).map(|_| pipeline)
 }
@@ -60,6 +63,7 @@ pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     param_defs::check_definitions(pipeline, limits, &mut issues);
     concurrency::check(pipeline, &mut issues);
     dependencies::check(pipeline, limits, &mut issues);
+    hooks::check(pipeline, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(pipeline, limits)
 }
@@ -137,6 +141,9 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
             .unwrap_or_default(),
         depends_on: fields.texts("depends_on", "a dependency"),
         dependency_rules: fields.objects("dependency_rules", "a dependency", dependencies::read),
+        hooks: fields
+            .inner("hooks", "the hooks of a pipeline", hooks::read)
+            .unwrap_or_default(),
         webhook_token: fields.text("webhook_token").map(WebhookToken::from),
         // A tenant in a body is checked against that of the caller, and never read here.
         tenant: None,

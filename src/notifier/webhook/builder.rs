@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::connection::{Connector, Reachable};
 use super::resolver::{Resolve, SystemResolver};
+use super::rules::Allowed;
 use super::sender::Sender;
 use super::signature::SigningKey;
-use super::target::{Host, Scheme, Target};
+use super::target::{Scheme, Target};
 use super::{Format, Webhook, tls};
 use crate::clock::Clock;
 use crate::error::{Error, Issue, Problem, Result};
@@ -20,7 +21,7 @@ use crate::secret::Secret;
 /// Secrets of a webhook. 4: a rotation needs two, and the header of more is long.
 const SECRETS_MAX: usize = 4;
 /// How long a request may take. 20 s: Standard Webhooks recommends 15 to 30.
-const TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The description of a [`Webhook`], from [`Webhook::builder`].
 ///
@@ -33,8 +34,7 @@ pub struct WebhookBuilder {
     kinds: Vec<EventKind>,
     is_slack: bool,
     runs_url: Option<String>,
-    reachable: Reachable,
-    allows_http: bool,
+    allowed: Allowed,
     roots: Vec<Vec<u8>>,
     timeout: Duration,
     retries: RetrySchedule,
@@ -53,8 +53,7 @@ impl WebhookBuilder {
             ],
             is_slack: false,
             runs_url: None,
-            reachable: Reachable::PublicOnly,
-            allows_http: false,
+            allowed: Allowed::default(),
             roots: Vec::new(),
             timeout: TIMEOUT,
             retries: RetrySchedule::standard_webhooks(),
@@ -94,14 +93,14 @@ impl WebhookBuilder {
     /// Link-local, multicast and reserved addresses stay refused, and so do those at which clouds
     /// hand out credentials.
     pub const fn allow_private(mut self) -> Self {
-        self.reachable = Reachable::PublicAndPrivate;
+        self.allowed.reachable = Reachable::PublicAndPrivate;
         self
     }
 
     /// Allows a URL that begins with `http://`. Anybody on the way can read and change what it
     /// carries.
     pub const fn allow_http(mut self) -> Self {
-        self.allows_http = true;
+        self.allowed.http = true;
         self
     }
 
@@ -164,7 +163,7 @@ impl WebhookBuilder {
         };
         let connector = Connector {
             resolver,
-            reachable: self.reachable,
+            reachable: self.allowed.reachable,
             clock: self.clock,
         };
         Ok(Webhook {
@@ -182,23 +181,10 @@ impl WebhookBuilder {
     }
 
     fn target(&self, issues: &mut Vec<Issue>) -> Option<Target> {
-        let target = match Target::new(self.url.expose()) {
-            Ok(target) => target,
-            Err(detail) => {
-                issues.push(Issue::pointer("/url", detail));
-                return None;
-            }
-        };
-        if target.scheme == Scheme::Http && !self.allows_http {
-            let detail = "the URL must begin with https://, unless allow_http is set";
-            issues.push(Issue::pointer("/url", detail));
-        }
-        if let Host::Address(address) = target.host
-            && let Err(refusal) = self.reachable.check(address)
-        {
-            issues.push(Issue::pointer("/url", format!("the URL is at {refusal}")));
-        }
-        Some(target)
+        let (target, faults) = self.allowed.target(self.url.expose());
+        let faults = faults.into_iter();
+        issues.extend(faults.map(|detail| Issue::pointer("/url", detail)));
+        target
     }
 
     fn keys(&self, issues: &mut Vec<Issue>) -> Vec<SigningKey> {

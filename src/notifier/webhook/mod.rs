@@ -7,8 +7,10 @@ mod address;
 mod answer;
 mod builder;
 mod connection;
+mod hook;
 mod message;
 mod resolver;
+mod rules;
 mod sender;
 mod signature;
 mod slack;
@@ -18,6 +20,8 @@ mod tests;
 mod tls;
 
 pub use builder::WebhookBuilder;
+pub(crate) use hook::HookClient;
+pub use hook::HookPolicy;
 
 use async_trait::async_trait;
 

@@ -71,11 +71,12 @@ impl Default for Definitions {
 }
 
 /// The fields that earlier versions kept like every field that Floret does not know.
-const ONCE_UNKNOWN: [&str; 5] = [
+const ONCE_UNKNOWN: [&str; 6] = [
     "concurrency",
     "param_defs",
     "depends_on",
     "dependency_rules",
+    "hooks",
     "webhook_token",
 ];
 
@@ -179,6 +180,10 @@ mod tests {
             ("concurrency", json!(4)),
             ("concurrency", json!({"max": 2})),
             ("concurrency", json!({"key": "${param.a}", "limit": 2})),
+            ("hooks", json!({"on_start": "https://example.com"})),
+            ("hooks", json!({"on_start": {"type": "email", "url": "a"}})),
+            ("hooks", json!({"on_end": {"type": "webhook", "url": "a"}})),
+            ("hooks", json!([])),
             ("webhook_token", json!(5)),
             ("webhook_token", json!({"load": 1})),
         ] {
@@ -186,6 +191,7 @@ mod tests {
             assert_eq!(read.extra[name], kept);
             assert_eq!(read.param_defs, []);
             assert_eq!((read.webhook_token, read.concurrency), (None, None));
+            assert!(read.hooks.is_empty());
             assert_eq!((read.depends_on.len(), read.dependency_rules.len()), (0, 0));
             assert_eq!(read.nodes.len(), 1);
         }

@@ -11,6 +11,7 @@ mod conflicts;
 mod definitions;
 mod dependencies;
 mod fixture;
+mod hooks;
 mod idempotency;
 mod limits;
 mod param_defs;
@@ -83,6 +84,7 @@ async fn check_rows(backend: Backend, coverage: &mut Coverage) {
         concurrency::rows(),
         conflicts::rows(),
         definitions::rows(),
+        hooks::rows(),
         dependencies::rows(),
         idempotency::rows(),
         param_defs::rows(),

@@ -33,6 +33,8 @@ const PASSWORD: &str = "canary-password-47118153";
 const TOKEN: &str = "canary-token-\"47128153\"";
 /// The token of the webhook of each pipeline.
 const HOOK_TOKEN: &str = "canary-webhook-47158153";
+/// The secret of the hooks of each pipeline: its text contains no other one.
+const HOOK_SECRET: &str = "whsec_47168153AAAAAAAAAAAAAAAAAAAAAAAA";
 const VARIABLE: &str = "canary-variable-47138153";
 /// The prefix of every secret.
 const CANARY: &str = "canary-";
@@ -79,6 +81,11 @@ fn with_node(builder: Builder, seen: &Arc<Mutex<Vec<String>>>) -> Builder {
     builder.node("leaky", move |call: NodeCall| leak(call, Arc::clone(&seen)))
 }
 
+/// Returns a hook that reaches nobody: the name leads to this machine, which is not allowed.
+fn hook() -> Value {
+    json!({"type": "webhook", "url": "https://localhost:9/", "secret": HOOK_SECRET})
+}
+
 async fn store_secrets(host: &Host) {
     let extra = json!({"token": TOKEN});
     let body =
@@ -101,6 +108,7 @@ async fn store_secrets(host: &Host) {
         let edges = json!([{"from": "leaky", "to": "next"}]);
         let pipeline = json!({
             "id": id, "name": id, "nodes": nodes, "edges": edges, "webhook_token": HOOK_TOKEN,
+            "hooks": {"on_start": hook(), "on_success": hook(), "on_failure": hook()},
         });
         let created = host.post("/api/pipelines", Some(&pipeline)).await;
         assert_eq!(created.status, 201, "{created:?}");
@@ -134,7 +142,7 @@ async fn backfill(host: &Host) -> (String, String) {
 fn assert_hidden(what: &str, text: &[u8]) {
     // Invalid UTF-8 is replaced; a canary stays unchanged.
     let text = String::from_utf8_lossy(text);
-    for canary in [CANARY, "47118153", "47128153", "47138153"] {
+    for canary in [CANARY, "47118153", "47128153", "47138153", "47168153"] {
         let Some(at) = text.find(canary) else {
             continue;
         };

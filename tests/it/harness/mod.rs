@@ -1,17 +1,20 @@
 //! The world of a test: a store that outlives its hosts, a manual clock and a scripted executor.
 //!
 //! A running host is in `host`, pipelines and checks of runs in `runs`, captured traces in
-//! `captured_trace`, dead letters in `parked`, definitions that no save has checked in `unchecked`.
+//! `captured_trace`, dead letters in `parked`, a receiver of webhooks in `receiver`, definitions
+//! that no save has checked in `unchecked`.
 
 mod captured_trace;
 mod host;
 mod parked;
+mod receiver;
 mod runs;
 mod unchecked;
 
 pub(crate) use captured_trace::CapturedTrace;
 pub(crate) use host::{Host, all_events};
 pub(crate) use parked::park_dead_letter;
+pub(crate) use receiver::{Received, Receiver};
 pub(crate) use runs::{STEP, assert_statuses, chain, kinds, lines, node, statuses, step, until};
 
 use std::collections::BTreeMap;

@@ -12,13 +12,14 @@ use super::bodies::params;
 use super::parameters::{ID, number, with_default, words};
 use crate::graph::concurrency::CONCURRENCY_FIELDS;
 use crate::graph::dependencies::DEPENDENCY_FIELDS;
+use crate::graph::hooks::{HOOK_FIELDS, HOOKS_FIELDS};
 use crate::graph::param_defs::PARAM_DEF_FIELDS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
 use crate::model::engine_keys::{CONFIG_KEYS, DELAY_MS_MAX, RETRIES_MAX};
 use crate::model::{
-    CATCH_UP_MAX, Concurrency, DependencyMode, DependencyRule, DependencyState, Edge, Managed,
-    Node, OnConflict, Overlap, ParamDef, ParamKind, Pause, PipelineId, Slug, StoredPipeline,
-    TenantId,
+    CATCH_UP_MAX, Concurrency, DependencyMode, DependencyRule, DependencyState, Edge, Hook,
+    HookKind, Hooks, Managed, Node, OnConflict, Overlap, ParamDef, ParamKind, Pause, PipelineId,
+    Slug, StoredPipeline, TenantId,
 };
 
 /// A text of people: one line, not empty.
@@ -85,6 +86,9 @@ struct PipelineFields {
     /// The dependencies on other pipelines.
     #[schemars(skip_serializing_if = "Option::is_none")]
     dependency_rules: Option<Vec<DependencyRule>>,
+    /// The requests that Floret sends when a run starts, succeeds or fails.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    hooks: Option<Hooks>,
     /// `********` if a token is stored. The answer of the save that has made one has the token.
     #[schemars(skip_serializing_if = "Option::is_none")]
     webhook_token: Option<String>,
@@ -153,6 +157,7 @@ pub(super) fn request() -> Value {
                 "description": "The ids of pipelines that must have succeeded.",
             },
             "dependency_rules": {"type": "array", "maxItems": 100, "items": dependency()},
+            "hooks": hooks(),
             "webhook_token": {
                 "type": "string", "pattern": "^(|\\*{8}|[!-~]{16,255})$",
                 "description": "The token with which a webhook starts runs. Without one, no \
@@ -243,6 +248,38 @@ fn dependency() -> Value {
     })
 }
 
+/// Returns the schema of the hooks of a pipeline.
+fn hooks() -> Value {
+    json!({
+        "type": "object",
+        "description": "The requests that Floret sends when a run starts, succeeds or fails. Needs \
+            a host with the feature `webhook`.",
+        "additionalProperties": false,
+        "properties": {"on_start": hook(), "on_success": hook(), "on_failure": hook()},
+    })
+}
+
+fn hook() -> Value {
+    json!({
+        "type": "object",
+        "required": ["type", "url"],
+        "additionalProperties": false,
+        "properties": {
+            "type": words(&HookKind::ALL.map(HookKind::as_str)),
+            "url": {
+                "type": "string", "maxLength": Hook::URL_CHARS_MAX,
+                "description": "Begins with `https://` and leads to a public address, unless the \
+                    host allows others.",
+            },
+            "secret": {
+                "type": "string", "pattern": "^(\\*{8}|(whsec_)?[A-Za-z0-9+/]{32,88}=*)$",
+                "description": "`whsec_` and base64 of 24 to 64 bytes, which signs the requests. \
+                    `********` leaves the stored one.",
+            },
+        },
+    })
+}
+
 fn node() -> Value {
     let line =
         |max: u32| json!({"type": "string", "minLength": 1, "maxLength": max, "pattern": LINE});
@@ -316,6 +353,8 @@ fn a_definition_has_the_fields_that_floret_knows() {
     assert_eq!(known(&param_def()), sorted(&PARAM_DEF_FIELDS));
     assert_eq!(known(&concurrency()), sorted(&CONCURRENCY_FIELDS));
     assert_eq!(known(&dependency()), sorted(&DEPENDENCY_FIELDS));
+    assert_eq!(known(&hooks()), sorted(&HOOKS_FIELDS));
+    assert_eq!(known(&hook()), sorted(&HOOK_FIELDS));
     assert_eq!(known(&node()), sorted(&NODE_FIELDS));
     assert_eq!(known(&edge()), sorted(&EDGE_FIELDS));
     assert_eq!(known(&node()["properties"]["config"]), sorted(&CONFIG_KEYS));

@@ -15,7 +15,7 @@ use crate::model::{PipelineVersion, StoredPipeline};
 use crate::views::{Grid, NodeHistory, PipelineSummary};
 
 /// What a save can find wrong with a definition.
-const DEFINITION: [Problem; 15] = [
+const DEFINITION: [Problem; 16] = [
     Problem::GraphCycle,
     Problem::DependencyCycle,
     Problem::GraphInvalid,
@@ -31,6 +31,7 @@ const DEFINITION: [Problem; 15] = [
     Problem::TimezoneUnknown,
     Problem::AlreadyExists,
     Problem::IdMismatch,
+    Problem::EncryptionKeyMissing,
 ];
 
 /// Describes the operation of a route, if it is one of these.

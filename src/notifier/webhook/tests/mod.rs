@@ -3,6 +3,7 @@
 //! What is pure is tested beside its code.
 
 mod answers;
+mod hooks;
 mod receiver;
 mod secure;
 mod signatures;
