@@ -78,8 +78,16 @@ pub use floret::{
 };
 pub use limits::{DatasetLimits, Limits};
 pub use model::{
-    Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
-    BackfillStatus, BackfillUnit, CallerName, Cancel, ColumnProfile, Concurrency, ConnectionId, Dataset, Delivery, DeliveryId, DeliveryState, DependencyMode, DependencyRule, DependencyState, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus, Hook, HookKind, HookSecret, Hooks, IdError, LabelChanges, Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, OnConflict, Overlap, Page, PageRequest, ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion, Preview, Priority, Profile, ResumeAction, ResumeNode, ResumePreview, Retention, Run, RunCancel, RunConcurrency, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger, WaitReason, Waiting, WebhookToken,
+    AuditAction, AuditEntry, AuditId, AuditOutcome, AuditSubject, Backfill, BackfillCounts,
+    BackfillId, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus, BackfillUnit,
+    CallerName, Cancel, ColumnProfile, Concurrency, ConnectionId, Dataset, Delivery, DeliveryId,
+    DeliveryState, DependencyMode, DependencyRule, DependencyState, DryRun, DryRunNode, Edge,
+    Event, EventKind, EventStatus, Hook, HookKind, HookSecret, Hooks, IdError, LabelChanges,
+    Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, OnConflict, Overlap, Page,
+    PageRequest, ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion,
+    Preview, Priority, Profile, ResumeAction, ResumeNode, ResumePreview, Retention, Run, RunCancel,
+    RunConcurrency, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger, WaitReason,
+    Waiting, WebhookToken,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;
@@ -93,10 +101,10 @@ pub mod query {
     pub use crate::api::{Caller, Capabilities, Guarantee};
     pub use crate::engine::{BulkOutcome, Finding, SavedPipeline, SkippedRun, ValidationReport};
     pub use crate::floret::{
-        Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,
+        Audit, Backfills, BulkCancelBuilder, BulkRerunBuilder, Calendar, Connections,
         DeletePipelineBuilder, Deliveries, GridQuery, Logs, NewConnection, NewVariable,
         NodeHistoryQuery, PauseBuilder, Pipelines, PurgeBuilder, PutPipelineBuilder,
-        RollbackBuilder, Runs, Search, System, Variables, Versions,
+        RollbackBuilder, Runs, Search, System, UnpauseBuilder, Variables, Versions,
     };
     pub use crate::views::{
         AttemptStatus, CalendarDay, Dashboard, Drift, DriftValue, FailingPipeline, Grid, GridRun,

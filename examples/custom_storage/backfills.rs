@@ -66,6 +66,7 @@ impl Backfills for AuditedStorage {
             let detail = rows
                 .backfill(request.backfill, &request.scope)
                 .ok_or_else(absent)?;
+            rows.audit(request.audit.as_ref(), detail.backfill.tenant.as_ref());
             Ok(CancelBackfillOutcome::new(detail, rows.seq))
         })
     }

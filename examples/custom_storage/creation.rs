@@ -93,6 +93,7 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         rows.keys.insert((key.operation, key.key), row);
     }
     created.replaced = replace_runs(rows, &new, &own)?;
+    rows.audit(create.audit.as_ref(), own.tenant.as_ref());
     created.seq = rows.seq;
     Ok(created)
 }

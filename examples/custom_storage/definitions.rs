@@ -5,12 +5,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use floret::storage::{
-    ConnectionFilter, Connections, DeletePipeline, Expect, PipelineFilter, Pipelines,
-    PutConnection, PutPipeline, PutVariable, Qualified, SavedBy, SetPause, SlugChoice,
-    StoredConnection, StoredPipeline, StoredVariable, TokenChange, TokenHash, VariableFilter,
-    VariableKey, Variables,
+    ConnectionFilter, Connections, DeleteConnection, DeletePipeline, DeleteVariable, Expect,
+    PipelineFilter, Pipelines, PutConnection, PutPipeline, PutVariable, Qualified, SavedBy,
+    SetPause, SlugChoice, StoredConnection, StoredPipeline, StoredVariable, TokenChange, TokenHash,
+    VariableFilter, VariableKey, Variables,
 };
 use floret::{
     ConnectionId, Error, Managed, PageRequest, Pipeline, PipelineId, Problem, Result, RunId, Scope,
@@ -27,7 +26,11 @@ use crate::versioned::{Save, already_exists};
 #[async_trait]
 impl Pipelines for AuditedStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
-        self.write("put_pipeline", |rows| put_pipeline(rows, &put))
+        self.write("put_pipeline", |rows| {
+            let stored = put_pipeline(rows, &put)?;
+            rows.audit(put.audit.as_ref(), stored.tenant.as_ref());
+            Ok(stored)
+        })
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
@@ -58,7 +61,9 @@ impl Pipelines for AuditedStorage {
             if stored.paused.is_some() != request.pause.is_some() {
                 stored.paused.clone_from(&request.pause);
             }
-            Ok(stored.clone())
+            let stored = stored.clone();
+            rows.audit(request.audit.as_ref(), stored.tenant.as_ref());
+            Ok(stored)
         })
     }
 
@@ -87,6 +92,7 @@ impl Pipelines for AuditedStorage {
                 row.is_some_and(|row| row.run.qualified_pipeline() == own)
             };
             keys.retain(|_, key| !key.run_ids.iter().any(is_own));
+            rows.audit(delete.audit.as_ref(), own.tenant.as_ref());
             Ok(())
         })
     }
@@ -284,7 +290,9 @@ impl Connections for AuditedStorage {
         };
         let new = StoredConnection::new(put.id.clone(), put.fields, now);
         self.write("put_connection", |rows| {
-            rows.connections.save(&put.id, new, save)
+            let saved = rows.connections.save(&put.id, new, save)?;
+            rows.audit(put.audit.as_ref(), saved.tenant.as_ref());
+            Ok(saved)
         })
     }
 
@@ -304,17 +312,13 @@ impl Connections for AuditedStorage {
         self.read(|rows| rows.connections.list(&page, &filter.scope, |_| true))?
     }
 
-    async fn delete_connection(
-        &self,
-        id: &ConnectionId,
-        scope: &Scope,
-        _: DateTime<Utc>,
-    ) -> Result<()> {
+    async fn delete_connection(&self, delete: DeleteConnection) -> Result<()> {
+        let id = &delete.id;
         self.write("delete_connection", |rows| {
-            let was_found = rows.connections.remove(id, scope)?;
-            was_found
-                .then_some(())
-                .ok_or_else(|| Error::connection_not_found(id))
+            let removed = rows.connections.remove(id, &delete.scope)?;
+            let own = removed.ok_or_else(|| Error::connection_not_found(id))?;
+            rows.audit(delete.audit.as_ref(), own.tenant.as_ref());
+            Ok(())
         })
     }
 }
@@ -332,7 +336,9 @@ impl Variables for AuditedStorage {
         };
         let new = StoredVariable::new(put.key.clone(), put.fields, now);
         self.write("put_variable", |rows| {
-            rows.variables.save(&put.key, new, save)
+            let saved = rows.variables.save(&put.key, new, save)?;
+            rows.audit(put.audit.as_ref(), saved.tenant.as_ref());
+            Ok(saved)
         })
     }
 
@@ -358,17 +364,13 @@ impl Variables for AuditedStorage {
         self.read(|rows| rows.variables.list(&page, &filter.scope, |_| true))?
     }
 
-    async fn delete_variable(
-        &self,
-        key: &VariableKey,
-        scope: &Scope,
-        _: DateTime<Utc>,
-    ) -> Result<()> {
+    async fn delete_variable(&self, delete: DeleteVariable) -> Result<()> {
+        let key = &delete.key;
         self.write("delete_variable", |rows| {
-            let was_found = rows.variables.remove(key, scope)?;
-            was_found
-                .then_some(())
-                .ok_or_else(|| Error::variable_not_found(key))
+            let removed = rows.variables.remove(key, &delete.scope)?;
+            let own = removed.ok_or_else(|| Error::variable_not_found(key))?;
+            rows.audit(delete.audit.as_ref(), own.tenant.as_ref());
+            Ok(())
         })
     }
 }

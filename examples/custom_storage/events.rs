@@ -186,6 +186,7 @@ fn change_dead_letter(rows: &mut Rows, change: &ChangeDeadLetter) -> Result<Park
         }
         other => return Err(Error::internal(format!("cannot {other:?} a dead letter"))),
     }
+    rows.audit(change.audit.as_ref(), delivery.tenant.as_ref());
     Ok(delivery)
 }
 

@@ -228,5 +228,6 @@ pub(crate) fn request_cancel(rows: &mut Rows, request: &CancelRequest) -> Result
         _ => {}
     }
     let status = rows.run_mut(run.id)?.run.status;
+    rows.audit(request.audit.as_ref(), run.tenant.as_ref());
     Ok(CancelOutcome::new(status, rows.seq))
 }

@@ -10,6 +10,7 @@
 //! everything that is stored, and nothing survives a restart.
 #![expect(clippy::print_stdout, reason = "a program prints its result")]
 
+mod audit;
 mod audited;
 mod backfills;
 mod creation;

@@ -13,9 +13,9 @@ use floret::storage::{
     TokenHash, UpstreamEnd, VariableKey,
 };
 use floret::{
-    Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error, Event, EventKind,
-    NodeRun, Pipeline, PipelineId, Preview, Profile, Result, Run, RunId, RunStatus, Scope,
-    SkipReason, Trigger,
+    AuditEntry, AuditId, Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error,
+    Event, EventKind, NodeRun, Pipeline, PipelineId, Preview, Profile, Result, Run, RunId,
+    RunStatus, Scope, SkipReason, Trigger,
 };
 
 use crate::versioned::VersionedMap;
@@ -56,6 +56,7 @@ pub(crate) struct Rows {
     /// The sequence number of the newest event, even if it was purged.
     pub(crate) seq: u64,
     pub(crate) purged_seq: u64,
+    pub(crate) audits: BTreeMap<AuditId, AuditEntry>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -74,6 +74,8 @@ impl Runs for AuditedStorage {
             if let Some(note) = edit.note {
                 run.note = Some(note).filter(|note| !note.is_empty());
             }
+            let tenant = run.tenant.clone();
+            rows.audit(edit.audit.as_ref(), tenant.as_ref());
             Ok(())
         })
     }

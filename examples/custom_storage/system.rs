@@ -136,6 +136,7 @@ fn purge_runs(rows: &mut Rows, purge: &Purge) -> PurgeOutcome {
         delete(rows, cursor.run);
     }
     delete_unreferenced(rows);
+    rows.audit(purge.audit.as_ref(), purge.scope.tenant());
     PurgeOutcome::new(cursors.len() as u64, next)
 }
 

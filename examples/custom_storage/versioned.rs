@@ -166,16 +166,16 @@ where
         saved.ok_or_else(|| Error::internal("a saved item is missing"))
     }
 
-    /// Deletes an item and returns whether there was one.
-    pub(crate) fn remove(&mut self, id: &K, scope: &Scope) -> Result<bool> {
+    /// Deletes an item and returns its full id, if there was one.
+    pub(crate) fn remove(&mut self, id: &K, scope: &Scope) -> Result<Option<Qualified<K>>> {
         let Some(item) = self.find(id.as_ref(), scope)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let own = Qualified::new(id.clone(), item.head().tenant);
         if let Some(entry) = self.0.get_mut(&own) {
             entry.item = None;
         }
-        Ok(true)
+        Ok(Some(own))
     }
 
     /// Lists items, newest first, then by descending id and tenant.

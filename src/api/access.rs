@@ -63,7 +63,8 @@ impl Decision {
     }
 
     /// Names the caller, if it is allowed to proceed. The runs that it creates say so
-    /// ([`Run::created_by`](crate::Run::created_by)).
+    /// ([`Run::created_by`](crate::Run::created_by)), and so does the
+    /// [audit](crate::Client::audit).
     #[must_use]
     pub fn by(self, name: impl Into<CallerName>) -> Self {
         match self {

@@ -102,14 +102,16 @@ pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
         .read(|call| {
             call.query()?;
             let (_, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["only", "preview"])?;
+            let mut fields = BodyFields::of(&body, &["only", "reason", "preview"])?;
             let only = fields.choice("only", REPEATED);
+            let reason = fields.text("reason").map(str::to_owned);
             let is_preview = fields.flag("preview").unwrap_or(false);
             fields.finish()?;
             let rerun = BackfillRerun {
                 backfill,
                 only: only.unwrap_or_default(),
                 key: idempotency::key(&call.parts.headers, &body)?,
+                reason,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
             };

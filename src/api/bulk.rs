@@ -59,14 +59,16 @@ pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
     call.query()?;
     let (_, body) = call.json()?;
-    let known = [&CHOICE[..], &["definition"]].concat();
+    let known = [&CHOICE[..], &["definition", "reason"]].concat();
     let mut fields = BodyFields::of(&body, &known)?;
     let definition = fields.choice("definition", DEFINITIONS);
+    let reason = fields.text("reason").map(str::to_owned);
     let choice = read_choice(fields)?;
     let key = idempotency::key(&call.parts.headers, &body)?;
     let action = BulkAction::Rerun(BulkRerun {
         definition: definition.unwrap_or_default(),
         key: key.map(|key| key.key),
+        reason,
         scope: call.scope.clone(),
         by: call.by.clone(),
     });

@@ -16,7 +16,7 @@ use super::request::Payload;
 use super::shared::Shared;
 use super::subject::Subject;
 use super::tenant;
-use crate::engine::{CancelCommand, Engine};
+use crate::engine::{Author, CancelCommand, Engine};
 use crate::error::{Error, Problem, Result, quote};
 use crate::json;
 use crate::model::{BackfillId, CallerName, Cancel, NodeId, PipelineId, RunId, Scope, TenantId};
@@ -46,6 +46,14 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn engine(&self) -> &Engine {
         &self.shared.engine
+    }
+
+    /// Returns the author of a command of this request.
+    pub(super) fn author(&self) -> Author {
+        Author {
+            scope: self.scope.clone(),
+            by: self.by.clone(),
+        }
     }
 
     pub(super) fn views(&self) -> &Views {

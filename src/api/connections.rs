@@ -26,7 +26,10 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
 /// `POST /connections`
 pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     let body = body(&mut call)?;
-    let stored = call.engine().create_connection(body, &call.scope).await?;
+    let stored = call
+        .engine()
+        .create_connection(body, &call.author())
+        .await?;
     let location = call.link(&format!("/connections/{}", stored.id));
     let mut response = response::json(StatusCode::CREATED, &stored);
     response::set_location(&mut response, location)?;
@@ -47,7 +50,7 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
     let body = call.read(body).await?;
     let (engine, id) = (call.engine(), call.connection_id());
-    let stored = engine.replace_connection(id, body, &call.scope).await?;
+    let stored = engine.replace_connection(id, body, &call.author()).await?;
     Ok(response::json(StatusCode::OK, &stored))
 }
 
@@ -55,7 +58,7 @@ pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn delete(mut call: Call) -> Result<Response<Body>> {
     call.read(|call| call.query().map(drop)).await?;
     let (engine, id) = (call.engine(), call.connection_id());
-    engine.delete_connection(id, &call.scope).await?;
+    engine.delete_connection(id, &call.author()).await?;
     Ok(response::no_content())
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn retry(mut call: Call) -> Result<Response<Body>> {
     .await?;
     let engine = call.engine();
     let parked = engine
-        .retry_delivery(call.delivery_id(), &call.scope)
+        .retry_delivery(call.delivery_id(), &call.author())
         .await?;
     let shown = call.views().delivery(parked).await?;
     Ok(response::json(StatusCode::OK, &shown))
@@ -55,6 +55,6 @@ pub(super) async fn retry(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn delete(mut call: Call) -> Result<Response<Body>> {
     call.read(|call| call.query().map(drop)).await?;
     let (engine, id) = (call.engine(), call.delivery_id());
-    engine.drop_delivery(id, &call.scope).await?;
+    engine.drop_delivery(id, &call.author()).await?;
     Ok(response::no_content())
 }

@@ -7,6 +7,7 @@
 mod access;
 mod asked;
 mod attempts;
+mod audit;
 mod backfills;
 mod body;
 mod bulk;

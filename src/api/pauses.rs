@@ -1,6 +1,7 @@
 //! Handlers that pause pipelines and end their pauses.
 
 use http::{Response, StatusCode};
+use serde_json::Value;
 
 use super::body::Body;
 use super::call::Call;
@@ -18,34 +19,38 @@ pub(super) async fn pause(mut call: Call) -> Result<Response<Body>> {
             call.query()?;
             let expected = precondition::expected(&call.parts.headers)?;
             let (_, body) = call.json()?;
-            let mut fields = BodyFields::of(&body, &["reason"])?;
-            let reason = fields.text("reason").map(str::to_owned);
-            fields.finish()?;
-            Ok((reason, expected))
+            Ok((reason(&body)?, expected))
         })
         .await?;
-    let pause = PauseCommand {
-        reason,
-        by: call.by.clone(),
-    };
+    let author = call.author();
+    let pause = PauseCommand { reason, author };
     let (engine, key) = (call.engine(), call.pipeline_key());
-    let paused = engine.pause(key, pause, &expected, &call.scope).await?;
+    let paused = engine.pause(key, pause, &expected).await?;
     to_response(&paused)
 }
 
 /// `POST /pipelines/{id}/unpause`
 pub(super) async fn unpause(mut call: Call) -> Result<Response<Body>> {
-    let expected = call
+    let (reason, expected) = call
         .read(|call| {
             call.query()?;
             let (_, body) = call.json()?;
-            BodyFields::of(&body, &[])?.finish()?;
-            precondition::expected(&call.parts.headers)
+            let reason = reason(&body)?;
+            Ok((reason, precondition::expected(&call.parts.headers)?))
         })
         .await?;
+    let author = call.author();
+    let unpause = PauseCommand { reason, author };
     let (engine, key) = (call.engine(), call.pipeline_key());
-    let unpaused = engine.unpause(key, &expected, &call.scope).await?;
+    let unpaused = engine.unpause(key, unpause, &expected).await?;
     to_response(&unpaused)
+}
+
+/// Reads a body that has a reason at most.
+fn reason(body: &Value) -> Result<Option<String>> {
+    let mut fields = BodyFields::of(body, &["reason"])?;
+    let reason = fields.text("reason").map(str::to_owned);
+    fields.finish().map(|()| reason)
 }
 
 fn to_response(stored: &StoredPipeline) -> Result<Response<Body>> {

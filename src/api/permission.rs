@@ -173,7 +173,8 @@ impl Permissions {
     }
 
     /// Names the caller. The runs that it creates say so
-    /// ([`Run::created_by`](crate::Run::created_by)).
+    /// ([`Run::created_by`](crate::Run::created_by)), and so does the
+    /// [audit](crate::Client::audit).
     #[must_use]
     pub fn by(mut self, name: impl Into<CallerName>) -> Self {
         self.name = Some(name.into());

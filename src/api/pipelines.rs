@@ -71,7 +71,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     let (_, definition) = call.json()?;
     let created = call
         .engine()
-        .create_pipeline(definition, &call.scope)
+        .create_pipeline(definition, &call.author())
         .await?;
     let location = call.link(&format!("/pipelines/{}", created.stored.id));
     let mut response = saved_response(StatusCode::CREATED, created)?;
@@ -124,7 +124,7 @@ pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
         .await?;
     let (engine, key) = (call.engine(), call.pipeline_key());
     let replaced = engine
-        .replace_pipeline(key, definition, &expected, &call.scope)
+        .replace_pipeline(key, definition, &expected, &call.author())
         .await?;
     saved_response(StatusCode::OK, replaced)
 }
@@ -138,7 +138,9 @@ pub(super) async fn delete(mut call: Call) -> Result<Response<Body>> {
         })
         .await?;
     let (engine, key) = (call.engine(), call.pipeline_key());
-    engine.delete_pipeline(key, &expected, &call.scope).await?;
+    engine
+        .delete_pipeline(key, &expected, &call.author())
+        .await?;
     Ok(response::no_content())
 }
 

@@ -12,7 +12,7 @@ use crate::engine::RerunRequest;
 use crate::error::Result;
 
 /// The fields of the body.
-const FIELDS: &[&str] = &["definition", "from_node", "params", "note"];
+const FIELDS: &[&str] = &["definition", "from_node", "params", "note", "reason"];
 
 /// `POST /runs/{run_id}/rerun`
 pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
@@ -26,6 +26,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
             let params = fields.params(&bytes);
             let from_node = fields.text("from_node").map(str::to_owned);
             let note = fields.text("note").map(str::to_owned);
+            let reason = fields.text("reason").map(str::to_owned);
             fields.finish()?;
             let request = RerunRequest {
                 run,
@@ -34,6 +35,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
                 from_node,
                 note,
                 key: idempotency::key(&call.parts.headers, &body)?,
+                reason,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
             };

@@ -12,9 +12,9 @@ use super::stream::sse;
 use super::stream::websocket;
 use super::subject::Subject;
 use super::{
-    attempts, backfills, bulk, calendar, capabilities, connections, dashboard, deliveries, dry_run,
-    grid, health, lineage, logs, node_history, openapi, pauses, pipelines, preview, profile, rerun,
-    runs, schedules, search, system, variables, versions, webhook,
+    attempts, audit, backfills, bulk, calendar, capabilities, connections, dashboard, deliveries,
+    dry_run, grid, health, lineage, logs, node_history, openapi, pauses, pipelines, preview,
+    profile, rerun, runs, schedules, search, system, variables, versions, webhook,
 };
 
 macro_rules! routes {
@@ -132,6 +132,10 @@ routes! {
     Get "/search" - PipelinesView search::search => "searches pipelines, connections and variables", rust "Client::search", query [Single("q"), Single("limit")];
     Get "/system/info" - SettingsView system::info => "returns figures about the system", rust "System::info";
     Post "/system/purge" - SettingsEdit system::purge => "deletes old runs", rust "System::purge", body Optional;
+    Get "/audit" - SettingsView audit::list => "lists who did what", rust "Client::audit", query [
+        Single("page"), Single("per_page"), Single("after"), Single("limit"),
+        Single("action"), Single("by"), Single("subject"), Single("from"), Single("to"),
+    ];
     Get "/deliveries" - SettingsView deliveries::list => "lists deliveries to notifiers that have not succeeded", rust "Client::deliveries", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"), Single("state"),
     ];
@@ -249,6 +253,7 @@ mod tests {
             "GET, HEAD /search pipelines.view",
             "GET, HEAD /system/info settings.view",
             "POST /system/purge settings.edit",
+            "GET, HEAD /audit settings.view",
             "GET, HEAD /deliveries settings.view",
             "GET, HEAD /deliveries/{delivery_id} settings.view",
             "POST /deliveries/{delivery_id}/retry settings.edit",

@@ -47,7 +47,14 @@ const RUN_FIELDS: &[&str] = &[
 ];
 
 /// The fields of the body that resumes a run.
-const RESUME_FIELDS: &[&str] = &["from_node", "skip_nodes", "params", "definition", "preview"];
+const RESUME_FIELDS: &[&str] = &[
+    "from_node",
+    "skip_nodes",
+    "params",
+    "definition",
+    "reason",
+    "preview",
+];
 
 /// The words for the priorities of runs.
 fn priorities() -> [(&'static str, Priority); Priority::ALL.len()] {
@@ -140,6 +147,7 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
             let params = fields.params(&bytes);
             let from_node = fields.text("from_node").map(str::to_owned);
             let definition = fields.choice("definition", DEFINITIONS);
+            let reason = fields.text("reason").map(str::to_owned);
             let is_preview = fields.flag("preview").unwrap_or(false);
             fields.finish()?;
             let request = ResumeRequest {
@@ -149,6 +157,7 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
                 params,
                 definition: definition.unwrap_or_default(),
                 key: idempotency::key(&call.parts.headers, &body)?,
+                reason,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
             };
@@ -221,7 +230,7 @@ pub(super) async fn edit(mut call: Call) -> Result<Response<Body>> {
     let id = call.run_id()?;
     let mut edit = EditRun::new(id);
     (edit.scope, edit.labels, edit.note) = (call.scope.clone(), labels, note);
-    call.engine().edit_run(edit).await?;
+    call.engine().edit_run(edit, call.by.clone()).await?;
     precondition::whole(call.views().run(id, &call.scope).await?)
 }
 

@@ -42,10 +42,11 @@ pub(super) async fn info(call: Call) -> Result<Response<Body>> {
 pub(super) async fn purge(mut call: Call) -> Result<Response<Body>> {
     call.query()?;
     let (_, body) = call.json()?;
-    let mut fields = BodyFields::of(&body, &["days", "preview"])?;
+    let mut fields = BodyFields::of(&body, &["days", "reason", "preview"])?;
     let days = fields
         .number("days", 1..=PURGE_DAYS_MAX)
         .unwrap_or(PURGE_DAYS);
+    let reason = fields.text("reason").map(str::to_owned);
     let is_preview = fields.flag("preview");
     fields.finish()?;
     let runs = PurgeRequest {
@@ -55,7 +56,9 @@ pub(super) async fn purge(mut call: Call) -> Result<Response<Body>> {
             Some(true) => PurgeMode::Preview,
             Some(false) | None => PurgeMode::Delete,
         },
+        reason,
         scope: call.scope.clone(),
+        by: call.by.clone(),
     };
     let deleted = call.engine().purge(runs).await?;
     Ok(response::json(StatusCode::OK, &Deleted { deleted, days }))

@@ -26,7 +26,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
 /// `POST /variables`
 pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     let body = body(&mut call)?;
-    let stored = call.engine().create_variable(body, &call.scope).await?;
+    let stored = call.engine().create_variable(body, &call.author()).await?;
     let location = call.link(&format!("/variables/{}", stored.key));
     let mut response = response::json(StatusCode::CREATED, &stored);
     response::set_location(&mut response, location)?;
@@ -47,7 +47,7 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
     let body = call.read(body).await?;
     let (engine, key) = (call.engine(), call.variable_key());
-    let stored = engine.replace_variable(key, body, &call.scope).await?;
+    let stored = engine.replace_variable(key, body, &call.author()).await?;
     Ok(response::json(StatusCode::OK, &stored))
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn delete(mut call: Call) -> Result<Response<Body>> {
     call.read(|call| call.query().map(drop)).await?;
     let (engine, key) = (call.engine(), call.variable_key());
-    engine.delete_variable(key, &call.scope).await?;
+    engine.delete_variable(key, &call.author()).await?;
     Ok(response::no_content())
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn roll_back(mut call: Call) -> Result<Response<Body>> {
         .await?;
     let (engine, key) = (call.engine(), call.pipeline_key());
     let rolled_back = engine
-        .roll_back_pipeline(key, version, &expected, &call.scope)
+        .roll_back_pipeline(key, version, &expected, &call.author())
         .await?;
     pipelines::saved_response(StatusCode::OK, rolled_back)
 }

@@ -76,7 +76,7 @@ pub struct Builder {
     limits: Limits,
     clock: Clock,
     notifiers: Notifiers,
-    retention: Option<Retention>,
+    retention: Retention,
     twice: Vec<String>,
     notifiers_twice: Vec<String>,
     states: States,
@@ -96,7 +96,7 @@ impl Builder {
             limits: Limits::default(),
             clock: Clock::system(),
             notifiers: Notifiers::default(),
-            retention: None,
+            retention: Retention::keep_all(),
             twice: Vec::new(),
             notifiers_twice: Vec::new(),
             states: States::default(),
@@ -431,12 +431,13 @@ impl Builder {
         self
     }
 
-    /// Sets which finished runs are kept.
+    /// Sets which finished runs are kept, and for how long the audit is.
     ///
-    /// The engine purges the others at its start and every hour ([`Limits::retention_pause`]).
-    /// Without a retention, runs are kept until they are purged by request.
+    /// The engine deletes the rest at its start and every hour ([`Limits::retention_pause`]).
+    /// The default is [`Retention::keep_all`]: runs are kept until they are purged by request, and
+    /// the audit for 90 days.
     pub fn retention(mut self, retention: Retention) -> Self {
-        self.retention = Some(retention);
+        self.retention = retention;
         self
     }
 }

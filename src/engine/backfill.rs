@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::audit::{Audited, Author, Named};
 use super::backfill_dates::BackfillDates;
 use super::backfill_intervals::{Interval, IntervalPlan};
 use super::cancel::CancelCommand;
 use super::concurrency;
-use super::note::check_reason;
 use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
 use crate::graph::{param_defs, sizes};
 use crate::model::{
-    Backfill, BackfillId, BackfillOrder, BackfillPreview, BackfillUnit, CallerName, DATE_PARAM,
-    Params, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
+    AuditAction, AuditSubject, Backfill, BackfillId, BackfillOrder, BackfillPreview, BackfillUnit,
+    CallerName, Cancel, DATE_PARAM, Params, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
@@ -68,8 +68,14 @@ impl Engine {
     /// `params-too-large`, `param-invalid`, `node-type-unknown`, `idempotency-key-reused`),
     /// `QueueFull`, and any error of storage.
     pub(crate) async fn backfill(&self, request: BackfillRequest) -> Result<StartedBackfill> {
-        self.command(|shared| async move { shared.backfill(request).await })
-            .await
+        let named = Named::Pipeline(request.pipeline.clone());
+        let (scope, by) = (request.scope.clone(), request.by.clone());
+        let action = AuditAction::BackfillCreate;
+        let audited = Audited::new(action, named, Author { scope, by });
+        self.audited(audited, |shared, audited| async move {
+            shared.backfill(request, &audited).await
+        })
+        .await
     }
 
     /// Returns the dates that a backfill would run. Nothing is created.
@@ -113,17 +119,24 @@ impl Engine {
         id: BackfillId,
         cancel: CancelCommand,
     ) -> Result<BackfillDetail> {
+        let action = match cancel.cancel {
+            Cancel::Plain => AuditAction::BackfillCancel,
+            Cancel::Forced => AuditAction::BackfillForceCancel,
+        };
+        let audited = cancel.audited(action, Named::Backfill(id));
         let CancelCommand {
             cancel,
             reason,
             by,
             scope,
         } = cancel;
-        check_reason(reason.as_deref())?;
         let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
         (request.by, request.reason, request.scope) = (by, reason, scope);
-        self.command(|shared| cancel_and_notify(shared, request))
-            .await
+        self.audited(audited, |shared, audited| {
+            request.audit = Some(audited.entry(AuditSubject::Backfill(id), request.now));
+            cancel_and_notify(shared, request)
+        })
+        .await
     }
 }
 
@@ -149,12 +162,20 @@ impl From<CreatedRuns> for StartedBackfill {
 }
 
 impl Shared {
-    pub(super) async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
+    pub(super) async fn backfill(
+        &self,
+        mut request: BackfillRequest,
+        audited: &Audited,
+    ) -> Result<StartedBackfill> {
         let pipeline = self
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
         let operation = IdempotentOperation::Backfill(pipeline.qualified_id());
         let key = request.key.take().map(|key| key.for_operation(operation));
+        let subject = match &request.repeats {
+            Some(repeated) => AuditSubject::Backfill(*repeated),
+            None => AuditSubject::Pipeline(pipeline.id.clone()),
+        };
         let mut create = match self.new_backfill(request, &pipeline) {
             Ok(create) => create,
             Err(refused) => {
@@ -163,6 +184,7 @@ impl Shared {
             }
         };
         create.idempotency = key;
+        create.audit = Some(audited.entry(subject, self.clock.now()));
         self.create_runs(create).await.map(StartedBackfill::from)
     }
 

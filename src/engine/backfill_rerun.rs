@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use super::audit::{Audited, Author, Named};
 use super::backfill::{BackfillRequest, StartedBackfill};
 use super::backfill_dates::BackfillDates;
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Problem, Result};
 use crate::model::{
-    BackfillId, BackfillPreview, BackfillRun, CallerName, DATE_PARAM, RunId, RunStatus, Scope,
+    AuditAction, BackfillId, BackfillPreview, BackfillRun, CallerName, DATE_PARAM, RunId,
+    RunStatus, Scope,
 };
 
 /// The dates of a backfill that are repeated.
@@ -28,6 +30,8 @@ pub(crate) struct BackfillRerun {
     pub(crate) backfill: BackfillId,
     pub(crate) only: RepeatedDates,
     pub(crate) key: Option<RequestKey>,
+    /// Why, in the words of the caller.
+    pub(crate) reason: Option<String>,
     pub(crate) scope: Scope,
     /// Who repeats the backfill.
     pub(crate) by: Option<CallerName>,
@@ -41,8 +45,14 @@ impl Engine {
     /// `NotFound` (`backfill-not-found`, `pipeline-not-found`), `Conflict` (`run-not-finished`),
     /// and those of [`Engine::backfill`].
     pub(crate) async fn rerun_backfill(&self, rerun: BackfillRerun) -> Result<StartedBackfill> {
-        self.command(|shared| async move { shared.rerun_backfill(rerun).await })
-            .await
+        let (scope, by) = (rerun.scope.clone(), rerun.by.clone());
+        let (action, named) = (AuditAction::BackfillRerun, Named::Backfill(rerun.backfill));
+        let audited = Audited::new(action, named, Author { scope, by });
+        let audited = audited.because(rerun.reason.clone());
+        self.audited(audited, |shared, audited| async move {
+            shared.rerun_backfill(rerun, &audited).await
+        })
+        .await
     }
 
     /// Returns the dates that a rerun would run, and those that have succeeded since. Nothing is
@@ -62,9 +72,13 @@ impl Engine {
 }
 
 impl Shared {
-    async fn rerun_backfill(&self, rerun: BackfillRerun) -> Result<StartedBackfill> {
+    async fn rerun_backfill(
+        &self,
+        rerun: BackfillRerun,
+        audited: &Audited,
+    ) -> Result<StartedBackfill> {
         match self.repeating_request(rerun).await? {
-            Some(request) => self.backfill(request).await,
+            Some(request) => self.backfill(request, audited).await,
             None => Ok(StartedBackfill::empty()),
         }
     }
@@ -75,6 +89,7 @@ impl Shared {
             backfill: id,
             only,
             key,
+            reason: _,
             scope,
             by,
         } = rerun;

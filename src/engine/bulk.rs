@@ -49,6 +49,8 @@ pub(crate) struct BulkRerun {
     pub(crate) definition: ResumeDefinition,
     /// The idempotency key of each rerun. Makes a repeat of the call start nothing again.
     pub(crate) key: Option<String>,
+    /// Why, in the words of the caller.
+    pub(crate) reason: Option<String>,
     pub(crate) scope: Scope,
     pub(crate) by: Option<CallerName>,
 }
@@ -137,10 +139,11 @@ impl BulkAction {
 
     /// Refuses what would be refused for every run.
     fn check(&self) -> Result<()> {
-        match self {
-            Self::Cancel(cancel) => check_reason(cancel.reason.as_deref()),
-            Self::Rerun(_) => Ok(()),
-        }
+        let reason = match self {
+            Self::Cancel(cancel) => &cancel.reason,
+            Self::Rerun(rerun) => &rerun.reason,
+        };
+        check_reason(reason.as_deref())
     }
 }
 
@@ -321,10 +324,13 @@ impl Engine {
 impl BulkRerun {
     /// Returns the key of each rerun. It means the same as with a rerun of one run alone.
     fn request_key(&self) -> Option<RequestKey> {
-        let body = match self.definition {
+        let mut body = match self.definition {
             ResumeDefinition::Recorded => json!({}),
             ResumeDefinition::Current => json!({"definition": "current"}),
         };
+        if let Some(reason) = &self.reason {
+            body["reason"] = json!(reason);
+        }
         self.key.clone().map(|key| RequestKey {
             key,
             body_hash: hash_body(&body),
@@ -339,6 +345,7 @@ impl BulkRerun {
             params: BTreeMap::new(),
             note: None,
             key: self.request_key(),
+            reason: self.reason,
             scope: self.scope,
             by: self.by,
         }

@@ -23,10 +23,10 @@
 
 use std::sync::Arc;
 
-use super::note::check_reason;
+use super::audit::{Audited, Author, Named};
 use super::{Engine, Shared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{CallerName, Cancel, RunId, RunStatus, Scope};
+use crate::model::{AuditAction, AuditSubject, CallerName, Cancel, RunId, RunStatus, Scope};
 use crate::storage::{CancelOutcome, CancelRequest};
 
 /// How a caller cancels a run or a backfill.
@@ -39,6 +39,14 @@ pub(crate) struct CancelCommand {
     pub(crate) scope: Scope,
 }
 
+impl CancelCommand {
+    /// Returns the command as the audit shows it.
+    pub(super) fn audited(&self, action: AuditAction, named: Named) -> Audited {
+        let (scope, by) = (self.scope.clone(), self.by.clone());
+        Audited::new(action, named, Author { scope, by }).because(self.reason.clone())
+    }
+}
+
 impl Engine {
     /// Requests that a run stops.
     ///
@@ -46,17 +54,24 @@ impl Engine {
     /// `NotFound`, `Invalid` (`invalid-field`), `RunFinished`, `ShuttingDown` and the errors of
     /// storage.
     pub(crate) async fn cancel(&self, run: RunId, cancel: CancelCommand) -> Result<CancelOutcome> {
+        let action = match cancel.cancel {
+            Cancel::Plain => AuditAction::RunCancel,
+            Cancel::Forced => AuditAction::RunForceCancel,
+        };
+        let audited = cancel.audited(action, Named::Run(run));
         let CancelCommand {
             cancel,
             reason,
             by,
             scope,
         } = cancel;
-        check_reason(reason.as_deref())?;
         let mut request = CancelRequest::new(run, cancel, self.0.clock.now());
         (request.by, request.reason, request.scope) = (by, reason, scope);
-        self.command(|shared| request_and_notify(shared, request))
-            .await
+        self.audited(audited, |shared, audited| {
+            request.audit = Some(audited.entry(AuditSubject::Run(run), request.now));
+            request_and_notify(shared, request)
+        })
+        .await
     }
 }
 

@@ -5,15 +5,18 @@
 
 use serde_json::Value;
 
+use super::audit::{Audited, Author, Named};
 use super::id_mismatch;
 use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
 use crate::error::{Error, Problem, Result, quote};
 use crate::graph::fields::{Fields, whole_number};
 use crate::graph::issues::Issues;
-use crate::model::{ConnectionFields, ConnectionId, Scope, StoredConnection, TenantId};
+use crate::model::{
+    AuditAction, AuditSubject, ConnectionFields, ConnectionId, Scope, StoredConnection, TenantId,
+};
 use crate::secret::Field;
-use crate::storage::{Expect, PutConnection};
+use crate::storage::{DeleteConnection, Expect, PutConnection};
 
 const KIND_CHARS_MAX: usize = 64;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
@@ -58,11 +61,16 @@ impl Engine {
     pub(crate) async fn create_connection(
         &self,
         body: Value,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<StoredConnection> {
-        let scope = scope.clone();
-        self.command(|shared| async move { shared.create_connection(body, scope).await })
-            .await
+        let scope = author.scope.clone();
+        let named = body.get("conn_id").and_then(Value::as_str);
+        let named = Named::Connection(named.unwrap_or_default().to_owned());
+        let audited = Audited::new(AuditAction::ConnectionCreate, named, author.clone());
+        self.audited(audited, |shared, audited| async move {
+            shared.create_connection(body, scope, &audited).await
+        })
+        .await
     }
 
     /// Replaces the connection with this id. A secret that is sent masked stays as it is stored.
@@ -75,29 +83,43 @@ impl Engine {
         &self,
         id: &str,
         body: Value,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<StoredConnection> {
-        let (id, scope) = (id.to_owned(), scope.clone());
-        self.command(|shared| async move { shared.replace_connection(&id, body, &scope).await })
-            .await
+        let (id, scope) = (id.to_owned(), author.scope.clone());
+        let named = Named::Connection(id.clone());
+        let audited = Audited::new(AuditAction::ConnectionEdit, named, author.clone());
+        self.audited(audited, |shared, audited| async move {
+            let named = (id.as_str(), &scope);
+            shared.replace_connection(named, body, &audited).await
+        })
+        .await
     }
 
     /// Deletes the connection with this id.
     ///
     /// # Errors
     /// `NotFound`, and any error of storage.
-    pub(crate) async fn delete_connection(&self, id: &str, scope: &Scope) -> Result<()> {
-        let (id, scope) = (parse_path_id(id)?, scope.clone());
-        self.command(|shared| async move {
-            let now = shared.clock.now();
-            shared.storage.delete_connection(&id, &scope, now).await
+    pub(crate) async fn delete_connection(&self, id: &str, author: &Author) -> Result<()> {
+        let named = Named::Connection(id.to_owned());
+        let audited = Audited::new(AuditAction::ConnectionDelete, named, author.clone());
+        let mut delete = DeleteConnection::new(parse_path_id(id)?, self.0.clock.now());
+        delete.scope = author.scope.clone();
+        self.audited(audited, |shared, audited| async move {
+            let subject = AuditSubject::Connection(delete.id.clone());
+            delete.audit = Some(audited.entry(subject, delete.now));
+            shared.storage.delete_connection(delete).await
         })
         .await
     }
 }
 
 impl Shared {
-    async fn create_connection(&self, body: Value, scope: Scope) -> Result<StoredConnection> {
+    async fn create_connection(
+        &self,
+        body: Value,
+        scope: Scope,
+        audited: &Audited,
+    ) -> Result<StoredConnection> {
         id_mismatch::refuse_other_tenant(&body, scope.tenant())?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
@@ -109,14 +131,15 @@ impl Shared {
         let fields = self.seal_connection(&draft, &id, scope.tenant(), None)?;
         let mut put = PutConnection::new(id, fields, self.clock.now());
         (put.expect, put.scope) = (Expect::Absent, scope);
+        put.audit = Some(audited.entry(AuditSubject::Connection(put.id.clone()), put.now));
         self.storage.put_connection(put).await
     }
 
     async fn replace_connection(
         &self,
-        id: &str,
+        (id, scope): (&str, &Scope),
         body: Value,
-        scope: &Scope,
+        audited: &Audited,
     ) -> Result<StoredConnection> {
         let mut old = self.find_connection(id, scope).await?;
         let scope = &Scope::of(old.tenant.as_ref());
@@ -126,25 +149,26 @@ impl Shared {
         let draft = parse_draft(body, &mut issues);
         issues.into_result(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
-            let saved = self.replace_connection_version(&draft, &old, scope).await;
+            let saved = self.replace_connection_version(&draft, &old, audited).await;
             if !secret_input::is_precondition_failed(&saved) {
                 return saved;
             }
             old = self.find_connection(id, scope).await?;
         }
-        self.replace_connection_version(&draft, &old, scope).await
+        self.replace_connection_version(&draft, &old, audited).await
     }
 
     async fn replace_connection_version(
         &self,
         draft: &Draft,
         old: &StoredConnection,
-        scope: &Scope,
+        audited: &Audited,
     ) -> Result<StoredConnection> {
         let tenant = old.tenant.as_ref();
         let fields = self.seal_connection(draft, &old.id, tenant, Some(&old.fields))?;
         let mut put = PutConnection::new(old.id.clone(), fields, self.clock.now());
-        (put.expect, put.scope) = (Expect::Version(old.version), scope.clone());
+        (put.expect, put.scope) = (Expect::Version(old.version), Scope::of(tenant));
+        put.audit = Some(audited.entry(AuditSubject::Connection(put.id.clone()), put.now));
         self.storage.put_connection(put).await
     }
 

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use super::audit::{Audited, Author, Named};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
-use crate::model::{DeliveryId, Scope};
+use crate::model::{AuditAction, AuditSubject, DeliveryId, Scope};
 use crate::notifier::RetryRequests;
 use crate::storage::{ChangeDeadLetter, DeadLetterAction, ParkedDelivery};
 
@@ -16,8 +17,8 @@ impl Engine {
     /// # Errors
     /// `NotFound` (`delivery-not-found`), `Conflict` (`delivery-waiting`), `ShuttingDown`, and any
     /// error of storage.
-    pub(crate) async fn retry_delivery(&self, id: &str, scope: &Scope) -> Result<ParkedDelivery> {
-        self.change_dead_letter(id, DeadLetterAction::Retry, scope)
+    pub(crate) async fn retry_delivery(&self, id: &str, author: &Author) -> Result<ParkedDelivery> {
+        self.change_dead_letter(id, DeadLetterAction::Retry, author)
             .await
     }
 
@@ -25,8 +26,8 @@ impl Engine {
     ///
     /// # Errors
     /// The same as [`Engine::retry_delivery`].
-    pub(crate) async fn drop_delivery(&self, id: &str, scope: &Scope) -> Result<()> {
-        let dropped = self.change_dead_letter(id, DeadLetterAction::Drop, scope);
+    pub(crate) async fn drop_delivery(&self, id: &str, author: &Author) -> Result<()> {
+        let dropped = self.change_dead_letter(id, DeadLetterAction::Drop, author);
         dropped.await.map(drop)
     }
 
@@ -34,13 +35,20 @@ impl Engine {
         &self,
         id: &str,
         action: DeadLetterAction,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<ParkedDelivery> {
         let parsed = id.parse().map_err(|_| Error::delivery_not_found(quote(id)));
-        let (id, scope) = (parsed?, scope.clone());
-        self.command(
-            move |shared| async move { shared.change_dead_letter(id, action, scope).await },
-        )
+        let (parsed, scope) = (parsed?, author.scope.clone());
+        let audit_action = match action {
+            DeadLetterAction::Retry => AuditAction::DeliveryRetry,
+            DeadLetterAction::Drop => AuditAction::DeliveryDrop,
+        };
+        let named = Named::Delivery(id.to_owned());
+        let audited = Audited::new(audit_action, named, author.clone());
+        self.audited(audited, move |shared, audited| async move {
+            let change = (parsed, action);
+            shared.change_dead_letter(change, scope, &audited).await
+        })
         .await
     }
 
@@ -53,13 +61,15 @@ impl Engine {
 impl Shared {
     async fn change_dead_letter(
         &self,
-        id: DeliveryId,
-        action: DeadLetterAction,
+        (id, action): (DeliveryId, DeadLetterAction),
         scope: Scope,
+        audited: &Audited,
     ) -> Result<ParkedDelivery> {
+        let now = self.clock.now();
         let change = ChangeDeadLetter {
             scope,
-            ..ChangeDeadLetter::new(id.clone(), action, self.clock.now())
+            audit: Some(audited.entry(AuditSubject::Delivery(id.clone()), now)),
+            ..ChangeDeadLetter::new(id.clone(), action, now)
         };
         let changed = self.storage.change_dead_letter(change).await?;
         match action {

@@ -3,9 +3,10 @@
 //! `model/labels` has the bounds of labels, and `note` those of notes.
 
 use super::Engine;
+use super::audit::{Audited, Author, Named};
 use super::note::check_note;
 use crate::error::Result;
-use crate::model::{Labels, Run};
+use crate::model::{AuditAction, AuditSubject, CallerName, Labels, Run};
 use crate::storage::EditRun;
 
 /// What a caller attaches to a new run.
@@ -34,7 +35,7 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`), `Invalid` (`invalid-field`), and any error of storage.
-    pub(crate) async fn edit_run(&self, edit: EditRun) -> Result<()> {
+    pub(crate) async fn edit_run(&self, mut edit: EditRun, by: Option<CallerName>) -> Result<()> {
         // Storage checks the number of labels that the run then has.
         let set = edit.labels.iter();
         let set: Labels = set
@@ -42,7 +43,14 @@ impl Engine {
             .collect();
         set.check()?;
         check_note(edit.note.as_deref())?;
-        self.command(|shared| async move { shared.storage.edit_run(edit).await })
-            .await
+        let scope = edit.scope.clone();
+        let author = Author { scope, by };
+        let audited = Audited::new(AuditAction::RunEdit, Named::Run(edit.run), author);
+        self.audited(audited, |shared, audited| async move {
+            let now = shared.clock.now();
+            edit.audit = Some(audited.entry(AuditSubject::Run(edit.run), now));
+            shared.storage.edit_run(edit).await
+        })
+        .await
     }
 }

@@ -6,6 +6,7 @@ mod active;
 mod appender;
 mod attempt;
 mod attempt_log;
+mod audit;
 mod backfill;
 mod backfill_dates;
 mod backfill_intervals;
@@ -67,6 +68,7 @@ mod versions;
 mod webhook;
 
 pub(crate) use crate::storage::{EditRun, PurgeMode};
+pub(crate) use audit::Author;
 pub(crate) use backfill::{BackfillRequest, StartedBackfill};
 pub(crate) use backfill_dates::BackfillDates;
 pub(crate) use backfill_rerun::{BackfillRerun, RepeatedDates};
@@ -165,8 +167,8 @@ pub(crate) struct Shared {
     stop: CancellationToken,
     // Serializes purges. An async lock, since it is fair and is held across the pauses of a purge.
     purging: Arc<Mutex<()>>,
-    // Which runs the engine purges automatically.
-    retention: Option<Retention>,
+    // Which runs the engine purges automatically, and which entries of the audit it deletes.
+    retention: Retention,
     // What callers may do with the pipelines of the code.
     code_policy: CodePolicy,
     // Which stored schedules fire.
@@ -189,7 +191,7 @@ pub(crate) struct EngineParts {
     pub(crate) clock: Clock,
     pub(crate) events: Events,
     pub(crate) compute: Compute,
-    pub(crate) retention: Option<Retention>,
+    pub(crate) retention: Retention,
     pub(crate) scheduled: ScheduledPipelines,
     pub(crate) code_policy: CodePolicy,
     #[cfg(feature = "webhook")]
@@ -265,11 +267,9 @@ impl Engine {
         self.0.tasks.spawn(queue::renew(Arc::clone(&self.0)));
         let live = self.0.events.clone().fill_ring(self.0.clock.clone());
         self.0.tasks.spawn(live);
-        if let Some(retention) = self.0.retention {
-            let shared = Arc::clone(&self.0);
-            let purging = move || retention::run(Arc::clone(&shared), retention);
-            self.spawn_loop(purging);
-        }
+        let (shared, retention) = (Arc::clone(&self.0), self.0.retention);
+        let purging = move || retention::run(Arc::clone(&shared), retention);
+        self.spawn_loop(purging);
         self.0.wake.notify_one();
     }
 

@@ -2,20 +2,20 @@
 //!
 //! Storage holds both, so that no path goes around a pause.
 
-use super::note::check_reason;
+use super::audit::{Audited, Author, Named};
 use super::pipelines::Precondition;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
 use crate::error::Result;
-use crate::model::{CallerName, Pause, Scope, StoredPipeline};
+use crate::model::{AuditAction, AuditSubject, Pause, Scope, StoredPipeline};
 use crate::storage::SetPause;
 
-/// A request to pause a pipeline.
+/// A request to pause a pipeline, or to end its pause.
 #[derive(Debug, Clone)]
 pub(crate) struct PauseCommand {
     /// Why, in the words of the caller.
     pub(crate) reason: Option<String>,
-    pub(crate) by: Option<CallerName>,
+    pub(crate) author: Author,
 }
 
 impl Engine {
@@ -29,15 +29,18 @@ impl Engine {
         key: &str,
         pause: PauseCommand,
         precondition: &Precondition,
-        scope: &Scope,
     ) -> Result<StoredPipeline> {
-        check_reason(pause.reason.as_deref())?;
-        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
-        self.command(|shared| async move {
+        let (key, precondition, author) = (key.to_owned(), precondition.clone(), &pause.author);
+        let named = Named::Pipeline(key.clone());
+        let audited = Audited::new(AuditAction::PipelinePause, named, author.clone());
+        let audited = audited.because(pause.reason.clone());
+        self.audited(audited, |shared, audited| async move {
             let mut new = Pause::new(shared.clock.now());
-            (new.by, new.reason) = (pause.by, pause.reason);
+            let Author { scope, by } = pause.author;
+            (new.by, new.reason) = (by, pause.reason);
+            let named = (key.as_str(), &scope);
             shared
-                .set_pause(&key, Some(new), &precondition, &scope)
+                .set_pause(named, Some(new), &precondition, &audited)
                 .await
         })
         .await
@@ -50,13 +53,17 @@ impl Engine {
     pub(crate) async fn unpause(
         &self,
         key: &str,
+        unpause: PauseCommand,
         precondition: &Precondition,
-        scope: &Scope,
     ) -> Result<StoredPipeline> {
-        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
-        self.command(
-            |shared| async move { shared.set_pause(&key, None, &precondition, &scope).await },
-        )
+        let (key, precondition) = (key.to_owned(), precondition.clone());
+        let PauseCommand { reason, author } = unpause;
+        let (named, scope) = (Named::Pipeline(key.clone()), author.scope.clone());
+        let audited = Audited::new(AuditAction::PipelineUnpause, named, author);
+        self.audited(audited.because(reason), |shared, audited| async move {
+            let named = (key.as_str(), &scope);
+            shared.set_pause(named, None, &precondition, &audited).await
+        })
         .await
     }
 }
@@ -64,16 +71,18 @@ impl Engine {
 impl Shared {
     async fn set_pause(
         &self,
-        key: &str,
+        (key, scope): (&str, &Scope),
         pause: Option<Pause>,
         precondition: &Precondition,
-        scope: &Scope,
+        audited: &Audited,
     ) -> Result<StoredPipeline> {
         let found = self.find_pipeline(key, scope).await?;
         let version = precondition.check(&found)?;
+        let subject = AuditSubject::Pipeline(found.id.clone());
         let mut request = SetPause::new(found.id, pause);
         request.version = version;
         request.scope = Scope::of(found.tenant.as_ref());
+        request.audit = Some(audited.entry(subject, self.clock.now()));
         // The pending runs may start once the pause has ended.
         let _wake = request.pause.is_none().then(|| WakeOnDrop(&self.wake));
         self.storage.set_pause(request).await

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::audit::{Audited, Author, Named};
 use super::concurrency;
 use super::definition_warnings;
 use super::hooks;
@@ -21,7 +22,8 @@ use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::issues::Issues;
 use crate::graph::{definition, slug};
 use crate::model::{
-    Hooks, Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId, WebhookToken,
+    AuditAction, AuditSubject, Hooks, Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId,
+    WebhookToken,
 };
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 use crate::template;
@@ -106,10 +108,13 @@ impl Engine {
     pub(crate) async fn create_pipeline(
         &self,
         definition: Value,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<SavedPipeline> {
-        let scope = scope.clone();
-        self.command(|shared| async move {
+        let scope = author.scope.clone();
+        let named = definition.get("id").and_then(Value::as_str);
+        let named = Named::Pipeline(named.unwrap_or_default().to_owned());
+        let audited = Audited::new(AuditAction::PipelineCreate, named, author.clone());
+        self.audited(audited, |shared, audited| async move {
             let new_id = || shared.clock.new_run_id().to_string();
             id_mismatch::refuse_other_tenant(&definition, scope.tenant())?;
             let mut pipeline = definition::parse(definition, new_id, &shared.limits)?;
@@ -121,6 +126,7 @@ impl Engine {
                 .await?;
             put.expect = Expect::Absent;
             put.scope = scope;
+            put.audit = Some(audited.entry(AuditSubject::Pipeline(put.id.clone()), put.now));
             let stored = shared.put(put).await?;
             Ok(SavedPipeline {
                 stored,
@@ -141,10 +147,13 @@ impl Engine {
         key: &str,
         mut definition: Value,
         precondition: &Precondition,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<SavedPipeline> {
-        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
-        self.command(|shared| async move {
+        let (key, precondition) = (key.to_owned(), precondition.clone());
+        let scope = author.scope.clone();
+        let named = Named::Pipeline(key.clone());
+        let audited = Audited::new(AuditAction::PipelineEdit, named, author.clone());
+        self.audited(audited, |shared, audited| async move {
             let mut found = shared.find_pipeline(&key, &scope).await?;
             id_mismatch::refuse_id_mismatch(&definition, "id", &found.id)?;
             id_mismatch::refuse_other_tenant(&definition, found.tenant.as_ref())?;
@@ -156,14 +165,18 @@ impl Engine {
                 precondition == Precondition::Anything && pipeline.hooks.keeps_secrets();
             for _ in 1..TRIES_MAX {
                 let expected = precondition.check(&found)?;
-                let saved = shared.put_over(&found, pipeline.clone(), expected).await;
+                let saved = shared
+                    .put_over(&found, (pipeline.clone(), expected), &audited)
+                    .await;
                 if !may_repeat || !is_precondition_failed(&saved) {
                     return saved;
                 }
                 found = shared.find_pipeline(&key, &scope).await?;
             }
             let expected = precondition.check(&found)?;
-            shared.put_over(&found, pipeline, expected).await
+            shared
+                .put_over(&found, (pipeline, expected), &audited)
+                .await
         })
         .await
     }
@@ -177,16 +190,21 @@ impl Engine {
         &self,
         key: &str,
         precondition: &Precondition,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<()> {
-        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
-        self.command(|shared| async move {
+        let (key, precondition) = (key.to_owned(), precondition.clone());
+        let scope = author.scope.clone();
+        let named = Named::Pipeline(key.clone());
+        let audited = Audited::new(AuditAction::PipelineDelete, named, author.clone());
+        self.audited(audited, |shared, audited| async move {
             let found = shared.find_pipeline(&key, &scope).await?;
             let version = precondition.check(&found)?;
             shared.refuse_deletion(&found)?;
             let mut delete = DeletePipeline::new(found.id, shared.clock.now());
             delete.version = version;
             delete.scope = Scope::of(found.tenant.as_ref());
+            let subject = AuditSubject::Pipeline(delete.id.clone());
+            delete.audit = Some(audited.entry(subject, delete.now));
             let _changed = WakeOnDrop(&shared.schedules_changed);
             shared.storage.delete_pipeline(delete).await
         })
@@ -258,8 +276,8 @@ impl Shared {
     pub(super) async fn put_over(
         &self,
         found: &StoredPipeline,
-        mut pipeline: Pipeline,
-        expected: Option<u32>,
+        (mut pipeline, expected): (Pipeline, Option<u32>),
+        audited: &Audited,
     ) -> Result<SavedPipeline> {
         webhook::refuse_mask(&pipeline, found.webhook_token)?;
         let keeps_secrets = pipeline.hooks.keeps_secrets();
@@ -272,6 +290,7 @@ impl Shared {
         put.expect = expected.map_or(Expect::Present, Expect::Version);
         self.restrict_edit(found, &mut put)?;
         put.scope = Scope::of(found.tenant.as_ref());
+        put.audit = Some(audited.entry(AuditSubject::Pipeline(found.id.clone()), put.now));
         let stored = self.put(put).await?;
         Ok(SavedPipeline {
             stored,

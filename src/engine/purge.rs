@@ -8,9 +8,11 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OwnedMutexGuard;
 
+use super::audit::{Audited, Author, Named};
+use super::note::check_reason;
 use super::{Engine, Shared, shutting_down};
 use crate::error::Result;
-use crate::model::Scope;
+use crate::model::{AuditAction, AuditSubject, CallerName, Scope};
 use crate::storage::{Purge, PurgeMode};
 
 /// The age of the runs that a purge deletes, in days, if the caller names none.
@@ -27,8 +29,12 @@ pub(crate) struct PurgeRequest {
     pub(crate) keep_last: u32,
     /// Whether the runs are deleted or only counted.
     pub(crate) mode: PurgeMode,
+    /// Why, in the words of the caller.
+    pub(crate) reason: Option<String>,
     /// The tenants whose runs are purged.
     pub(crate) scope: Scope,
+    /// Who purges.
+    pub(crate) by: Option<CallerName>,
 }
 
 impl Engine {
@@ -42,14 +48,23 @@ impl Engine {
     /// deletes the rest.
     pub(crate) async fn purge(&self, runs: PurgeRequest) -> Result<u64> {
         self.refuse_in_shutdown()?;
-        let batch = first_batch(&self.0, &runs);
+        check_reason(runs.reason.as_deref())?;
+        let mut batch = first_batch(&self.0, &runs);
         if runs.mode == PurgeMode::Preview {
             return purge_in_batches(&self.0, batch).await;
         }
         // The caller itself waits, so one that leaves before its turn leaves no purge behind.
         let guard = exclusive(&self.0).await?;
-        self.command(|shared| delete_in_batches(shared, batch, guard))
-            .await
+        let PurgeRequest {
+            reason, scope, by, ..
+        } = runs;
+        let author = Author { scope, by };
+        let audited = Audited::new(AuditAction::SystemPurge, Named::System, author);
+        self.audited(audited.because(reason), |shared, audited| {
+            batch.audit = Some(audited.entry(AuditSubject::System, shared.clock.now()));
+            delete_in_batches(shared, batch, guard)
+        })
+        .await
     }
 }
 
@@ -108,6 +123,8 @@ async fn purge_in_batches(shared: &Shared, mut batch: Purge) -> Result<u64> {
             return Ok(deleted);
         }
         batch.after = purged.next;
+        // The first step has recorded the purge.
+        batch.audit = None;
         let elapsed = shared.clock.elapsed().saturating_sub(started_at);
         if batch.mode == PurgeMode::Delete && !elapsed.is_zero() {
             tokio::select! {

@@ -6,14 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::audit::{Audited, Author, Named};
 use super::concurrency;
 use super::labels::Annotations;
 use super::resume::{Chain, DefinitionGraph, NamedNodes, ResumeDefinition};
 use super::run_date::kept_instant;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
-use crate::model::{CallerName, DATE_PARAM, Pipeline, Run, RunId, Scope, StoredPipeline};
-use crate::storage::{IdempotentOperation, NewRun, RunDetail};
+use crate::model::{
+    AuditAction, AuditSubject, CallerName, DATE_PARAM, Pipeline, Run, RunId, Scope, StoredPipeline,
+};
+use crate::storage::{CreateRuns, IdempotentOperation, NewRun, RunDetail};
 
 /// A request to rerun a run.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub(crate) struct RerunRequest {
     pub(crate) from_node: Option<String>,
     pub(crate) note: Option<String>,
     pub(crate) key: Option<RequestKey>,
+    /// Why, in the words of the caller.
+    pub(crate) reason: Option<String>,
     pub(crate) scope: Scope,
     /// Who reruns the run.
     pub(crate) by: Option<CallerName>,
@@ -38,13 +43,19 @@ impl Engine {
     /// `NotFound`, `Conflict` (`run-not-finished`), `Invalid`, `QueueFull`, and any error of
     /// storage.
     pub(crate) async fn rerun(&self, rerun: RerunRequest) -> Result<StartedRun> {
-        self.command(|shared| async move { shared.rerun(rerun).await })
-            .await
+        let (scope, by) = (rerun.scope.clone(), rerun.by.clone());
+        let (action, named) = (AuditAction::RunRerun, Named::Run(rerun.run));
+        let audited = Audited::new(action, named, Author { scope, by });
+        let audited = audited.because(rerun.reason.clone());
+        self.audited(audited, |shared, audited| async move {
+            shared.rerun(rerun, &audited).await
+        })
+        .await
     }
 }
 
 impl Shared {
-    async fn rerun(&self, rerun: RerunRequest) -> Result<StartedRun> {
+    async fn rerun(&self, rerun: RerunRequest, audited: &Audited) -> Result<StartedRun> {
         let old = self.storage.find_run(rerun.run, &rerun.scope).await?;
         let old = old.ok_or_else(|| Error::run_not_found(rerun.run))?;
         let scope = Scope::of(old.run.tenant.as_ref());
@@ -80,7 +91,11 @@ impl Shared {
             Some(from_node) => self.reuse_above(run, &old, definition, &from_node)?,
             None => concurrency::new_run(run, definition),
         };
-        let created = self.create(new, key, scope).await?;
+        let mut create = CreateRuns::new(vec![new]);
+        (create.idempotency, create.scope) = (key, scope);
+        let subject = AuditSubject::Run(old.run.id);
+        create.audit = Some(audited.entry(subject, self.clock.now()));
+        let created = self.create_runs(create).await?;
         created.into_started_run(old.run.qualified_pipeline())
     }
 

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::audit::{Audited, Author, Named};
 use super::id_mismatch;
 use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
@@ -12,10 +13,11 @@ use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{
-    MASKED, Scope, StoredVariable, TenantId, VariableFields, VariableKey, VariableValue,
+    AuditAction, AuditSubject, MASKED, Scope, StoredVariable, TenantId, VariableFields,
+    VariableKey, VariableValue,
 };
 use crate::secret::{Field, Secret};
-use crate::storage::{Expect, PutVariable};
+use crate::storage::{DeleteVariable, Expect, PutVariable};
 
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
 /// Characters of a value. 65,536: anything longer is data rather than a setting.
@@ -49,11 +51,16 @@ impl Engine {
     pub(crate) async fn create_variable(
         &self,
         body: Value,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<StoredVariable> {
-        let scope = scope.clone();
-        self.command(|shared| async move { shared.create_variable(body, scope).await })
-            .await
+        let scope = author.scope.clone();
+        let named = body.get("key").and_then(Value::as_str);
+        let named = Named::Variable(named.unwrap_or_default().to_owned());
+        let audited = Audited::new(AuditAction::VariableCreate, named, author.clone());
+        self.audited(audited, |shared, audited| async move {
+            shared.create_variable(body, scope, &audited).await
+        })
+        .await
     }
 
     /// Replaces the variable with this key. A secret value that is sent masked stays as it is
@@ -67,29 +74,43 @@ impl Engine {
         &self,
         key: &str,
         body: Value,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<StoredVariable> {
-        let (key, scope) = (key.to_owned(), scope.clone());
-        self.command(|shared| async move { shared.replace_variable(&key, body, &scope).await })
-            .await
+        let (key, scope) = (key.to_owned(), author.scope.clone());
+        let named = Named::Variable(key.clone());
+        let audited = Audited::new(AuditAction::VariableEdit, named, author.clone());
+        self.audited(audited, |shared, audited| async move {
+            let named = (key.as_str(), &scope);
+            shared.replace_variable(named, body, &audited).await
+        })
+        .await
     }
 
     /// Deletes the variable with this key.
     ///
     /// # Errors
     /// `NotFound`, and any error of storage.
-    pub(crate) async fn delete_variable(&self, key: &str, scope: &Scope) -> Result<()> {
-        let (key, scope) = (parse_path_key(key)?, scope.clone());
-        self.command(|shared| async move {
-            let now = shared.clock.now();
-            shared.storage.delete_variable(&key, &scope, now).await
+    pub(crate) async fn delete_variable(&self, key: &str, author: &Author) -> Result<()> {
+        let named = Named::Variable(key.to_owned());
+        let audited = Audited::new(AuditAction::VariableDelete, named, author.clone());
+        let mut delete = DeleteVariable::new(parse_path_key(key)?, self.0.clock.now());
+        delete.scope = author.scope.clone();
+        self.audited(audited, |shared, audited| async move {
+            let subject = AuditSubject::Variable(delete.key.clone());
+            delete.audit = Some(audited.entry(subject, delete.now));
+            shared.storage.delete_variable(delete).await
         })
         .await
     }
 }
 
 impl Shared {
-    async fn create_variable(&self, body: Value, scope: Scope) -> Result<StoredVariable> {
+    async fn create_variable(
+        &self,
+        body: Value,
+        scope: Scope,
+        audited: &Audited,
+    ) -> Result<StoredVariable> {
         id_mismatch::refuse_other_tenant(&body, scope.tenant())?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
@@ -103,14 +124,15 @@ impl Shared {
         let value = self.seal_variable(&draft, &key, scope.tenant())?;
         let mut put = PutVariable::new(key, fields(&draft, value), self.clock.now());
         (put.expect, put.scope) = (Expect::Absent, scope);
+        put.audit = Some(audited.entry(AuditSubject::Variable(put.key.clone()), put.now));
         self.storage.put_variable(put).await
     }
 
     async fn replace_variable(
         &self,
-        key: &str,
+        (key, scope): (&str, &Scope),
         body: Value,
-        scope: &Scope,
+        audited: &Audited,
     ) -> Result<StoredVariable> {
         let mut old = self.find_variable(key, scope).await?;
         let scope = &Scope::of(old.tenant.as_ref());
@@ -120,20 +142,20 @@ impl Shared {
         let draft = parse_draft(body, &mut issues);
         issues.into_result(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
-            let saved = self.replace_variable_version(&draft, &old, scope).await;
+            let saved = self.replace_variable_version(&draft, &old, audited).await;
             if !secret_input::is_precondition_failed(&saved) {
                 return saved;
             }
             old = self.find_variable(key, scope).await?;
         }
-        self.replace_variable_version(&draft, &old, scope).await
+        self.replace_variable_version(&draft, &old, audited).await
     }
 
     async fn replace_variable_version(
         &self,
         draft: &Draft,
         old: &StoredVariable,
-        scope: &Scope,
+        audited: &Audited,
     ) -> Result<StoredVariable> {
         let value = match keep_masked(draft, &old.fields.value)? {
             Some(value) => value,
@@ -141,7 +163,8 @@ impl Shared {
         };
         let fields = fields(draft, value);
         let mut put = PutVariable::new(old.key.clone(), fields, self.clock.now());
-        (put.expect, put.scope) = (Expect::Version(old.version), scope.clone());
+        (put.expect, put.scope) = (Expect::Version(old.version), Scope::of(old.tenant.as_ref()));
+        put.audit = Some(audited.entry(AuditSubject::Variable(put.key.clone()), put.now));
         self.storage.put_variable(put).await
     }
 

@@ -1,10 +1,11 @@
 //! Earlier versions of pipelines: rolls a pipeline back, and starts runs on a version.
 
+use super::audit::{Audited, Author, Named};
 use super::pipelines::{Precondition, SavedPipeline};
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
-use crate::model::{Pipeline, Scope, StoredPipeline};
+use crate::model::{AuditAction, Pipeline, StoredPipeline};
 use crate::storage::VersionFilter;
 
 impl Engine {
@@ -19,10 +20,13 @@ impl Engine {
         key: &str,
         version: u32,
         precondition: &Precondition,
-        scope: &Scope,
+        author: &Author,
     ) -> Result<SavedPipeline> {
-        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
-        self.command(|shared| async move {
+        let (key, precondition) = (key.to_owned(), precondition.clone());
+        let scope = author.scope.clone();
+        let named = Named::Pipeline(key.clone());
+        let audited = Audited::new(AuditAction::PipelineRollback, named, author.clone());
+        self.audited(audited, |shared, audited| async move {
             let found = shared.find_pipeline(&key, &scope).await?;
             let expected = precondition.check(&found)?;
             let earlier = shared.find_version(&found, version, "version").await?;
@@ -32,7 +36,9 @@ impl Engine {
                 ..(*earlier.definition).clone()
             };
             definition::check(&pipeline, &shared.limits)?;
-            shared.put_over(&found, pipeline, expected).await
+            shared
+                .put_over(&found, (pipeline, expected), &audited)
+                .await
         })
         .await
     }

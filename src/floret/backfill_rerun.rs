@@ -42,6 +42,7 @@ pub struct BackfillRerunBuilder {
     backfill: BackfillId,
     only: Option<RepeatedDates>,
     key: Option<String>,
+    reason: Option<String>,
 }
 
 impl BackfillRerunBuilder {
@@ -51,12 +52,19 @@ impl BackfillRerunBuilder {
             backfill,
             only: None,
             key: None,
+            reason: None,
         }
     }
 
     /// Repeats every date, also those that have succeeded.
     pub const fn all(mut self) -> Self {
         self.only = Some(RepeatedDates::All);
+        self
+    }
+
+    /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
         self
     }
 
@@ -100,11 +108,15 @@ impl BackfillRerunBuilder {
         if self.only == Some(RepeatedDates::All) {
             body["only"] = json!("all");
         }
+        if let Some(reason) = &self.reason {
+            body["reason"] = json!(reason);
+        }
         let body_hash = hash_body(&body);
         BackfillRerun {
             backfill: self.backfill,
             only: self.only.unwrap_or_default(),
             key: self.key.map(|key| RequestKey { key, body_hash }),
+            reason: self.reason,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
         }

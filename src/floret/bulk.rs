@@ -55,6 +55,7 @@ pub struct BulkRerunBuilder {
     runs: Runs,
     definition: ResumeDefinition,
     key: Option<String>,
+    reason: Option<String>,
     is_preview: bool,
 }
 
@@ -77,6 +78,7 @@ impl Runs {
             runs: self,
             definition: ResumeDefinition::Recorded,
             key: None,
+            reason: None,
             is_preview: false,
         }
     }
@@ -107,6 +109,12 @@ impl BulkRerunBuilder {
     /// Executes the pipelines' newest definitions.
     pub const fn current(mut self) -> Self {
         self.definition = ResumeDefinition::Current;
+        self
+    }
+
+    /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
         self
     }
 
@@ -153,6 +161,7 @@ impl IntoFuture for BulkRerunBuilder {
     ///
     /// # Errors
     /// - Those of the list.
+    /// - `Invalid` if the reason is too long.
     /// - `ShuttingDown` or `Unavailable`. Nothing was done. If a part is done by then, the error is
     ///   the reason why the other runs were skipped.
     type Output = Result<BulkOutcome>;
@@ -164,6 +173,7 @@ impl IntoFuture for BulkRerunBuilder {
             let action = BulkAction::Rerun(BulkRerun {
                 definition: self.definition,
                 key: self.key,
+                reason: self.reason,
                 scope: client.scope().clone(),
                 by: client.name().cloned(),
             });

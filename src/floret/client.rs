@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::delivery::Delivery;
-use crate::engine::Engine;
+use crate::engine::{Author, Engine};
 use crate::error::Result;
 use crate::events::Subscription;
 use crate::model::{CallerName, PipelineId, Scope};
@@ -101,6 +101,17 @@ impl Client {
         &self.parts.engine
     }
 
+    /// Returns the author of the commands of this client.
+    pub(super) fn author(&self) -> Author {
+        self.author_in(self.scope.clone())
+    }
+
+    /// Returns the author of a command that is narrowed to a scope.
+    pub(super) fn author_in(&self, scope: Scope) -> Author {
+        let by = self.name.clone();
+        Author { scope, by }
+    }
+
     pub(super) fn views(&self) -> &Views {
         &self.parts.views
     }
@@ -123,7 +134,7 @@ impl Client {
     }
 
     /// Returns the same client in the name of a caller: the runs that it creates say so
-    /// ([`Run::created_by`](crate::Run::created_by)).
+    /// ([`Run::created_by`](crate::Run::created_by)), and so does the [audit](Self::audit).
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -70,9 +70,9 @@ impl Connections {
     /// - `Conflict` (`encryption-key-missing`) if it has a secret and the host has set no key.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn create(&self, connection: NewConnection) -> Result<StoredConnection> {
-        let (engine, scope) = (self.client.engine(), self.client.scope());
+        let (engine, author) = (self.client.engine(), self.client.author());
         engine
-            .create_connection(connection.into_body(), scope)
+            .create_connection(connection.into_body(), &author)
             .await
     }
 
@@ -82,10 +82,10 @@ impl Connections {
     /// `NotFound` if there is no such connection, and otherwise the same as
     /// [`Connections::create`].
     pub async fn put(&self, connection: NewConnection) -> Result<StoredConnection> {
-        let (engine, scope) = (self.client.engine(), self.client.scope());
+        let (engine, author) = (self.client.engine(), self.client.author());
         let id = connection.id.clone();
         let body = connection.into_body();
-        engine.replace_connection(&id, body, scope).await
+        engine.replace_connection(&id, body, &author).await
     }
 
     /// Deletes the connection with this id.
@@ -93,8 +93,8 @@ impl Connections {
     /// # Errors
     /// `NotFound` if there is no such connection; `ShuttingDown` or `Unavailable`.
     pub async fn delete(&self, id: &str) -> Result<()> {
-        let (engine, scope) = (self.client.engine(), self.client.scope());
-        engine.delete_connection(id, scope).await
+        let (engine, author) = (self.client.engine(), self.client.author());
+        engine.delete_connection(id, &author).await
     }
 
     page_methods!();

@@ -69,8 +69,8 @@ impl Deliveries {
     /// - `Conflict` (`delivery-waiting`) if it is not dead.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn retry(&self, id: &DeliveryId) -> Result<Delivery> {
-        let (engine, scope) = (self.client.engine(), self.client.scope());
-        let parked = engine.retry_delivery(&id.to_string(), scope).await?;
+        let (engine, author) = (self.client.engine(), self.client.author());
+        let parked = engine.retry_delivery(&id.to_string(), &author).await?;
         self.client.views().delivery(parked).await
     }
 
@@ -79,8 +79,8 @@ impl Deliveries {
     /// # Errors
     /// The same as [`Deliveries::retry`].
     pub async fn delete(&self, id: &DeliveryId) -> Result<()> {
-        let (engine, scope) = (self.client.engine(), self.client.scope());
-        engine.drop_delivery(&id.to_string(), scope).await
+        let (engine, author) = (self.client.engine(), self.client.author());
+        engine.drop_delivery(&id.to_string(), &author).await
     }
 
     /// Lists only the deliveries in this state.

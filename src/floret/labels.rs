@@ -79,7 +79,8 @@ impl IntoFuture for EditBuilder {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let run = self.client.run_by_id(self.edit.run);
-            self.client.engine().edit_run(self.edit).await?;
+            let by = self.client.name().cloned();
+            self.client.engine().edit_run(self.edit, by).await?;
             run.get().await
         })
     }

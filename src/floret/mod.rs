@@ -2,6 +2,7 @@
 //!
 //! `engine` carries the commands out and `views` reads; `api` offers the same over HTTP.
 
+mod audit;
 mod backfill;
 mod backfill_rerun;
 mod backfills;
@@ -34,6 +35,7 @@ mod system;
 mod variables;
 mod versions;
 
+pub use audit::Audit;
 pub use backfill::{BackfillBuilder, BackfillHandle};
 pub use backfill_rerun::BackfillRerunBuilder;
 pub use backfills::Backfills;
@@ -50,7 +52,7 @@ pub use grid::GridQuery;
 pub use labels::EditBuilder;
 pub use logs::Logs;
 pub use node_history::NodeHistoryQuery;
-pub use pauses::PauseBuilder;
+pub use pauses::{PauseBuilder, UnpauseBuilder};
 pub use pipelines::{DeletePipelineBuilder, Pipelines, PutPipelineBuilder};
 pub use rerun::RerunBuilder;
 pub use resume::ResumeBuilder;

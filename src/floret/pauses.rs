@@ -23,20 +23,16 @@ impl Pipelines {
         }
     }
 
-    /// Ends the pause of the pipeline with this id or slug. Ticks that the pause has skipped are
-    /// not caught up. A pipeline that is not paused stays as it is.
+    /// Prepares to end the pause of the pipeline with this id or slug. Awaiting the result ends it.
     ///
-    /// # Errors
-    /// - `NotFound` if there is no such pipeline.
-    /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
-    /// - `ShuttingDown` or `Unavailable`.
-    pub async fn unpause(&self, key: &str) -> Result<StoredPipeline> {
-        let client = self.client();
-        let unpaused = client
-            .engine()
-            .unpause(key, &Precondition::Anything, client.scope())
-            .await;
-        unpaused.map(StoredPipeline::for_caller)
+    /// Ticks that the pause has skipped are not caught up. A pipeline that is not paused stays as
+    /// it is.
+    pub fn unpause(&self, key: impl Into<String>) -> UnpauseBuilder {
+        UnpauseBuilder {
+            client: self.client().clone(),
+            key: key.into(),
+            reason: None,
+        }
     }
 }
 
@@ -70,15 +66,47 @@ impl IntoFuture for PauseBuilder {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let pause = PauseCommand {
-                reason: self.reason,
-                by: self.client.name().cloned(),
-            };
-            let (engine, scope) = (self.client.engine(), self.client.scope());
-            let paused = engine
-                .pause(&self.key, pause, &Precondition::Anything, scope)
-                .await;
-            paused.map(StoredPipeline::for_caller)
+            let (engine, author) = (self.client.engine(), self.client.author());
+            let reason = self.reason;
+            let pause = PauseCommand { reason, author };
+            let paused = engine.pause(&self.key, pause, &Precondition::Anything);
+            paused.await.map(StoredPipeline::for_caller)
+        })
+    }
+}
+
+/// A pause to end, from [`Pipelines::unpause`].
+#[derive(Debug, Clone)]
+#[must_use = "no pause ends before it is awaited"]
+pub struct UnpauseBuilder {
+    client: Client,
+    key: String,
+    reason: Option<String>,
+}
+
+impl UnpauseBuilder {
+    /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+impl IntoFuture for UnpauseBuilder {
+    /// The pipeline without its pause.
+    ///
+    /// # Errors
+    /// Those of [`PauseBuilder`].
+    type Output = Result<StoredPipeline>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (engine, author) = (self.client.engine(), self.client.author());
+            let reason = self.reason;
+            let unpause = PauseCommand { reason, author };
+            let unpaused = engine.unpause(&self.key, unpause, &Precondition::Anything);
+            unpaused.await.map(StoredPipeline::for_caller)
         })
     }
 }

@@ -86,7 +86,8 @@ impl Pipelines {
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn create(&self, pipeline: Pipeline) -> Result<SavedPipeline> {
         let (body, scope) = body(pipeline, self.client.scope())?;
-        let saved = self.client.engine().create_pipeline(body, &scope).await;
+        let author = self.client.author_in(scope);
+        let saved = self.client.engine().create_pipeline(body, &author).await;
         saved.map(for_caller)
     }
 
@@ -247,9 +248,9 @@ impl IntoFuture for PutPipelineBuilder {
             } = self;
             let id = pipeline.id.clone();
             let (body, scope) = body(pipeline, client.scope())?;
-            let engine = client.engine();
+            let (engine, author) = (client.engine(), client.author_in(scope));
             let saved = engine
-                .replace_pipeline(&id, body, &precondition, &scope)
+                .replace_pipeline(&id, body, &precondition, &author)
                 .await;
             saved.map(for_caller)
         })
@@ -286,9 +287,9 @@ impl IntoFuture for DeletePipelineBuilder {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (engine, scope) = (self.client.engine(), self.client.scope());
+            let (engine, author) = (self.client.engine(), self.client.author());
             engine
-                .delete_pipeline(&self.key, &self.precondition, scope)
+                .delete_pipeline(&self.key, &self.precondition, &author)
                 .await
         })
     }

@@ -45,6 +45,7 @@ pub struct RerunBuilder {
     from_node: Option<String>,
     note: Option<String>,
     key: Option<String>,
+    reason: Option<String>,
 }
 
 impl RunHandle {
@@ -58,6 +59,7 @@ impl RunHandle {
             from_node: None,
             note: None,
             key: None,
+            reason: None,
         }
     }
 }
@@ -117,6 +119,12 @@ impl RerunBuilder {
         self
     }
 
+    /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
     /// Sets the idempotency key.
     ///
     /// A key that was used before to rerun this run creates nothing: the result is the first rerun.
@@ -147,6 +155,7 @@ impl RerunBuilder {
             from_node: self.from_node,
             note: self.note,
             key: self.key.map(|key| RequestKey { key, body_hash }),
+            reason: self.reason,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
         };
@@ -168,6 +177,9 @@ impl RerunBuilder {
         }
         if let Some(note) = &self.note {
             body.insert("note".to_owned(), Value::from(note.as_str()));
+        }
+        if let Some(reason) = &self.reason {
+            body.insert("reason".to_owned(), Value::from(reason.as_str()));
         }
         Value::Object(body)
     }

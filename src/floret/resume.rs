@@ -59,6 +59,7 @@ pub struct ResumeBuilder {
     params: GivenParams,
     definition: ResumeDefinition,
     key: Option<String>,
+    reason: Option<String>,
 }
 
 impl RunHandle {
@@ -75,6 +76,7 @@ impl RunHandle {
             params: GivenParams::default(),
             definition: ResumeDefinition::Recorded,
             key: None,
+            reason: None,
         }
     }
 }
@@ -139,6 +141,12 @@ impl ResumeBuilder {
         self
     }
 
+    /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
     /// Sets the idempotency key.
     ///
     /// A key that was used before to resume this run creates nothing: the result is the first
@@ -186,6 +194,7 @@ impl ResumeBuilder {
             params,
             definition: self.definition,
             key: self.key.map(|key| RequestKey { key, body_hash }),
+            reason: self.reason,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
         })
@@ -208,6 +217,9 @@ impl ResumeBuilder {
             ResumeDefinition::Current => {
                 body.insert("definition".to_owned(), Value::from("current"));
             }
+        }
+        if let Some(reason) = &self.reason {
+            body.insert("reason".to_owned(), Value::from(reason.as_str()));
         }
         Value::Object(body)
     }

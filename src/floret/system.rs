@@ -98,6 +98,7 @@ impl System {
         PurgeBuilder {
             client: self.client.clone(),
             days: PURGE_DAYS,
+            reason: None,
             mode: PurgeMode::Delete,
         }
     }
@@ -112,6 +113,7 @@ impl System {
 pub struct PurgeBuilder {
     client: Client,
     days: u32,
+    reason: Option<String>,
     mode: PurgeMode,
 }
 
@@ -119,6 +121,12 @@ impl PurgeBuilder {
     /// Sets the days since a run finished, from 1 to 36,500. Newer runs stay.
     pub const fn days(mut self, days: u32) -> Self {
         self.days = days;
+        self
+    }
+
+    /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
         self
     }
 
@@ -133,7 +141,8 @@ impl IntoFuture for PurgeBuilder {
     /// The number of runs.
     ///
     /// # Errors
-    /// - `Malformed` if the number of days is out of range.
+    /// - `Malformed` if the number of days is out of range, and `Invalid` if the reason is too
+    ///   long.
     /// - `ShuttingDown` or `Unavailable`. What was deleted by then stays deleted.
     type Output = Result<u64>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
@@ -144,7 +153,9 @@ impl IntoFuture for PurgeBuilder {
                 days: within("days", self.days, 1..=PURGE_DAYS_MAX)?,
                 keep_last: 0,
                 mode: self.mode,
+                reason: self.reason,
                 scope: self.client.scope().clone(),
+                by: self.client.name().cloned(),
             };
             self.client.engine().purge(request).await
         })

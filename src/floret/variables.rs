@@ -69,8 +69,8 @@ impl Variables {
     /// - `Conflict` (`encryption-key-missing`) if it is a secret and the host has set no key.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn create(&self, variable: NewVariable) -> Result<StoredVariable> {
-        let (engine, scope) = (self.client.engine(), self.client.scope());
-        engine.create_variable(variable.into_body(), scope).await
+        let (engine, author) = (self.client.engine(), self.client.author());
+        engine.create_variable(variable.into_body(), &author).await
     }
 
     /// Replaces the stored variable of the same key.
@@ -78,10 +78,10 @@ impl Variables {
     /// # Errors
     /// `NotFound` if there is no such variable, and otherwise the same as [`Variables::create`].
     pub async fn put(&self, variable: NewVariable) -> Result<StoredVariable> {
-        let (engine, scope) = (self.client.engine(), self.client.scope());
+        let (engine, author) = (self.client.engine(), self.client.author());
         let key = variable.key.clone();
         let body = variable.into_body();
-        engine.replace_variable(&key, body, scope).await
+        engine.replace_variable(&key, body, &author).await
     }
 
     /// Deletes the variable with this key.
@@ -89,8 +89,8 @@ impl Variables {
     /// # Errors
     /// `NotFound` if there is no such variable; `ShuttingDown` or `Unavailable`.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        let (engine, scope) = (self.client.engine(), self.client.scope());
-        engine.delete_variable(key, scope).await
+        let (engine, author) = (self.client.engine(), self.client.author());
+        engine.delete_variable(key, &author).await
     }
 
     page_methods!();

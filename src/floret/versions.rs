@@ -143,10 +143,10 @@ impl IntoFuture for RollbackBuilder {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (engine, scope) = (self.client.engine(), self.client.scope());
+            let (engine, author) = (self.client.engine(), self.client.author());
             let (pipeline, version) = (&self.pipeline, self.version);
             engine
-                .roll_back_pipeline(pipeline, version, &self.precondition, scope)
+                .roll_back_pipeline(pipeline, version, &self.precondition, &author)
                 .await
         })
     }

@@ -38,12 +38,33 @@ enum Expected {
     Uuid,
     #[error("must be the name of a notifier, a dot and a number")]
     Delivery,
+    #[error("must be the number of an entry of the audit")]
+    Audit,
+    #[error("must be an action of the audit, such as run.cancel")]
+    AuditAction,
+    #[error("must be a kind and an id, such as pipeline:orders, or system")]
+    AuditSubject,
 }
 
 impl IdError {
     /// Creates the error for the id of a delivery.
     pub(super) const fn of_delivery() -> Self {
         Self(Expected::Delivery)
+    }
+
+    /// Creates the error for the number of an entry of the audit.
+    pub(super) const fn of_audit() -> Self {
+        Self(Expected::Audit)
+    }
+
+    /// Creates the error for an action of the audit.
+    pub(super) const fn of_audit_action() -> Self {
+        Self(Expected::AuditAction)
+    }
+
+    /// Creates the error for a subject of the audit.
+    pub(super) const fn of_audit_subject() -> Self {
+        Self(Expected::AuditSubject)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads the time or waits. `graph` has the rules for graphs, `cron` the
 //! rules for schedules, `clock` the time.
 
+mod audit;
 mod backfill;
 mod backfill_unit;
 mod caller_name;
@@ -50,6 +51,7 @@ mod version;
 mod waiting;
 mod webhook_token;
 
+pub use audit::{AuditAction, AuditEntry, AuditId, AuditOutcome, AuditSubject};
 pub use backfill::{
     Backfill, BackfillCounts, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus,
 };

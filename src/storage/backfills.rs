@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::NewAudit;
 use crate::error::Result;
 use crate::model::{
     Backfill, BackfillId, BackfillRun, CallerName, Cancel, Page, PageRequest, PipelineId,
@@ -80,6 +81,8 @@ pub struct CancelBackfill {
     pub reason: Option<String>,
     /// The time of the request.
     pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl CancelBackfill {
@@ -93,6 +96,7 @@ impl CancelBackfill {
             by: None,
             reason: None,
             now,
+            audit: None,
         }
     }
 

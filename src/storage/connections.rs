@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Expect;
+use super::{Expect, NewAudit};
 use crate::error::Result;
 use crate::model::{ConnectionFields, ConnectionId, Page, PageRequest, Scope, StoredConnection};
 
@@ -25,6 +25,8 @@ pub struct PutConnection {
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl PutConnection {
@@ -37,6 +39,34 @@ impl PutConnection {
             expect: Expect::Any,
             scope: Scope::All,
             now,
+            audit: None,
+        }
+    }
+}
+
+/// A request to delete a connection.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DeleteConnection {
+    /// The id of the connection.
+    pub id: ConnectionId,
+    /// The scope of the caller. [`Scope::choose`] decides which connection of this id is meant.
+    pub scope: Scope,
+    /// The time of the deletion.
+    pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
+}
+
+impl DeleteConnection {
+    /// Creates a request in every scope.
+    #[must_use]
+    pub const fn new(id: ConnectionId, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            scope: Scope::All,
+            now,
+            audit: None,
         }
     }
 }
@@ -101,10 +131,5 @@ pub trait Connections: Send + Sync + 'static {
     /// # Errors
     /// - `NotFound` (`connection-not-found`): no connection in scope has this id.
     /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
-    async fn delete_connection(
-        &self,
-        id: &ConnectionId,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()>;
+    async fn delete_connection(&self, delete: DeleteConnection) -> Result<()>;
 }

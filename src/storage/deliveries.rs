@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::NewAudit;
 use crate::error::Result;
 use crate::model::{
     DeliveryId, DeliveryState, Page, PageRequest, PipelineId, RunId, Scope, TenantId,
@@ -220,6 +221,8 @@ pub struct ChangeDeadLetter {
     pub scope: Scope,
     /// The time of the change.
     pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl ChangeDeadLetter {
@@ -231,6 +234,7 @@ impl ChangeDeadLetter {
             action,
             scope: Scope::All,
             now,
+            audit: None,
         }
     }
 }

@@ -10,6 +10,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod audit;
 mod backfills;
 mod connections;
 mod deliveries;
@@ -34,10 +35,11 @@ mod system;
 mod variables;
 mod versions;
 
+pub use audit::{AuditFilter, Audits, NewAudit, RefusedCommand};
 pub use backfills::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, NewBackfill,
 };
-pub use connections::{ConnectionFilter, Connections, PutConnection};
+pub use connections::{ConnectionFilter, Connections, DeleteConnection, PutConnection};
 pub use deliveries::{
     ChangeDeadLetter, ClaimCursors, CursorClaimKind, Cursors, DeadLetterAction, Deliveries,
     DeliveryFilter, ExpiredCursor, NotifierCursor, ParkedDelivery, ParkedEvent, PutDeliveries,
@@ -74,7 +76,7 @@ pub use sqlite::{Durability, SqliteOptions, SqliteStorage};
 pub use system::{
     Figures, FiguresBy, FiguresFilter, Purge, PurgeCursor, PurgeMode, PurgeOutcome, Stats, System,
 };
-pub use variables::{PutVariable, VariableFilter, Variables};
+pub use variables::{DeleteVariable, PutVariable, VariableFilter, Variables};
 pub use versions::{VersionFilter, Versions};
 
 pub use crate::model::{
@@ -99,6 +101,7 @@ pub trait Storage:
     + Deliveries
     + Schedules
     + Dependencies
+    + Audits
     + System
     + std::fmt::Debug
 {
@@ -119,6 +122,7 @@ impl<T> Storage for T where
         + Deliveries
         + Schedules
         + Dependencies
+        + Audits
         + System
         + std::fmt::Debug
 {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::NewAudit;
 use crate::error::Result;
 use crate::model::{
     FoldedTexts, Managed, Page, PageRequest, Pause, Pipeline, PipelineId, Scope, SearchText, Slug,
@@ -92,6 +93,8 @@ pub struct PutPipeline {
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl PutPipeline {
@@ -113,6 +116,7 @@ impl PutPipeline {
             webhook_token: TokenChange::Keep,
             scope: Scope::All,
             now,
+            audit: None,
         }
     }
 }
@@ -130,6 +134,8 @@ pub struct DeletePipeline {
     pub scope: Scope,
     /// The time of the deletion.
     pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl DeletePipeline {
@@ -141,6 +147,7 @@ impl DeletePipeline {
             version: None,
             scope: Scope::All,
             now,
+            audit: None,
         }
     }
 }
@@ -158,6 +165,8 @@ pub struct SetPause {
     /// The scope of the caller. A pipeline outside it is not found, and [`Scope::choose`] decides
     /// which pipeline of this id is meant.
     pub scope: Scope,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl SetPause {
@@ -169,6 +178,7 @@ impl SetPause {
             pause,
             version: None,
             scope: Scope::All,
+            audit: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::finished_changes::Unchanged;
-use super::{NewBackfill, ReplacedRun, rules};
+use super::{NewAudit, NewBackfill, ReplacedRun, rules};
 use crate::error::Result;
 use crate::model::{
     BackfillId, CallerName, Cancel, LabelChanges, NodeId, NodeRun, OnConflict, Page, PageRequest,
@@ -136,6 +136,8 @@ pub struct CreateRuns {
     pub backfill: Option<NewBackfill>,
     /// Whether to return what would be created and create nothing.
     pub is_preview: bool,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl CreateRuns {
@@ -150,6 +152,7 @@ impl CreateRuns {
             queued_max: u64::MAX,
             backfill: None,
             is_preview: false,
+            audit: None,
         }
     }
 
@@ -219,6 +222,8 @@ pub struct CancelRequest {
     pub reason: Option<String>,
     /// The time of the request.
     pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl CancelRequest {
@@ -232,6 +237,7 @@ impl CancelRequest {
             by: None,
             reason: None,
             now,
+            audit: None,
         }
     }
 
@@ -275,6 +281,8 @@ pub struct EditRun {
     pub labels: LabelChanges,
     /// The new note. `None` leaves the note as it is, and an empty text removes it.
     pub note: Option<String>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl EditRun {
@@ -286,6 +294,7 @@ impl EditRun {
             scope: Scope::All,
             labels: LabelChanges::new(),
             note: None,
+            audit: None,
         }
     }
 }

@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::NewAudit;
 use crate::error::Result;
 use crate::model::{PipelineId, Qualified, RunId, Scope};
 
@@ -159,6 +160,8 @@ pub struct Purge {
     pub after: Option<PurgeCursor>,
     /// Whether the runs are deleted or counted.
     pub mode: PurgeMode,
+    /// The entry of the audit, if the purge has one and this is its first step.
+    pub audit: Option<NewAudit>,
 }
 
 impl Purge {
@@ -172,6 +175,7 @@ impl Purge {
             keep_last: 0,
             after: None,
             mode: PurgeMode::Delete,
+            audit: None,
         }
     }
 }

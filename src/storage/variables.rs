@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Expect;
+use super::{Expect, NewAudit};
 use crate::error::Result;
 use crate::model::{Page, PageRequest, Scope, StoredVariable, VariableFields, VariableKey};
 
@@ -25,6 +25,8 @@ pub struct PutVariable {
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
 }
 
 impl PutVariable {
@@ -37,6 +39,34 @@ impl PutVariable {
             expect: Expect::Any,
             scope: Scope::All,
             now,
+            audit: None,
+        }
+    }
+}
+
+/// A request to delete a variable.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DeleteVariable {
+    /// The key of the variable.
+    pub key: VariableKey,
+    /// The scope of the caller. [`Scope::choose`] decides which variable of this key is meant.
+    pub scope: Scope,
+    /// The time of the deletion.
+    pub now: DateTime<Utc>,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
+}
+
+impl DeleteVariable {
+    /// Creates a request in every scope.
+    #[must_use]
+    pub const fn new(key: VariableKey, now: DateTime<Utc>) -> Self {
+        Self {
+            key,
+            scope: Scope::All,
+            now,
+            audit: None,
         }
     }
 }
@@ -106,10 +136,5 @@ pub trait Variables: Send + Sync + 'static {
     /// # Errors
     /// - `NotFound` (`variable-not-found`): no variable in scope has this key.
     /// - `Conflict` (`tenant-required`): the key is unclear in this scope.
-    async fn delete_variable(
-        &self,
-        key: &VariableKey,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()>;
+    async fn delete_variable(&self, delete: DeleteVariable) -> Result<()>;
 }

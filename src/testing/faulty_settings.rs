@@ -3,7 +3,6 @@
 //! How a call fails is left to `faulty_storage`.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use super::{FaultyStorage, Method};
 use crate::error::Result;
@@ -11,7 +10,8 @@ use crate::model::{
     ConnectionId, Page, PageRequest, Scope, StoredConnection, StoredVariable, VariableKey,
 };
 use crate::storage::{
-    ConnectionFilter, Connections, PutConnection, PutVariable, VariableFilter, Variables,
+    ConnectionFilter, Connections, DeleteConnection, DeleteVariable, PutConnection, PutVariable,
+    VariableFilter, Variables,
 };
 
 #[async_trait]
@@ -45,15 +45,10 @@ impl Connections for FaultyStorage {
         .await
     }
 
-    async fn delete_connection(
-        &self,
-        id: &ConnectionId,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
+    async fn delete_connection(&self, delete: DeleteConnection) -> Result<()> {
         self.intercept(
             Method::DeleteConnection,
-            self.inner.delete_connection(id, scope, now),
+            self.inner.delete_connection(delete),
         )
         .await
     }
@@ -90,16 +85,8 @@ impl Variables for FaultyStorage {
         .await
     }
 
-    async fn delete_variable(
-        &self,
-        key: &VariableKey,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        self.intercept(
-            Method::DeleteVariable,
-            self.inner.delete_variable(key, scope, now),
-        )
-        .await
+    async fn delete_variable(&self, delete: DeleteVariable) -> Result<()> {
+        self.intercept(Method::DeleteVariable, self.inner.delete_variable(delete))
+            .await
     }
 }

@@ -17,6 +17,7 @@ mod captured_log;
 pub mod contract;
 mod cues;
 mod fault;
+mod faulty_audit;
 mod faulty_deliveries;
 mod faulty_node_runs;
 mod faulty_schedules;

@@ -3,6 +3,7 @@
 //! `engine` carries out commands; `api` handles parameters, status codes and headers.
 
 mod attempts;
+mod audit;
 mod backfills;
 mod calendar;
 mod connections;
@@ -49,8 +50,8 @@ pub(crate) use crate::lineage::VisibleKinds;
 pub use crate::lineage::{LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{
-    BackfillFilter, ConnectionFilter, DeliveryFilter, PipelineFilter, RunFilter, VariableFilter,
-    VersionFilter,
+    AuditFilter, BackfillFilter, ConnectionFilter, DeliveryFilter, PipelineFilter, RunFilter,
+    VariableFilter, VersionFilter,
 };
 pub use attempts::{AttemptStatus, NodeAttempt};
 pub use calendar::CalendarDay;

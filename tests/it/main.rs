@@ -11,6 +11,8 @@ mod harness;
 
 mod agreement;
 mod api_access;
+mod api_audit;
+mod api_audit_commands;
 mod api_backfills;
 mod api_bounds;
 mod api_bulk;

@@ -15,6 +15,8 @@ on_every_backend! {
     a_run_is_retained_for_a_day_after_it_finished,
     a_failed_purge_is_retried_an_hour_later,
     without_retention_every_run_is_retained,
+    the_audit_is_trimmed_at_the_start_and_every_hour,
+    the_audit_is_kept_for_90_days_by_default,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -138,5 +140,51 @@ async fn without_retention_every_run_is_retained(store: Store) {
     let newer = successful_run(&host, "p").await;
     assert_eq!(remaining(&host).await, [newer, run]);
     assert_eq!(host.storage.calls(Method::Purge), 0);
+    host.stop().await;
+}
+
+/// Waits until the engine has trimmed the audit `times` times and sleeps again.
+async fn trimmed_times(world: &World, host: &Host, times: u64) {
+    while host.storage.calls(Method::TrimAudit) < times {
+        tokio::task::yield_now().await;
+    }
+    world.clock.sleeper_within(HOUR).await;
+}
+
+async fn audit_count(host: &Host) -> usize {
+    host.floret.audit().await.unwrap().items.len()
+}
+
+async fn the_audit_is_trimmed_at_the_start_and_every_hour(store: Store) {
+    let world = world(store);
+    let host = start(&world, Retention::keep_all().audit(2)).await;
+    trimmed_times(&world, &host, 1).await;
+    host.floret.pipelines().pause("p").await.unwrap();
+    world.clock.advance(2 * DAY);
+    trimmed_times(&world, &host, 2).await;
+    assert_eq!(audit_count(&host).await, 1, "two days have not passed");
+    host.floret.pipelines().unpause("p").await.unwrap();
+    world.clock.advance(HOUR);
+    trimmed_times(&world, &host, 3).await;
+    assert_eq!(audit_count(&host).await, 1);
+    host.stop().await;
+    world.clock.advance(3 * DAY);
+    let host = start(&world, Retention::keep_all().audit(0)).await;
+    trimmed_times(&world, &host, 1).await;
+    assert_eq!(audit_count(&host).await, 0);
+    host.stop().await;
+}
+
+async fn the_audit_is_kept_for_90_days_by_default(store: Store) {
+    let world = world(store);
+    let host = world.start().await;
+    trimmed_times(&world, &host, 1).await;
+    host.floret.pipelines().pause("p").await.unwrap();
+    world.clock.advance(90 * DAY);
+    trimmed_times(&world, &host, 2).await;
+    assert_eq!(audit_count(&host).await, 1);
+    world.clock.advance(HOUR);
+    trimmed_times(&world, &host, 3).await;
+    assert_eq!(audit_count(&host).await, 0);
     host.stop().await;
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 pub(super) use self::chain::{Chain, DefinitionGraph};
 pub(super) use self::choices::{NamedNodes, NodeChoices};
+use super::audit::{Audited, Author, Named};
 use super::concurrency;
 use super::prepare::PlannedRun;
 use super::run_date::{kept_instant, set_params};
@@ -21,10 +22,12 @@ use crate::error::{Error, Problem, Result};
 use crate::graph::Graph;
 use crate::graph::reuse::ChainResult;
 use crate::model::{
-    CallerName, NodeId, NodeIndex, OnConflict, Pipeline, Run, RunId, RunStatus, Scope,
-    StoredPipeline, Trigger,
+    AuditAction, AuditSubject, CallerName, NodeId, NodeIndex, OnConflict, Pipeline, Run, RunId,
+    RunStatus, Scope, StoredPipeline, Trigger,
 };
-use crate::storage::{IdempotentOperation, NewRun, RunDetail, blocks_resume, not_resumable};
+use crate::storage::{
+    CreateRuns, IdempotentOperation, NewRun, RunDetail, blocks_resume, not_resumable,
+};
 
 /// A request to resume a run.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub(crate) struct ResumeRequest {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) definition: ResumeDefinition,
     pub(crate) key: Option<RequestKey>,
+    /// Why, in the words of the caller.
+    pub(crate) reason: Option<String>,
     pub(crate) scope: Scope,
     /// Who resumes the run.
     pub(crate) by: Option<CallerName>,
@@ -104,13 +109,19 @@ impl Engine {
     /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and any error of
     /// storage.
     pub(crate) async fn resume(&self, resume: ResumeRequest) -> Result<StartedRun> {
-        self.command(|shared| async move { shared.resume(resume).await })
-            .await
+        let (scope, by) = (resume.scope.clone(), resume.by.clone());
+        let (action, named) = (AuditAction::RunResume, Named::Run(resume.run));
+        let audited = Audited::new(action, named, Author { scope, by });
+        let audited = audited.because(resume.reason.clone());
+        self.audited(audited, |shared, audited| async move {
+            shared.resume(resume, &audited).await
+        })
+        .await
     }
 }
 
 impl Shared {
-    async fn resume(&self, mut resume: ResumeRequest) -> Result<StartedRun> {
+    async fn resume(&self, mut resume: ResumeRequest, audited: &Audited) -> Result<StartedRun> {
         let old = self.storage.find_run(resume.run, &resume.scope).await?;
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
         let pipeline = old.run.qualified_pipeline();
@@ -122,8 +133,11 @@ impl Shared {
         match self.new_resume(&resume, &old).await {
             Ok(new) => {
                 let scope = Scope::of(old.run.tenant.as_ref());
-                let created = self.create(new.into_new_run(), key, scope).await?;
-                created.into_started_run(pipeline)
+                let mut create = CreateRuns::new(vec![new.into_new_run()]);
+                (create.idempotency, create.scope) = (key, scope);
+                let subject = AuditSubject::Run(resume.run);
+                create.audit = Some(audited.entry(subject, self.clock.now()));
+                self.create_runs(create).await?.into_started_run(pipeline)
             }
             Err(refused) => {
                 // A concurrent request with the same key may have created the run that blocks

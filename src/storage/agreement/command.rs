@@ -137,6 +137,11 @@ pub(super) enum Command {
         keep_last: u32,
         scope: u8,
     },
+    /// Records a refusal, and trims the audit.
+    Audit {
+        age: u8,
+        count_max: u32,
+    },
     /// Notifiers arrive or stay. Bit n of `names` is name n, bit n + 2 that it is
     /// dormant if it is not present.
     Attend {
@@ -219,6 +224,12 @@ pub(super) enum Question {
     System {
         scope: u8,
     },
+    /// Bit n of `conditions` is condition n.
+    Audit {
+        conditions: u8,
+        page: Paging,
+        scope: u8,
+    },
 }
 
 /// The part of a list that a question reads.
@@ -254,6 +265,7 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         1 => (0..4u8, 1..5u32, prop_oneof![3 => Just(0), 1 => 1..3u32], any_scope()).prop_map(
             |(age, count_max, keep_last, scope)| Command::Purge { age, count_max, keep_last, scope }
         ),
+        1 => (0..4u8, 1..4u32).prop_map(|(age, count_max)| Command::Audit { age, count_max }),
         3 => prop_oneof![Just(1), Just(30), Just(61), Just(40_000)].prop_map(|seconds| Command::Clock { seconds }),
         4 => question().prop_map(Command::Ask),
     ]
@@ -401,6 +413,13 @@ fn question() -> impl Strategy<Value = Question> {
         (paging(), any_scope()).prop_map(|(page, scope)| Question::Settings { page, scope }),
         (0..3u8, 1..30u32).prop_map(|(pipeline, limit)| Question::Overview { pipeline, limit }),
         any_scope().prop_map(|scope| Question::System { scope }),
+        (any::<u8>(), paging(), any_scope()).prop_map(|(conditions, page, scope)| {
+            Question::Audit {
+                conditions,
+                page,
+                scope,
+            }
+        }),
     ]
 }
 

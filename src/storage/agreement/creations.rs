@@ -10,9 +10,9 @@ use chrono::TimeDelta;
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{
-    BackfillOrder, BackfillUnit, DependencyRule, DependencyState, InheritedOutput, OnConflict,
-    Overlap, PageRequest, Pause, Pipeline, PipelineId, Priority, Qualified, Run, RunConcurrency,
-    RunStatus, Scope, TokenHash, Trigger,
+    AuditAction, BackfillOrder, BackfillUnit, DependencyRule, DependencyState, InheritedOutput,
+    OnConflict, Overlap, PageRequest, Pause, Pipeline, PipelineId, Priority, Qualified, Run,
+    RunConcurrency, RunStatus, Scope, TokenHash, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
@@ -43,6 +43,7 @@ impl World<'_> {
         let token = usize::from(variant) + usize::from(expect) + usize::from(saved_by);
         put.webhook_token = TOKENS[token % TOKENS.len()];
         put.scope = scope_of(scope);
+        put.audit = Some(self.audit(AuditAction::PipelineEdit));
         drop(both!(self, command, |storage, _side| storage
             .put_pipeline(put.clone())));
     }
@@ -51,6 +52,7 @@ impl World<'_> {
         let id = pipeline_id(&name_of(pipeline));
         let mut delete = DeletePipeline::new(id, self.now());
         delete.scope = scope_of(scope);
+        delete.audit = Some(self.audit(AuditAction::PipelineDelete));
         // Expects a version in every other case. About half of the pipelines have that version.
         delete.version = self.runs.is_multiple_of(2).then_some(1);
         drop(both!(self, command, |storage, _side| storage
@@ -69,6 +71,7 @@ impl World<'_> {
         let pause = pauses.then(|| Pause::new(self.now()));
         let mut request = SetPause::new(pipeline_id(&name_of(pipeline)), pause);
         request.scope = scope_of(scope);
+        request.audit = Some(self.audit(AuditAction::PipelinePause));
         drop(both!(self, command, |storage, _side| storage
             .set_pause(request.clone())));
     }
@@ -173,6 +176,7 @@ impl World<'_> {
             new.backfill.order = BackfillOrder::Descending;
         }
         create.is_preview = is_preview && skips;
+        create.audit = Some(self.audit(AuditAction::BackfillCreate));
         create.scope = scope_of(scope);
         (create.queued_pipeline_max, create.queued_max) = (6, 9);
         create.idempotency = key.map(|(key, body)| {
@@ -222,6 +226,7 @@ impl World<'_> {
             new.inherited.push(inherited);
         }
         let mut create = CreateRuns::new(vec![NewRun::new(new)]);
+        create.audit = Some(self.audit(AuditAction::RunResume));
         // Mostly the scope of the old run. In every scope, its id may stand for another pipeline.
         if !run.is_multiple_of(4) {
             create.scope = old.run.qualified_pipeline().scope();

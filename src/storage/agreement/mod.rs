@@ -3,6 +3,7 @@
 //!
 //! The contract states what each storage must do by itself.
 
+mod audit;
 mod command;
 mod creations;
 mod deliveries;

@@ -70,6 +70,7 @@ impl World<'_> {
                     }
                 }
             }
+            Question::Audit { .. } => self.ask_audit(question).await,
             Question::System { scope } => self.ask_system(question, &scope_of(scope)).await,
         }
     }

@@ -6,7 +6,10 @@ use super::command::{Command, Question};
 use super::creations::EXPECTATIONS;
 use super::questions::page_of;
 use super::world::{World, both, cursor_of, name_of, scope_of};
-use crate::storage::{ConnectionFilter, PutConnection, PutVariable, VariableFilter};
+use crate::model::AuditAction;
+use crate::storage::{
+    ConnectionFilter, DeleteConnection, DeleteVariable, PutConnection, PutVariable, VariableFilter,
+};
 use crate::testing::contract::connections::{connection, connection_id};
 use crate::testing::contract::variables::{variable, variable_key};
 
@@ -27,21 +30,29 @@ impl World<'_> {
         let (id, key, scope) = (connection_id(&name), variable_key(&name), scope_of(scope));
         let now = self.now();
         let Some(expect) = expect else {
+            let mut delete = DeleteConnection::new(id, now);
+            delete.scope = scope.clone();
+            delete.audit = Some(self.audit(AuditAction::ConnectionDelete));
             drop(both!(self, command, |storage, _side| storage
-                .delete_connection(&id, &scope, now)));
+                .delete_connection(delete.clone())));
+            let mut delete = DeleteVariable::new(key, now);
+            delete.scope = scope;
+            delete.audit = Some(self.audit(AuditAction::VariableDelete));
             drop(both!(self, command, |storage, _side| storage
-                .delete_variable(&key, &scope, now)));
+                .delete_variable(delete.clone())));
             return;
         };
         let text = VARIANTS[usize::from(variant)];
         let mut put = PutConnection::new(id, connection(text), now);
         put.expect = EXPECTATIONS[usize::from(expect)];
         put.scope = scope.clone();
+        put.audit = Some(self.audit(AuditAction::ConnectionEdit));
         drop(both!(self, command, |storage, _side| storage
             .put_connection(put.clone())));
         let mut put = PutVariable::new(key, variable(text), now);
         put.expect = EXPECTATIONS[usize::from(expect)];
         put.scope = scope;
+        put.audit = Some(self.audit(AuditAction::VariableEdit));
         drop(both!(self, command, |storage, _side| storage
             .put_variable(put.clone())));
     }

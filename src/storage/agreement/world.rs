@@ -9,8 +9,10 @@ use chrono::{DateTime, Utc};
 
 use super::command::Command;
 use crate::error::{Problem, Result};
-use crate::model::{BackfillId, Cancel, LabelChanges, OwnerId, RunId, Scope};
-use crate::storage::{CancelBackfill, CancelRequest, EditRun, Purge, PurgeMode, Storage};
+use crate::model::{
+    AuditAction, AuditSubject, BackfillId, Cancel, LabelChanges, OwnerId, RunId, Scope,
+};
+use crate::storage::{CancelBackfill, CancelRequest, EditRun, NewAudit, Purge, PurgeMode, Storage};
 use crate::testing::contract::fixtures::{at, backfill_id, owner, run_id, scope};
 use crate::testing::contract::snapshot::snapshot_in;
 
@@ -154,6 +156,17 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Returns the entry of a command. Its caller and its object depend on the time.
+    pub(super) fn audit(&self, action: AuditAction) -> NewAudit {
+        let subject = match self.seconds % 3 {
+            0 => AuditSubject::System,
+            number => AuditSubject::Run(run_id(number.unsigned_abs())),
+        };
+        let mut audit = NewAudit::new(action, subject, self.now());
+        audit.by = (self.seconds % 2 == 0).then(|| "alice".into());
+        audit
+    }
+
     pub(super) fn now(&self) -> DateTime<Utc> {
         at(self.seconds)
     }
@@ -192,6 +205,7 @@ impl<'a> World<'a> {
                 let mut request = CancelRequest::new(self.run(run), cancel_of(forced), self.now());
                 request.scope = scope_of(scope);
                 request.reason = Some(format!("reason {}", self.seconds));
+                request.audit = Some(self.audit(AuditAction::RunCancel));
                 drop(both!(self, command, |storage, _side| storage
                     .request_cancel(request.clone())));
             }
@@ -205,6 +219,7 @@ impl<'a> World<'a> {
                 let mut cancel =
                     CancelBackfill::new(self.backfill(backfill), cancel_of(forced), self.now());
                 cancel.scope = scope_of(scope);
+                cancel.audit = Some(self.audit(AuditAction::BackfillCancel));
                 drop(both!(self, command, |storage, _side| storage
                     .cancel_backfill(cancel.clone())));
             }
@@ -232,11 +247,13 @@ impl<'a> World<'a> {
                 let mut purge = Purge::new(before, count_max);
                 purge.scope = scope_of(scope);
                 purge.keep_last = keep_last;
+                purge.audit = Some(self.audit(AuditAction::SystemPurge));
                 purge.mode = PurgeMode::Preview;
                 drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
                 purge.mode = PurgeMode::Delete;
                 drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
             }
+            Command::Audit { age, count_max } => self.trim_audit(command, age, count_max).await,
             Command::Attend { names, stays } => self.attend(command, names, stays).await,
             Command::Deliver { .. } => self.deliver(command).await,
             Command::Clock { seconds } => self.seconds += seconds,
@@ -262,6 +279,7 @@ impl<'a> World<'a> {
         let mut edit = EditRun::new(self.run(run));
         edit.scope = scope_of(scope);
         edit.labels = changes_of(labels);
+        edit.audit = Some(self.audit(AuditAction::RunEdit));
         edit.note = note.map(|number| "x".repeat(usize::from(number)));
         drop(both!(self, command, |storage, _side| storage
             .edit_run(edit.clone())));

@@ -253,6 +253,7 @@ impl State {
             by: _,
             reason: _,
             now,
+            audit,
         } = request;
         let row = self.backfills.get(id);
         let row = row
@@ -269,6 +270,7 @@ impl State {
         let detail = self
             .find_backfill(*id, scope)
             .ok_or_else(|| Error::backfill_not_found(id))?;
+        self.audit(audit.clone(), detail.backfill.tenant.as_ref());
         Ok(CancelBackfillOutcome::new(detail, self.events.newest()))
     }
 }

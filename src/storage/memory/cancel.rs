@@ -20,11 +20,13 @@ impl State {
             by: _,
             reason: _,
             now,
+            audit,
         } = request;
-        if self.run(*id, scope).is_none() {
-            return Err(Error::run_not_found(id));
-        }
+        let found = self.run(*id, scope);
+        let found = found.ok_or_else(|| Error::run_not_found(id))?;
+        let tenant = found.run.tenant.clone();
         let status = self.cancel_run(*id, &request.record(), *now)?;
+        self.audit(audit.clone(), tenant.as_ref());
         Ok(CancelOutcome::new(status, self.events.newest()))
     }
 

@@ -3,17 +3,20 @@
 //! The table is left to `settings`.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use super::MemoryStorage;
 use crate::error::Result;
 use crate::model::{ConnectionId, Page, PageRequest, Scope, StoredConnection};
-use crate::storage::{ConnectionFilter, Connections, PutConnection};
+use crate::storage::{ConnectionFilter, Connections, DeleteConnection, PutConnection};
 
 #[async_trait]
 impl Connections for MemoryStorage {
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection> {
-        self.state()?.connections.put(put.into())
+        let audit = put.audit.clone();
+        let mut state = self.state()?;
+        let saved = state.connections.put(put.into())?;
+        state.audit(audit, saved.tenant.as_ref());
+        Ok(saved)
     }
 
     async fn find_connection(
@@ -32,12 +35,10 @@ impl Connections for MemoryStorage {
         self.state()?.connections.list(&filter.scope, &page)
     }
 
-    async fn delete_connection(
-        &self,
-        id: &ConnectionId,
-        scope: &Scope,
-        _now: DateTime<Utc>,
-    ) -> Result<()> {
-        self.state()?.connections.delete(id, scope)
+    async fn delete_connection(&self, delete: DeleteConnection) -> Result<()> {
+        let mut state = self.state()?;
+        let tenant = state.connections.delete(&delete.id, &delete.scope)?;
+        state.audit(delete.audit, tenant.as_ref());
+        Ok(())
     }
 }

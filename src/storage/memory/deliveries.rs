@@ -68,6 +68,7 @@ impl State {
             action,
             scope,
             now,
+            audit,
         } = change;
         let found = self.find_delivery(id, scope);
         let mut found = found.ok_or_else(|| Error::delivery_not_found(id))?;
@@ -82,6 +83,7 @@ impl State {
             DeadLetterAction::Drop => None,
         };
         self.cursors.change(id, changed);
+        self.audit(audit.clone(), found.tenant.as_ref());
         Ok(found)
     }
 

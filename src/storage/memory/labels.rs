@@ -11,6 +11,7 @@ impl State {
             scope,
             labels,
             note,
+            audit,
         } = edit;
         let found = self.run(id, &scope);
         let before = found
@@ -26,6 +27,8 @@ impl State {
         if let Some(note) = note {
             run.note = Some(note).filter(|note| !note.is_empty());
         }
+        let tenant = run.tenant.clone();
+        self.audit(audit, tenant.as_ref());
         Ok(())
     }
 }

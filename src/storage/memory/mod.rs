@@ -3,6 +3,8 @@
 //!
 //! What all backends decide in the same way is in `rules`.
 
+mod audit;
+mod audit_table;
 mod backfills;
 mod cancel;
 mod code_saves;

@@ -21,6 +21,7 @@ impl State {
             version,
             scope,
             now: _,
+            audit,
         } = delete;
         let found = self.pipelines.named(id, scope)?;
         let found = found.ok_or_else(|| Error::pipeline_not_found(id))?;
@@ -36,6 +37,7 @@ impl State {
         self.pipelines.delete(&pipeline);
         self.remove_dependencies(&pipeline);
         self.keys.retain(|_, key| key.pipeline != pipeline);
+        self.audit(audit.clone(), pipeline.tenant.as_ref());
         Ok(())
     }
 }
@@ -46,8 +48,10 @@ impl Pipelines for MemoryStorage {
         // The graph of a large definition takes a while to build, so the lock is taken afterwards.
         let version = Arc::new(Version::new(Arc::clone(&put.definition))?);
         let mut state = self.state()?;
+        let audit = put.audit.clone();
         let stored = state.pipelines.put(put, version)?;
         state.save_dependencies(&stored);
+        state.audit(audit, stored.tenant.as_ref());
         Ok(stored)
     }
 
@@ -64,7 +68,10 @@ impl Pipelines for MemoryStorage {
     }
 
     async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline> {
-        self.state()?.pipelines.set_pause(&request)
+        let mut state = self.state()?;
+        let stored = state.pipelines.set_pause(&request)?;
+        state.audit(request.audit, stored.tenant.as_ref());
+        Ok(stored)
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {

@@ -16,6 +16,7 @@ impl State {
     pub(super) fn purge(&mut self, purge: &Purge) -> PurgeOutcome {
         let (outcome, runs) = self.select_purge(purge);
         runs.into_iter().for_each(|id| self.purge_run(id));
+        self.audit(purge.audit.clone(), purge.scope.tenant());
         outcome
     }
 
@@ -28,6 +29,7 @@ impl State {
             keep_last,
             after,
             mode: _,
+            audit: _,
         } = purge;
         let after = after.map_or(Bound::Unbounded, |after| {
             Bound::Excluded((after.finished_at, after.run))

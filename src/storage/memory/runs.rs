@@ -65,6 +65,7 @@ impl State {
             let tenant = rows.first().and_then(|row| row.run.tenant.clone());
             self.insert_backfill(new.backfill, tenant);
         }
+        self.audit(create.audit.take(), pipeline.tenant.as_ref());
         let keys: BTreeSet<_> = rows.iter().filter_map(|row| key_of(&row.run)).collect();
         rows.into_iter().for_each(|row| self.insert_run(row));
         let replaced = self.replace_runs_of_keys(&create.runs, &pipeline)?;

@@ -11,7 +11,7 @@ use super::pages::{cursor, cut_page};
 use super::qualified::{at_cursor, with_id};
 use super::rules::{self, PutSetting, Setting, StoredSetting};
 use crate::error::Result;
-use crate::model::{Page, PageRequest, Qualified, Scope};
+use crate::model::{Page, PageRequest, Qualified, Scope, TenantId};
 
 /// Settings by id and tenant. The live ones are also found by age.
 pub(super) struct SettingTable<T: Setting> {
@@ -84,15 +84,17 @@ impl<T: Setting> SettingTable<T> {
         Ok(cut_page(page, total, older.rev().filter_map(visible)))
     }
 
-    pub(super) fn delete(&mut self, id: &T::Id, scope: &Scope) -> Result<()> {
+    /// Deletes a setting. Returns its tenant.
+    pub(super) fn delete(&mut self, id: &T::Id, scope: &Scope) -> Result<Option<TenantId>> {
         let found = scope.choose(id, self.live(id), |(own, _)| own.tenant.as_ref())?;
         let own = found.map(|(own, _)| own.clone());
         let own = own.ok_or_else(|| T::not_found(id))?;
         if let Some(stored) = self.rows.get_mut(&own) {
             stored.fields = None;
-            self.by_age.remove(&(stored.metadata.created_at, own));
+            let at = stored.metadata.created_at;
+            self.by_age.remove(&(at, own.clone()));
         }
-        Ok(())
+        Ok(own.tenant)
     }
 }
 

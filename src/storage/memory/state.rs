@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::audit_table::AuditTable;
 use super::cursor_table::CursorTable;
 use super::event_log::EventLog;
 use super::index::RunIndex;
@@ -42,6 +43,7 @@ pub(super) struct State {
     /// The greatest id so far. It survives the purge of that run, so that ids keep growing.
     pub(super) newest_run: Option<RunId>,
     pub(super) finished_changes: FinishedChanges,
+    pub(super) audits: AuditTable,
 }
 
 impl State {

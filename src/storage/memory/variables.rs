@@ -3,17 +3,20 @@
 //! The table is left to `settings`.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use super::MemoryStorage;
 use crate::error::Result;
 use crate::model::{Page, PageRequest, Scope, StoredVariable, VariableKey};
-use crate::storage::{PutVariable, VariableFilter, Variables};
+use crate::storage::{DeleteVariable, PutVariable, VariableFilter, Variables};
 
 #[async_trait]
 impl Variables for MemoryStorage {
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
-        self.state()?.variables.put(put.into())
+        let audit = put.audit.clone();
+        let mut state = self.state()?;
+        let saved = state.variables.put(put.into())?;
+        state.audit(audit, saved.tenant.as_ref());
+        Ok(saved)
     }
 
     async fn find_variables(
@@ -36,12 +39,10 @@ impl Variables for MemoryStorage {
         self.state()?.variables.list(&filter.scope, &page)
     }
 
-    async fn delete_variable(
-        &self,
-        key: &VariableKey,
-        scope: &Scope,
-        _now: DateTime<Utc>,
-    ) -> Result<()> {
-        self.state()?.variables.delete(key, scope)
+    async fn delete_variable(&self, delete: DeleteVariable) -> Result<()> {
+        let mut state = self.state()?;
+        let tenant = state.variables.delete(&delete.key, &delete.scope)?;
+        state.audit(delete.audit, tenant.as_ref());
+        Ok(())
     }
 }

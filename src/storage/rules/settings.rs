@@ -12,7 +12,7 @@ use crate::model::{
     ConnectionFields, ConnectionId, IdError, Scope, StoredConnection, StoredVariable, TenantId,
     VariableFields, VariableKey,
 };
-use crate::storage::{Expect, PutConnection, PutVariable};
+use crate::storage::{Expect, NewAudit, PutConnection, PutVariable};
 
 /// Fields that are stored under an id.
 pub(in crate::storage) trait Setting: Send + 'static {
@@ -50,6 +50,7 @@ pub(in crate::storage) struct PutSetting<T: Setting> {
     /// Once the save is decided, exactly that of [`saved_tenant`](super::saved_tenant).
     pub(in crate::storage) scope: Scope,
     pub(in crate::storage) now: DateTime<Utc>,
+    pub(in crate::storage) audit: Option<NewAudit>,
 }
 
 impl<T: Setting> StoredSetting<T> {
@@ -146,6 +147,7 @@ macro_rules! setting {
                     expect,
                     scope,
                     now,
+                    audit,
                 } = put;
                 Self {
                     id,
@@ -153,6 +155,7 @@ macro_rules! setting {
                     expect,
                     scope,
                     now,
+                    audit,
                 }
             }
         }

@@ -267,6 +267,7 @@ impl Tx {
             by: _,
             reason: _,
             now,
+            audit,
         } = request;
         let (key, found) =
             find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
@@ -282,6 +283,7 @@ impl Tx {
         self.write_backfills()?;
         let found = find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         let detail = detail(&self.conn, &self.unreadable, found)?;
+        self.audit(audit.as_ref(), detail.backfill.tenant.as_ref())?;
         Ok(CancelBackfillOutcome::new(detail, self.newest_seq()))
     }
 }

@@ -63,6 +63,7 @@ impl Tx {
             by: _,
             reason: _,
             now,
+            audit,
         } = request;
         let sql = format!("SELECT {CANCEL_TARGET} FROM runs WHERE id = ?");
         let target = self
@@ -70,6 +71,7 @@ impl Tx {
             .filter(|target| scope.admits(target.tenant.as_ref()))
             .ok_or_else(|| Error::run_not_found(run))?;
         let status = self.cancel_run(&target, &request.record(), *now)?;
+        self.audit(audit.as_ref(), target.tenant.as_ref())?;
         Ok(CancelOutcome::new(status, self.newest_seq()))
     }
 

@@ -3,7 +3,6 @@
 //! `settings` reads and writes the rows.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use rusqlite::Row;
 use rusqlite::types::Value;
 
@@ -15,7 +14,7 @@ use crate::error::Result;
 use crate::model::{
     ConnectionFields, ConnectionId, Page, PageRequest, Scope, Sealed, StoredConnection,
 };
-use crate::storage::{ConnectionFilter, Connections, PutConnection};
+use crate::storage::{ConnectionFilter, Connections, DeleteConnection, PutConnection};
 
 #[async_trait]
 impl Connections for SqliteStorage {
@@ -45,15 +44,18 @@ impl Connections for SqliteStorage {
         .await
     }
 
-    async fn delete_connection(
-        &self,
-        id: &ConnectionId,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        let (id, scope) = (id.clone(), scope.clone());
-        self.step(move |tx| tx.delete_setting::<StoredConnection>(&id, &scope, now))
-            .await
+    async fn delete_connection(&self, delete: DeleteConnection) -> Result<()> {
+        let DeleteConnection {
+            id,
+            scope,
+            now,
+            audit,
+        } = delete;
+        self.step(move |tx| {
+            let tenant = tx.delete_setting::<StoredConnection>(&id, &scope, now)?;
+            tx.audit(audit.as_ref(), tenant.as_ref())
+        })
+        .await
     }
 }
 

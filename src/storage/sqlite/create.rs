@@ -32,6 +32,7 @@ impl Tx {
             queued_max,
             backfill,
             is_preview,
+            audit,
         } = create;
         let Some(first) = runs.first() else {
             return Ok(CreatedRuns::new(Vec::new(), self.newest_seq()));
@@ -58,11 +59,7 @@ impl Tx {
             return Ok(created);
         }
         self.check_ticks(&pipeline, &runs)?;
-        for upstream in runs.iter().filter_map(|new| new.run.upstream_run_id) {
-            if self.has_run_of_upstream(pipeline.key, &upstream)? {
-                return Err(rules::upstream_run_taken(&pipeline.id, upstream).into());
-            }
-        }
+        self.check_upstreams(&pipeline, &runs)?;
         self.check_keys(pipeline.key, &runs, backfill.as_ref())?;
         self.check_queue_limits(
             pipeline.key,
@@ -92,6 +89,7 @@ impl Tx {
         }
         created.replaced = self.replace_runs_of_keys(pipeline.key, &runs)?;
         self.settle_new_keys(pipeline.key, &runs)?;
+        self.audit(audit.as_ref(), pipeline.tenant.as_ref())?;
         created.seq = self.newest_seq();
         Ok(created)
     }
@@ -184,6 +182,15 @@ impl Tx {
         for fire_at in runs.iter().filter_map(|new| new.fire_at) {
             if self.is_tick_taken(pipeline.key, fire_at)? || !seen.insert(fire_at) {
                 return Err(rules::tick_taken(&pipeline.id, fire_at).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_upstreams(&self, own: &CachedPipeline, runs: &[NewRun]) -> Result<(), StoreError> {
+        for upstream in runs.iter().filter_map(|new| new.run.upstream_run_id) {
+            if self.has_run_of_upstream(own.key, &upstream)? {
+                return Err(rules::upstream_run_taken(&own.id, upstream).into());
             }
         }
         Ok(())

@@ -42,6 +42,7 @@ impl Tx {
             scope,
             labels,
             note,
+            audit,
         } = edit;
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let row = self
@@ -67,6 +68,6 @@ impl Tx {
             cached.run.labels = after;
             cached.run.note = note;
         }
-        Ok(())
+        self.audit(audit.as_ref(), row.run.tenant.as_ref())
     }
 }

@@ -3,6 +3,7 @@
 //! One thread writes and commits in groups; a few threads read. An async method sends a step or a
 //! read to them and waits for the result. The rules that all backends share are in `rules`.
 
+mod audit;
 mod backfill_params;
 mod backfills;
 mod backup;

@@ -164,6 +164,7 @@ impl Tx {
             action,
             scope,
             now,
+            audit,
         } = change;
         let found = find_delivery(&self.conn, id, scope)?;
         let (key, mut found) = found.ok_or_else(|| Error::delivery_not_found(id))?;
@@ -185,6 +186,7 @@ impl Tx {
                 )?;
             }
         }
+        self.audit(audit.as_ref(), found.tenant.as_ref())?;
         Ok(found)
     }
 }

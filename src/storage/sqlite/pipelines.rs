@@ -39,8 +39,12 @@ impl Pipelines for SqliteStorage {
             graph,
             bytes: body.len() as u64,
         });
-        self.step(move |tx| tx.put_pipeline(&put, &body, &definition))
-            .await
+        self.step(move |tx| {
+            let stored = tx.put_pipeline(&put, &body, &definition)?;
+            tx.audit(put.audit.as_ref(), stored.tenant.as_ref())?;
+            Ok(stored)
+        })
+        .await
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
@@ -79,7 +83,12 @@ impl Pipelines for SqliteStorage {
     }
 
     async fn set_pause(&self, request: SetPause) -> Result<StoredPipeline> {
-        self.step(move |tx| tx.set_pause(&request)).await
+        self.step(move |tx| {
+            let stored = tx.set_pause(&request)?;
+            tx.audit(request.audit.as_ref(), stored.tenant.as_ref())?;
+            Ok(stored)
+        })
+        .await
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
@@ -209,6 +218,7 @@ impl Tx {
             version,
             scope,
             now,
+            audit,
         } = delete;
         let pipeline = self.visible_pipeline(id, scope)?;
         rules::check_version(id, *version, pipeline.version)?;
@@ -239,6 +249,6 @@ impl Tx {
         self.remove_dependencies(pipeline.key, &pipeline.qualified_id())?;
         let change = PipelineChange::Removed(pipeline.key);
         self.state.pipelines.note(change);
-        Ok(())
+        self.audit(audit.as_ref(), pipeline.tenant.as_ref())
     }
 }

@@ -92,6 +92,7 @@ fn candidates(
         keep_last: _,
         after,
         mode: _,
+        audit: _,
     } = purge;
     let after_at = after.map_or(i64::MIN, |after| millis(after.finished_at));
     let after_id = after.as_ref().map_or(&[][..], |after| id(&after.run));
@@ -197,6 +198,7 @@ impl Tx {
         if !runs.is_empty() {
             self.write_high_marks(purged_seq)?;
         }
+        self.audit(purge.audit.as_ref(), purge.scope.tenant())?;
         Ok(outcome)
     }
 

@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 19] = [
+pub(super) const MIGRATIONS: [&str; 20] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: [&str; 19] = [
     include_str!("migrations/17.sql"),
     include_str!("migrations/18.sql"),
     include_str!("migrations/19.sql"),
+    include_str!("migrations/20.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -172,6 +173,7 @@ mod tests {
             "8d859e336dba24434a1b4016368732d456d5dc19a702f8846d6f2a17a6aa92cf",
             "01923d0f393c316f77d4715c3f708be76da0b23d441e54e50fe4a4ce3c4e894b",
             "29d8a707a50ef2b8db07cad4bdc38c5aece78bf4de3a8a2f9d9d6868b8c2fe9b",
+            "ac07d6bb9f1f0b94c9f7e3363d0bb6edce4547bdbff02551a7225eeeafb6ae75",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

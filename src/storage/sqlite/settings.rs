@@ -123,13 +123,24 @@ impl Tx {
         put: &PutSetting<T>,
     ) -> Result<T, StoreError> {
         let tenant = self.saved_tenant(put)?;
-        let put = &PutSetting {
+        let decided = PutSetting {
             id: put.id.clone(),
             fields: put.fields.clone(),
             scope: Scope::of(tenant.as_ref()),
+            audit: None,
             ..*put
         };
-        let stored = self.stored_setting::<T>(&put.id, tenant.as_ref())?;
+        let saved = self.save_setting(&decided, tenant.as_ref())?;
+        self.audit(put.audit.as_ref(), tenant.as_ref())?;
+        Ok(saved)
+    }
+
+    fn save_setting<T: SettingRow>(
+        &mut self,
+        put: &PutSetting<T>,
+        tenant: Option<&TenantId>,
+    ) -> Result<T, StoreError> {
+        let stored = self.stored_setting::<T>(&put.id, tenant)?;
         let metadata = match (rules::decide_save(put, stored.as_ref())?, stored) {
             (Some(metadata), _) => metadata,
             (None, Some(stored)) => {
@@ -145,12 +156,13 @@ impl Tx {
         Ok(T::from_parts(put.id.clone(), metadata, put.fields.clone()))
     }
 
+    /// Deletes a setting. Returns its tenant.
     pub(super) fn delete_setting<T: SettingRow>(
         &mut self,
         id: &T::Id,
         scope: &Scope,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<TenantId>, StoreError> {
         let query = live_rows::<T>(id);
         let chosen = query.choose((&self.conn, &self.unreadable), scope, |_| ())?;
         let (tenant, ()) = chosen.ok_or_else(|| T::not_found(id))?;
@@ -162,9 +174,9 @@ impl Tx {
             "UPDATE {} SET deleted_at = ?{cleared} WHERE id = ? AND coalesce(tenant, '') = ?",
             T::TABLE
         );
-        let tenant = tenant_text(tenant.as_ref());
-        self.write(&sql, params![millis(now), id.as_ref(), tenant])?;
-        Ok(())
+        let own = tenant_text(tenant.as_ref());
+        self.write(&sql, params![millis(now), id.as_ref(), own])?;
+        Ok(tenant)
     }
 
     /// Returns the tenant of the setting that a save creates or replaces.

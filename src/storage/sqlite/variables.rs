@@ -3,7 +3,6 @@
 //! `settings` reads and writes the rows.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use rusqlite::Row;
 use rusqlite::types::Value;
 
@@ -15,7 +14,7 @@ use crate::error::Result;
 use crate::model::{
     Page, PageRequest, Scope, Sealed, StoredVariable, VariableFields, VariableKey, VariableValue,
 };
-use crate::storage::{PutVariable, VariableFilter, Variables};
+use crate::storage::{DeleteVariable, PutVariable, VariableFilter, Variables};
 
 #[async_trait]
 impl Variables for SqliteStorage {
@@ -50,15 +49,18 @@ impl Variables for SqliteStorage {
         .await
     }
 
-    async fn delete_variable(
-        &self,
-        key: &VariableKey,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        let (key, scope) = (key.clone(), scope.clone());
-        self.step(move |tx| tx.delete_setting::<StoredVariable>(&key, &scope, now))
-            .await
+    async fn delete_variable(&self, delete: DeleteVariable) -> Result<()> {
+        let DeleteVariable {
+            key,
+            scope,
+            now,
+            audit,
+        } = delete;
+        self.step(move |tx| {
+            let tenant = tx.delete_setting::<StoredVariable>(&key, &scope, now)?;
+            tx.audit(audit.as_ref(), tenant.as_ref())
+        })
+        .await
     }
 }
 

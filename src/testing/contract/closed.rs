@@ -8,14 +8,16 @@ use super::fixtures::{
 };
 use crate::error::{Problem, Result};
 use crate::model::{
-    Cancel, ConnectionFields, ConnectionId, DeliveryId, PageRequest, Scope, VariableFields,
-    VariableKey, VariableValue,
+    AuditAction, AuditSubject, Cancel, ConnectionFields, ConnectionId, DeliveryId, PageRequest,
+    Scope, VariableFields, VariableKey, VariableValue,
 };
 use crate::storage::{
-    Advance, AnswerEnds, BackfillFilter, CancelBackfill, CancelRequest, ChangeDeadLetter,
-    ClaimCursors, ConnectionFilter, CreateRuns, DeadLetterAction, DeletePipeline, DeliveryFilter,
-    EventFilter, NewRun, NewestRuns, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection,
-    PutDeliveries, PutVariable, RunFilter, SetPause, Storage, StoredSchedule, VariableFilter,
+    Advance, AnswerEnds, AuditFilter, BackfillFilter, CancelBackfill, CancelRequest,
+    ChangeDeadLetter, ClaimCursors, ConnectionFilter, CreateRuns, DeadLetterAction,
+    DeleteConnection, DeletePipeline, DeleteVariable, DeliveryFilter, EventFilter, NewAudit,
+    NewRun, NewestRuns, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection,
+    PutDeliveries, PutVariable, RefusedCommand, RunFilter, SetPause, Storage, StoredSchedule,
+    VariableFilter,
 };
 
 /// Asserts that each call was refused because the storage is closed.
@@ -46,6 +48,12 @@ pub async fn a_closed_storage_refuses_every_call(storage: &dyn Storage) {
         storage.advance(Advance::new(&schedule, at(1))),
         storage.waiting_ends(),
         storage.answer_ends(AnswerEnds::new(&schedule.pipeline, vec![run_id(1)])),
+    );
+    let audit = NewAudit::new(AuditAction::SystemPurge, AuditSubject::System, at(1));
+    assert_closed!(
+        storage.record_refusal(RefusedCommand::new(audit, "run-finished")),
+        storage.list_audit(AuditFilter::default(), PageRequest::Newest { limit: 1 }),
+        storage.trim_audit(at(1), 10),
     );
     let mut preview = Purge::new(at(1_000_000), 100);
     preview.mode = PurgeMode::Preview;
@@ -86,11 +94,11 @@ async fn refuses_settings(storage: &dyn Storage) {
         storage.put_connection(connection),
         storage.find_connection(&id, &Scope::All),
         storage.list_connections(ConnectionFilter::default(), page()),
-        storage.delete_connection(&id, &Scope::All, at(1)),
+        storage.delete_connection(DeleteConnection::new(id.clone(), at(1))),
         storage.put_variable(variable),
         storage.find_variables(std::slice::from_ref(&key), &Scope::All),
         storage.list_variables(VariableFilter::default(), page()),
-        storage.delete_variable(&key, &Scope::All, at(1)),
+        storage.delete_variable(DeleteVariable::new(key.clone(), at(1))),
     );
 }
 

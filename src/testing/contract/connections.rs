@@ -9,7 +9,7 @@ use crate::error::{Problem, Result};
 use crate::model::{
     ConnectionFields, ConnectionId, Page, PageRequest, Scope, Sealed, StoredConnection,
 };
-use crate::storage::{ConnectionFilter, PutConnection, Storage};
+use crate::storage::{ConnectionFilter, DeleteConnection, PutConnection, Storage};
 
 pub(crate) fn connection_id(text: &str) -> ConnectionId {
     ConnectionId::new(text).unwrap()
@@ -65,6 +65,7 @@ impl ItemKind for Connections {
             expect: put.expect,
             scope: put.scope,
             now: put.now,
+            audit: None,
         };
         storage.put_connection(put).await.map(to_item)
     }
@@ -99,7 +100,9 @@ impl ItemKind for Connections {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let id = connection_id(id);
-        storage.delete_connection(&id, scope, now).await
+        let mut delete = DeleteConnection::new(id, now);
+        delete.scope = scope.clone();
+        storage.delete_connection(delete).await
     }
 }
 

@@ -169,6 +169,16 @@ macro_rules! definition_contract {
                 a_cursor_works_after_its_variable_is_deleted,
                 numbered_pages_return_the_total,
             ],
+            audit: [
+                a_command_that_takes_effect_is_in_the_audit,
+                a_refused_command_is_not_in_the_audit,
+                previews_and_repeats_are_not_in_the_audit,
+                a_refusal_is_recorded_with_its_problem,
+                entries_are_listed_newest_first,
+                all_filters_apply_together,
+                an_entry_of_another_tenant_is_hidden,
+                old_entries_are_deleted_in_bounded_steps,
+            ],
         }
     };
 }

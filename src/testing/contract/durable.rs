@@ -11,8 +11,8 @@ pub use super::durable_backend::{CommitFailure, Durable, Shutdown};
 use super::fixtures::{
     Driver, all_events, assert_problem, at, backfill_id, claim, claim_one, claimed_ids, create,
     events_of, finished_run, hash, log_line, new_backfill, new_run, node_started, owner,
-    pending_run, purge_all, put, read_output, read_run, resume, run_finished, run_id, save,
-    snapshot, started_run, with_key,
+    pending_run, purge_all, read_output, read_run, resume, run_finished, run_id, save, snapshot,
+    started_run, with_key,
 };
 use super::gates::{end_run, put_rules};
 use super::upstream_ends::{answer, waiting};
@@ -49,7 +49,7 @@ async fn write_history(storage: &dyn Storage) {
     let cancel = CancelRequest::new(pending_run(storage, 4).await, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
     pending_run(storage, 5).await;
-    storage.put_pipeline(put("hourly")).await.unwrap();
+    super::audited_commands::save_paused(storage, "hourly").await;
 }
 
 /// Everything that readers see MUST be the same after a reopen.

@@ -107,6 +107,9 @@ macro_rules! durable_contract {
                 the_result_of_a_failed_commit_matches_its_effect,
             ],
         }
+        $crate::durable_contract! { @open $durable,
+            durable_audit: [a_command_is_in_the_audit_if_its_commit_took_effect],
+        }
         $crate::durable_contract! { @reopened $durable, closed, Closed }
         $crate::durable_contract! { @reopened $durable, dropped, Dropped }
     };

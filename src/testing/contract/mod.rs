@@ -15,6 +15,8 @@
     reason = "a case is a test: it panics if the promise is broken"
 )]
 
+pub mod audit;
+pub(crate) mod audited_commands;
 pub mod backfill_claims;
 pub mod backfill_dates;
 pub(crate) mod backfill_fixtures;
@@ -31,6 +33,7 @@ pub mod delays;
 pub mod deletions;
 pub mod deliveries;
 pub mod durable;
+pub mod durable_audit;
 mod durable_backend;
 pub mod earlier_events;
 pub mod enabled;

@@ -59,7 +59,7 @@ async fn list_all(storage: &dyn Storage, page: PageRequest) -> Page<ParkedDelive
     list(storage, DeliveryFilter::default(), page).await
 }
 
-fn after(cursor: Option<String>, limit: u32) -> PageRequest {
+pub(super) fn after(cursor: Option<String>, limit: u32) -> PageRequest {
     PageRequest::After { cursor, limit }
 }
 

@@ -4,10 +4,12 @@
 
 use super::backfill_fixtures::backfills_in;
 use super::fixtures::{figures_of_2024, list_run_ids, matching_events};
-use crate::model::{Event, PageRequest, Scope, StoredConnection, StoredPipeline, StoredVariable};
+use crate::model::{
+    AuditEntry, Event, PageRequest, Scope, StoredConnection, StoredPipeline, StoredVariable,
+};
 use crate::storage::{
-    BackfillDetail, ConnectionFilter, EventFilter, Figures, FiguresBy, PipelineFilter, RunDetail,
-    RunFilter, Stats, Storage, StoredSchedule, VariableFilter,
+    AuditFilter, BackfillDetail, ConnectionFilter, EventFilter, Figures, FiguresBy, PipelineFilter,
+    RunDetail, RunFilter, Stats, Storage, StoredSchedule, VariableFilter,
 };
 
 /// Everything that readers in a scope see of a storage.
@@ -21,6 +23,7 @@ pub(crate) struct Snapshot {
     schedules: Vec<StoredSchedule>,
     events: Vec<Event>,
     figures: Vec<Figures>,
+    audit: Vec<AuditEntry>,
     stats: Stats,
 }
 
@@ -46,9 +49,18 @@ pub(crate) async fn snapshot_in(storage: &dyn Storage, scope: &Scope) -> Snapsho
         backfills: backfills_in(storage, &scope).await,
         schedules: storage.schedules(&scope).await.unwrap(),
         events: matching_events(storage, events).await,
-        figures: figures(storage, scope).await,
+        figures: figures(storage, scope.clone()).await,
+        audit: audit(storage, scope).await,
         stats,
     }
+}
+
+async fn audit(storage: &dyn Storage, scope: Scope) -> Vec<AuditEntry> {
+    let filter = AuditFilter {
+        scope,
+        ..AuditFilter::default()
+    };
+    storage.list_audit(filter, page()).await.unwrap().items
 }
 
 const fn page() -> PageRequest {

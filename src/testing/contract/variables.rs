@@ -10,7 +10,7 @@ use crate::error::{Problem, Result};
 use crate::model::{
     Page, PageRequest, Scope, Sealed, StoredVariable, VariableFields, VariableKey, VariableValue,
 };
-use crate::storage::{PutVariable, Storage, VariableFilter};
+use crate::storage::{DeleteVariable, PutVariable, Storage, VariableFilter};
 
 pub(crate) fn variable_key(text: &str) -> VariableKey {
     VariableKey::new(text).unwrap()
@@ -63,6 +63,7 @@ impl ItemKind for Variables {
             expect: put.expect,
             scope: put.scope,
             now: put.now,
+            audit: None,
         };
         storage.put_variable(put).await.map(to_item)
     }
@@ -98,7 +99,9 @@ impl ItemKind for Variables {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let key = variable_key(id);
-        storage.delete_variable(&key, scope, now).await
+        let mut delete = DeleteVariable::new(key, now);
+        delete.scope = scope.clone();
+        storage.delete_variable(delete).await
     }
 }
 
@@ -160,8 +163,9 @@ pub async fn several_keys_stand_for_the_variables_of_their_scope(storage: &dyn S
     ] {
         assert_eq!(found(scope).await, expected, "{scope:?}");
     }
-    let deleted = storage.delete_variable(&a, &Scope::NoTenant, at(9));
-    deleted.await.unwrap();
+    let mut delete = DeleteVariable::new(a.clone(), at(9));
+    delete.scope = Scope::NoTenant;
+    storage.delete_variable(delete).await.unwrap();
     let unclear = storage.find_variables(&keys, &Scope::All).await;
     assert_problem(unclear, Problem::TenantRequired);
 }

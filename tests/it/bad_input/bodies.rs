@@ -11,7 +11,7 @@ use bytes::Bytes;
 use floret::Limits;
 use http::Request;
 use http_body::Frame;
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::row::{
@@ -137,7 +137,7 @@ fn unknown_fields() -> Vec<Row> {
             post(CANCEL, r#"{"parms":{}}"#).at("/parms"),
             post(RETRY, r#"{"parms":{}}"#).at("/parms"),
             post(PAUSE, r#"{"reson":"x"}"#).with_detail(r#"did you mean "reason"?"#),
-            post(UNPAUSE, r#"{"reason":"x"}"#).at("/reason"),
+            post(UNPAUSE, r#"{"reson":"x"}"#).with_detail(r#"did you mean "reason"?"#),
             post(PURGE, r#"{"day":1}"#)
                 .at("/day")
                 .with_detail(r#"did you mean "days"?"#),
@@ -304,14 +304,11 @@ fn annotations() -> impl Iterator<Item = TestRequest> {
     });
     let reasons = [json!({"reason": 5}), json!({"reason": long(500)})];
     let reasons = reasons.into_iter().flat_map(|mut body| {
-        let one = post(CANCEL, body.to_string()).at("/reason");
-        let pause = post(PAUSE, body.to_string()).at("/reason");
+        let with = |path, body: &Value| post(path, body.to_string()).at("/reason");
+        let of_one = [CANCEL, RESUME, RERUN, PAUSE, UNPAUSE, PURGE].map(|path| with(path, &body));
         body["filter"] = json!({"trigger": "manual"});
-        [
-            one,
-            pause,
-            post(CANCEL_MANY, body.to_string()).at("/reason"),
-        ]
+        let of_many = [CANCEL_MANY, RERUN_MANY].map(|path| with(path, &body));
+        of_one.into_iter().chain(of_many)
     });
     let null = post(RUN, r#"{"labels":{"a":null}}"#).at("/labels/a");
     on_both.chain(reasons).chain([null])

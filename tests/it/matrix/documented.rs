@@ -187,6 +187,16 @@ fn values(schema: &Value) -> (Vec<String>, Vec<String>) {
             texts(&["018d0c5e", ""]),
         ),
         (_, Some("date-time")) => (texts(&["2024-01-15T06:00:00Z"]), texts(&["2024-01-15", ""])),
+        (Some("string"), None)
+            if schema["pattern"]
+                .as_str()
+                .is_some_and(|it| it.starts_with("^(system|")) =>
+        {
+            (
+                texts(&["system", "pipeline:acme-daily", "delivery:acme.pager.7"]),
+                texts(&["", "acme-daily", "run:7", "pipeline:a%20b", "node:a"]),
+            )
+        }
         (Some("string"), None) if schema["pattern"] == "^[^:]*:" => {
             (texts(&["team:data", ":", "a:b:c"]), texts(&["", "team"]))
         }

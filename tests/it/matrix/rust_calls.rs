@@ -168,6 +168,7 @@ impl Call<'_> {
                 Ok(json!({"deleted": deleted, "days": 30}))
             }
             "Client::runs" => Ok(json(&client.runs().await?.items)),
+            "Client::audit" => Ok(json(&client.audit().await?.items)),
             "Client::calendar" => Ok(json(&client.calendar().await?)),
             "Client::lineage" => Ok(json(&client.lineage().await?)),
             "Client::schedules" => Ok(json(&client.schedules().await?)),

@@ -35,6 +35,7 @@ async fn texts(client: &Client, tenant: Tenant) -> Vec<(&'static str, String)> {
             "deliveries",
             text(&client.deliveries().await.unwrap().items),
         ),
+        ("audit", text(&client.audit().await.unwrap().items)),
         ("calendar", text(&client.calendar().await.unwrap())),
         ("search", text(&client.search(tenant.name()).await.unwrap())),
         ("lineage", text(&client.lineage().await.unwrap())),

@@ -116,6 +116,7 @@ pub(super) fn rerun() -> Value {
         },
         "params": params("The parameters of the run, over those of the earlier one."),
         "note": note(&json!("string")),
+        "reason": reason("Why. The audit shows it."),
     });
     closed("How a run is repeated.", &[], fields)
 }
@@ -130,7 +131,8 @@ pub(super) fn backfill_rerun() -> Value {
         "default": false,
         "description": "Shows the dates, and creates nothing.",
     });
-    let fields = json!({"only": only, "preview": preview});
+    let reason = reason("Why. The audit shows it.");
+    let fields = json!({"only": only, "reason": reason, "preview": preview});
     closed("Which dates are repeated.", &[], fields)
 }
 
@@ -185,6 +187,7 @@ pub(super) fn bulk_rerun() -> Value {
     let mut definition = with_default(words(&["recorded", "current"]), "recorded");
     definition["description"] = "The definition of each earlier run, or the newest one.".into();
     fields["definition"] = definition;
+    fields["reason"] = reason("Why. The audit shows it.");
     closed("Which runs to repeat.", &[], fields)
 }
 
@@ -204,6 +207,7 @@ pub(super) fn resume() -> Value {
         },
         "params": params("Parameters over those of the failed run. It keeps its date."),
         "definition": definition,
+        "reason": reason("Why. The audit shows it."),
         "preview": {
             "type": "boolean",
             "default": false,
@@ -223,12 +227,13 @@ pub(super) fn pause() -> Value {
     closed("Why to pause.", &[], json!({"reason": reason}))
 }
 
-fn reason(about: &str) -> Value {
-    json!({"type": "string", "maxLength": 500, "description": about})
+pub(super) fn unpause() -> Value {
+    let reason = reason("Why. The audit shows it.");
+    closed("Why the pause ends.", &[], json!({"reason": reason}))
 }
 
-pub(super) fn nothing() -> Value {
-    closed("It has no fields.", &[], json!({}))
+fn reason(about: &str) -> Value {
+    json!({"type": "string", "maxLength": 500, "description": about})
 }
 
 pub(super) fn backfill() -> Value {
@@ -279,7 +284,7 @@ pub(super) fn purge() -> Value {
     closed(
         "Which runs to delete.",
         &[],
-        json!({"days": days, "preview": preview}),
+        json!({"days": days, "reason": reason("Why. The audit shows it."), "preview": preview}),
     )
 }
 

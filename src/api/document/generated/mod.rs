@@ -10,6 +10,7 @@
 //! the service does.
 
 mod answer;
+mod audit;
 mod backfills;
 mod bodies;
 mod connections;
@@ -71,6 +72,7 @@ fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
         connections::describe,
         variables::describe,
         deliveries::describe,
+        audit::describe,
         platform::describe,
     ];
     described

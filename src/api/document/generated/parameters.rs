@@ -9,7 +9,7 @@ use crate::api::query::{Parameter, TENANT};
 use crate::api::route::Route;
 use crate::api::subject::Subject;
 use crate::api::wait::{WAIT, WAIT_SECONDS_MAX};
-use crate::model::PageRequest;
+use crate::model::{AuditAction, PageRequest};
 use crate::views::{
     CALENDAR_DAYS, CALENDAR_DAYS_MAX, GRID_RUNS, HISTORY_RUNS, NEWEST_RUNS_MAX, SEARCH_LIMIT,
     SEARCH_LIMIT_MAX,
@@ -21,6 +21,11 @@ pub(super) const ID: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$";
 pub(super) const KEY: &str = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
 /// The cursor of a list of objects with ids: the id, after its tenant if it has one.
 const CURSOR: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,127}/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
+/// The object of a command: its kind and its id.
+const SUBJECT: &str = "^(system|(pipeline|connection):[A-Za-z0-9][A-Za-z0-9._-]{0,127}\
+    |variable:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\
+    |(run|backfill):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\
+    |delivery:.*[.](0|[1-9][0-9]{0,18}))$";
 /// The id of a delivery: the name of a notifier, which may be any text, and a number.
 const DELIVERY: &str = r"^.*\.(0|[1-9][0-9]{0,19})$";
 const TENANT_OR_NONE: &str = "^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$";
@@ -89,6 +94,7 @@ fn in_path(name: &str, about: &str, schema: Value) -> Value {
 fn of_query(route: &Route, parameter: Parameter) -> Value {
     let name = parameter.name();
     let (about, schema) = of_list(route.path, name)
+        .or_else(|| of_audit(route.path, name))
         .or_else(|| of_filter(name))
         .or_else(|| of_answer(name))
         .unwrap_or_else(|| panic!("the parameter {name} of {route:?} has no schema"));
@@ -156,6 +162,28 @@ fn of_list(path: &str, name: &str) -> Option<(&'static str, Value)> {
             "The number of days, up to today.",
             with_default(number(1, u64::from(CALENDAR_DAYS_MAX)), CALENDAR_DAYS),
         ),
+        _ => return None,
+    })
+}
+
+/// Returns the meaning and the schema of a parameter that filters the audit.
+fn of_audit(path: &str, name: &str) -> Option<(&'static str, Value)> {
+    let names = || AuditAction::ALL.iter().map(|action| action.as_str());
+    Some(match (path, name) {
+        ("/audit", "action") => (
+            "Only commands that do this.",
+            words(&names().collect::<Vec<_>>()),
+        ),
+        ("/audit", "by") => (
+            "Only commands of the caller with this name.",
+            json!({"type": "string"}),
+        ),
+        ("/audit", "subject") => (
+            "Only commands that name this object, by its kind and its id.",
+            json!({"type": "string", "pattern": SUBJECT}),
+        ),
+        ("/audit", "from") => ("Only commands that were given then or later.", instant()),
+        ("/audit", "to") => ("Only commands that were given before.", instant()),
         _ => return None,
     })
 }
@@ -238,6 +266,7 @@ fn cursor(path: &str) -> Value {
             json!({"type": "string", "pattern": CURSOR})
         }
         "/pipelines/{id}/versions" => number(0, u64::from(u32::MAX)),
+        "/audit" => number(0, u64::MAX),
         "/deliveries" => json!({"type": "string", "pattern": DELIVERY}),
         _ => json!({"type": "string", "format": "uuid"}),
     }

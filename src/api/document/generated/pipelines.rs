@@ -126,11 +126,11 @@ fn pause(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
                 .answer(answer("The pipeline with its pause.", schemas))
         }
         (Verb::Post, "/pipelines/{id}/unpause") => {
-            let body = schemas.define("UnpauseRequest", bodies::nothing());
+            let body = schemas.define("UnpauseRequest", bodies::unpause());
             operation("unpausePipeline")
                 .header(if_match())
                 .problems(&[Problem::PreconditionFailed])
-                .body(body, json!({}))
+                .body(body, json!({"reason": "the source has moved"}))
                 .answer(answer("The pipeline without a pause.", schemas))
         }
         _ => return None,

@@ -8,15 +8,17 @@ use rusqlite::types::Value;
 
 use super::*;
 use crate::model::{
-    ConnectionFields, ConnectionId, DependencyRule, Managed, NodeStatus, PageRequest, Preview,
-    VariableFields, VariableKey, VariableValue, WaitReason,
+    AuditAction, AuditSubject, ConnectionFields, ConnectionId, DependencyRule, Managed, NodeStatus,
+    PageRequest, Preview, VariableFields, VariableKey, VariableValue, WaitReason,
 };
 use crate::storage::{
-    AnswerEnds, Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections,
-    CursorClaimKind, Deliveries, Dependencies, EditRun, Expect, FinishedNode, NewestRuns, NodeRuns,
-    ParkedEvent, PipelineFilter, Purge, PurgeMode, PutConnection, PutDeliveries, PutVariable,
-    RunFilter, SavedBy, Schedules, SearchText, VariableFilter, Variables,
+    AnswerEnds, AuditFilter, Audits, Backfills, CancelRequest, ClaimCursors, ConnectionFilter,
+    Connections, CursorClaimKind, Deliveries, Dependencies, EditRun, Expect, FinishedNode,
+    NewestRuns, NodeRuns, ParkedEvent, PipelineFilter, Purge, PurgeMode, PutConnection,
+    PutDeliveries, PutVariable, RunFilter, SavedBy, Schedules, SearchText, VariableFilter,
+    Variables,
 };
+use crate::testing::contract::audited_commands::entry;
 use crate::testing::contract::fixtures::{
     self, Driver, claim_one, figures_of_2024, finished_run, new_backfill, node_started, put,
     run_finished, run_id, save_for, started_run, with_key,
@@ -107,7 +109,13 @@ async fn put_settings(storage: &SqliteStorage, id: &str) {
         value: VariableValue::Plain("1".to_owned()),
         description: String::new(),
     };
-    let variable = PutVariable::new(VariableKey::new(id).unwrap(), fields, fixtures::at(0));
+    let key = VariableKey::new(id).unwrap();
+    let mut variable = PutVariable::new(key.clone(), fields, fixtures::at(0));
+    variable.audit = Some(entry(
+        AuditAction::VariableEdit,
+        AuditSubject::Variable(key),
+        1,
+    ));
     storage.put_variable(variable).await.unwrap();
 }
 
@@ -341,6 +349,14 @@ async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
         variables.iter().any(|found| found.key.as_str() == "spare"),
         "no variable",
     )?;
+    let audit = storage.list_audit(AuditFilter::default(), page());
+    let audit = audit.await.step("audit")?.items;
+    ensure(
+        audit
+            .iter()
+            .any(|found| found.subject.to_string() == "variable:spare"),
+        "no entry of the audit",
+    )?;
     let backfills = storage.list_backfills(Default::default(), page());
     backfills.await.step("backfills")?;
     storage.schedules(&Scope::All).await.step("schedules")?;
@@ -431,8 +447,9 @@ async fn purge_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
 }
 
 /// The tables with the number of rows of each that are damaged.
-const TABLES: [(&str, usize); 27] = [
+const TABLES: [(&str, usize); 28] = [
     ("answerable", 1),
+    ("audit", 1),
     ("backfills", 1),
     ("chunks", 1),
     ("connections", 1),

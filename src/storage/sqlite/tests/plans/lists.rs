@@ -3,13 +3,16 @@
 //! `filters` asks for runs.
 
 use super::filters::{PAGE, after, pairs, scopes};
-use crate::model::{DeliveryId, DeliveryState, Managed, PipelineId, Scope, StoredPipeline};
+use crate::model::{
+    AuditAction, AuditSubject, DeliveryId, DeliveryState, Managed, PipelineId, Scope,
+    StoredPipeline,
+};
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::sqlite::search_cache::BYTES_MAX;
 use crate::storage::{
-    BackfillFilter, Backfills, ConnectionFilter, Connections, Deliveries, DeliveryFilter,
-    FiguresBy, PipelineFilter, Pipelines, Purge, PurgeMode, PutDeliveries, SearchText, System,
-    VariableFilter, Variables,
+    AuditFilter, Audits, BackfillFilter, Backfills, ConnectionFilter, Connections, Deliveries,
+    DeliveryFilter, FiguresBy, NewAudit, PipelineFilter, Pipelines, Purge, PurgeMode,
+    PutDeliveries, RefusedCommand, SearchText, System, VariableFilter, Variables,
 };
 use crate::testing::contract::fixtures::{at, backfill_id, figures_of_2024};
 
@@ -34,6 +37,42 @@ pub(super) async fn ask(storage: &SqliteStorage) {
         storage.purge(purge).await.unwrap();
         ask_for_definitions(storage, &scope).await;
         ask_for_deliveries(storage, &scope).await;
+        ask_for_audit(storage, &scope).await;
+    }
+}
+
+/// Asks for the audit with every combination of filters.
+pub(super) async fn ask_all(storage: &SqliteStorage) {
+    for scope in scopes() {
+        for conditions in 0..1 << 5 {
+            ask_for_entries(storage, &scope, conditions).await;
+        }
+    }
+}
+
+async fn ask_for_audit(storage: &SqliteStorage, scope: &Scope) {
+    // Only after an entry that exists, a page reads others.
+    let audit = NewAudit::new(AuditAction::SystemPurge, AuditSubject::System, at(9));
+    let refused = RefusedCommand::new(audit, "run-finished");
+    storage.record_refusal(refused).await.unwrap();
+    for conditions in [0, 1, 2, 4, 8, 16] {
+        ask_for_entries(storage, scope, conditions).await;
+    }
+}
+
+/// Bit n of `conditions` is condition n.
+async fn ask_for_entries(storage: &SqliteStorage, scope: &Scope, conditions: u8) {
+    let has = |number: u8| (conditions >> number) & 1 == 1;
+    let filter = AuditFilter {
+        scope: scope.clone(),
+        action: has(0).then_some(AuditAction::RunCancel),
+        by: has(1).then(|| "alice".into()),
+        subject: has(2).then_some(AuditSubject::System),
+        from: has(3).then(|| at(1)),
+        to: has(4).then(|| at(9)),
+    };
+    for request in [PAGE, after(&1)] {
+        storage.list_audit(filter.clone(), request).await.unwrap();
     }
 }
 
