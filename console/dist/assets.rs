@@ -1,0 +1,27 @@
+// Written by `console/build.mjs`.
+static ASSETS: &[Asset] = &[
+    Asset {
+        name: "app-3f0611daf2.js",
+        content_type: "text/javascript; charset=utf-8",
+        plain: include_bytes!("app-3f0611daf2.js"),
+        gzip: include_bytes!("app-3f0611daf2.js.gz"),
+    },
+    Asset {
+        name: "app-ed85b0687f.css",
+        content_type: "text/css; charset=utf-8",
+        plain: include_bytes!("app-ed85b0687f.css"),
+        gzip: include_bytes!("app-ed85b0687f.css.gz"),
+    },
+    Asset {
+        name: "icon-892090ee5f.svg",
+        content_type: "image/svg+xml",
+        plain: include_bytes!("icon-892090ee5f.svg"),
+        gzip: include_bytes!("icon-892090ee5f.svg.gz"),
+    },
+    Asset {
+        name: "layout-b0a048563e.js",
+        content_type: "text/javascript; charset=utf-8",
+        plain: include_bytes!("layout-b0a048563e.js"),
+        gzip: include_bytes!("layout-b0a048563e.js.gz"),
+    },
+];

@@ -1,0 +1,79 @@
+// Sends requests to the API. Every address is relative to the mount.
+
+import { parse } from "./json";
+import { Problem } from "./problem";
+import { key, lock } from "./session";
+
+export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
+
+export interface Request {
+  method?: "GET" | "POST" | "PATCH";
+  query?: Query;
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+export interface Answer<T> {
+  data: T;
+  /** The number of the newest event in the answer, or NaN if it shows no runs. */
+  seq: number;
+}
+
+/** Parameters of the address that every request of the page has. */
+const CARRIED = ["tenant"];
+
+export function address(path: string, query: Query = {}): URL {
+  const url = new URL(`api/${path}`, document.baseURI);
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one));
+  }
+  const shown = new URLSearchParams(location.search);
+  for (const name of CARRIED) {
+    const value = shown.get(name);
+    if (value !== null) url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+export function authorization(): Record<string, string> {
+  return key() === "" ? {} : { authorization: `Bearer ${key()}` };
+}
+
+/** Returns the answer, or throws a `Problem`. */
+export async function ask<T>(path: string, request: Request = {}): Promise<Answer<T>> {
+  const response = await send(path, request);
+  const text = await response.text().catch(() => {
+    throw Problem.unreachable();
+  });
+  const data = text === "" ? undefined : read(text, response.status);
+  if (!response.ok) throw Problem.of(response.status, data);
+  return { data: data as T, seq: Number(response.headers.get("floret-seq") ?? Number.NaN) };
+}
+
+async function send(path: string, request: Request): Promise<Response> {
+  const { method = "GET", query, body, signal } = request;
+  const headers: Record<string, string> = { accept: "application/json", ...authorization(), ...request.headers };
+  if (body !== undefined) headers["content-type"] = "application/json";
+  const options: RequestInit = { method, headers, redirect: "manual", signal: signal ?? null };
+  if (body !== undefined) options.body = JSON.stringify(body);
+  const response = await fetch(address(path, query), options).catch((error: unknown) => {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw Problem.unreachable();
+  });
+  // A login of the host in front of the API answers with a redirect to its page.
+  if (response.status === 401 || response.type === "opaqueredirect") {
+    lock();
+    throw new Problem(401, "unauthenticated", "The server does not know you", "");
+  }
+  return response;
+}
+
+function read(text: string, status: number): unknown {
+  try {
+    return parse(text);
+  } catch {
+    throw new Problem(status, "unreadable", "The answer is not from Floret", "Something in between has answered.");
+  }
+}

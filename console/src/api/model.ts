@@ -1,0 +1,224 @@
+// The objects of the API, as far as the page shows them.
+
+import type { Exact, Json } from "./json";
+
+export type RunStatus = "pending" | "running" | "success" | "failed" | "cancelled";
+export type NodeStatus = RunStatus | "skipped";
+
+export interface NodeRun {
+  node_id: string;
+  status: NodeStatus;
+  attempt: number;
+  row_count?: number;
+  duration_ms?: number;
+  queue_ms?: number;
+  started_at?: string;
+  finished_at?: string;
+  error?: string;
+  reused_from?: string;
+  branch?: boolean;
+}
+
+export interface Waiting {
+  reason: string;
+  ahead?: number;
+  until?: string;
+}
+
+export interface Run {
+  id: string;
+  pipeline_id: string;
+  pipeline_version: number;
+  status: RunStatus;
+  cancelling?: boolean;
+  trigger: string;
+  params: Record<string, string>;
+  created_at: string;
+  started_at?: string;
+  finished_at?: string;
+  error?: string;
+  resumed_from?: string;
+  rerun_of?: string;
+  upstream_run_id?: string;
+  backfill_id?: string;
+  created_by?: string;
+  labels?: Record<string, string>;
+  note?: string;
+  waiting?: Waiting;
+  cancel?: { by?: string; reason?: string; at: string; force?: boolean };
+  run_after?: string;
+  tenant?: string;
+}
+
+export interface RunDetail extends Run {
+  node_runs: NodeRun[];
+}
+
+export interface Pause {
+  at: string;
+  by?: string;
+  reason?: string;
+}
+
+export interface PipelineSummary {
+  id: string;
+  slug: string;
+  name: string;
+  description: string;
+  schedule?: string;
+  enabled: boolean;
+  tags: string[];
+  node_count: number;
+  edge_count: number;
+  managed: string;
+  paused?: Pause;
+  tenant?: string;
+  owner?: string;
+}
+
+export interface ParamDef {
+  name: string;
+  type: "string" | "integer" | "number" | "boolean" | "date" | "datetime" | "enum";
+  required?: boolean;
+  default?: string | number | boolean;
+  values?: string[];
+  min?: string | number;
+  max?: string | number;
+  pattern?: string;
+  description?: string;
+}
+
+export interface NodeDef {
+  id: string;
+  type: string;
+  name: string;
+  config: { [key: string]: Json };
+}
+
+export interface EdgeDef {
+  from: string;
+  to: string;
+  condition?: boolean;
+}
+
+export interface Pipeline extends Omit<PipelineSummary, "node_count" | "edge_count"> {
+  nodes: NodeDef[];
+  edges: EdgeDef[];
+  params: Record<string, string>;
+  param_defs?: ParamDef[];
+  version: number;
+  schedule_timezone?: string;
+  timeout?: number;
+  max_concurrent_runs?: number;
+  docs?: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface GridRun {
+  id: string;
+  status: RunStatus;
+  created_at: string;
+  duration_ms?: number;
+  cells: string;
+}
+
+export interface Grid {
+  nodes: string[];
+  runs: GridRun[];
+}
+
+export interface ScheduleStatus {
+  pipeline_id: string;
+  pipeline_name: string;
+  schedule: string;
+  timezone: string;
+  enabled: boolean;
+  next_run?: string;
+  next_runs?: string[];
+  last_run?: string;
+  skipped_reason?: string;
+}
+
+export interface PageOf<T> {
+  items: T[];
+  has_next: boolean;
+  cursor?: string;
+}
+
+export interface LogLine {
+  seq: number;
+  node_id?: string;
+  level: "debug" | "info" | "warning" | "error";
+  message: string;
+  timestamp: string;
+  attempt?: number;
+}
+
+export interface Attempt {
+  attempt: number;
+  status: NodeStatus | "interrupted";
+  started_at: string;
+  finished_at?: string;
+  duration_ms?: number;
+  error?: string;
+}
+
+export type Cell = Json | Exact;
+
+export interface Preview {
+  columns: string[];
+  rows: Record<string, Cell>[];
+  row_count: number;
+  truncated: boolean;
+}
+
+export interface Event {
+  seq: number;
+  type: string;
+  run_id: string;
+  pipeline_id: string;
+  node_id?: string;
+  status?: NodeStatus;
+  row_count?: number;
+  duration_ms?: number;
+  attempt?: number;
+  error?: string;
+  timestamp: string;
+}
+
+export interface Dashboard {
+  recent_runs: Run[];
+  trends: { date: string; success: number; failed: number; total: number }[];
+  top_failing: { pipeline_id: string; name: string; fail_count: number }[];
+  runs_today: number;
+  runs_running: number;
+  runs_24h_total: number;
+  runs_24h_success: number;
+  runs_24h_failed: number;
+  success_rate_24h?: number;
+}
+
+export interface SearchHit {
+  type: string;
+  id: string;
+  name: string;
+  description: string;
+  meta: string;
+}
+
+export interface Capabilities {
+  version: string;
+  caller: { name?: string; tenant?: string; permissions: string[] };
+}
+
+export interface ResumePreview {
+  nodes: { node_id: string; action: "reuse" | "execute" | "skip" | "never"; reason: string }[];
+}
+
+export interface BulkOutcome {
+  matched: number;
+  done: number;
+  skipped: { run_id: string; reason: string }[];
+  next?: string;
+}

@@ -1,0 +1,46 @@
+// An error of the API (RFC 9457), or of the way to it.
+
+export interface Issue {
+  pointer?: string;
+  parameter?: string;
+  detail: string;
+}
+
+interface Body {
+  type?: string;
+  title?: string;
+  detail?: string;
+  instance?: string;
+  errors?: Issue[];
+}
+
+/** A refused request. `status` is 0 if no answer came. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly slug: string,
+    readonly title: string,
+    detail: string,
+    readonly issues: Issue[] = [],
+    readonly instance = "",
+  ) {
+    super(detail);
+  }
+
+  static of(status: number, body: unknown): Problem {
+    const { type, title, detail, instance, errors } = (body ?? {}) as Body;
+    const slug = (type ?? "").split(":").pop() ?? "";
+    const words = title ?? `The server answered ${status}`;
+    return new Problem(status, slug, words, detail ?? "", errors ?? [], instance ?? "");
+  }
+
+  static unreachable(): Problem {
+    const detail = "It may be restarting, or the network is down. The page tries again by itself.";
+    return new Problem(0, "unreachable", "The server does not answer", detail);
+  }
+
+  /** Whether the same request may succeed later. */
+  get isTransient(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}

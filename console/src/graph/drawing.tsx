@@ -1,0 +1,168 @@
+// A graph as a drawing: pan, zoom, and a click or the keyboard to choose a node.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { EdgeDef, NodeStatus } from "../api/model";
+import { Mark } from "../parts/mark";
+import { edgePath, farPath, shownEdges } from "./edges";
+import { usePanAndZoom } from "./gestures";
+import type { Layout } from "./layout";
+import { layoutOf } from "./layouts";
+import { fit, isSeen, NODE, place, sizeOf, TOOLS, zoom, type Size, type View } from "./view";
+
+export interface DrawnNode {
+  id: string;
+  name: string;
+  type: string;
+  status?: NodeStatus;
+  note?: string;
+}
+
+interface Props {
+  nodes: DrawnNode[];
+  edges: EdgeDef[];
+  selected?: string;
+  onSelect(id: string): void;
+}
+
+/** Beyond so many, nodes become marks without a text. */
+const DRAWN_MAX = 400;
+
+function useLayout(nodes: DrawnNode[], edges: EdgeDef[]): Layout | undefined {
+  const name = useMemo(
+    () => JSON.stringify([nodes.map((node) => node.id), edges.map((edge) => [edge.from, edge.to])]),
+    [nodes.length, edges, nodes.map((node) => node.id).join()],
+  );
+  const [made, setMade] = useState<Layout>();
+  useEffect(() => {
+    const index = new Map(nodes.map((node, at) => [node.id, at]));
+    const pairs = edges.flatMap(({ from, to }): [number, number][] => {
+      const [one, other] = [index.get(from), index.get(to)];
+      return one === undefined || other === undefined ? [] : [[one, other]];
+    });
+    let isWanted = true;
+    void layoutOf(name, { count: nodes.length, edges: pairs }).then((layout) => {
+      if (isWanted) setMade(layout);
+    });
+    return () => {
+      isWanted = false;
+    };
+  }, [name]);
+  return made;
+}
+
+export function Drawing({ nodes, edges, selected, onSelect }: Props) {
+  const layout = useLayout(nodes, edges);
+  const frame = useRef<HTMLDivElement>(null);
+  const { view, setView, size } = usePanAndZoom(frame);
+  const isReady = layout !== undefined && layout.x.length === nodes.length && size.width > 0;
+  const drawing = layout === undefined ? { width: 1, height: 1 } : sizeOf(layout.columns, layout.rows);
+  useEffect(() => {
+    if (isReady) setView(fit(drawing, size));
+  }, [layout, size.width, size.height]);
+  const scaled = (factor: number) => {
+    const middle = { x: size.width / 2, y: size.height / 2 };
+    setView((own) => own && zoom(own, factor, middle));
+  };
+  const height = Math.min(480, Math.max(120, drawing.height + 32 + TOOLS));
+  return (
+    <div class="drawing" ref={frame} style={{ height: `${height}px` }} role="group" aria-label="Graph of the nodes">
+      {isReady && view !== undefined && (
+        <svg width="100%" height="100%">
+          <g transform={`translate(${view.x} ${view.y}) scale(${view.scale})`}>
+            <Contents {...{ nodes, edges, layout, view, size, selected, onSelect }} />
+          </g>
+        </svg>
+      )}
+      <div class="drawing-tools">
+        <button type="button" onClick={() => scaled(1.3)} aria-label="Larger">+</button>
+        <button type="button" onClick={() => scaled(1 / 1.3)} aria-label="Smaller">−</button>
+        <button type="button" onClick={() => setView(fit(drawing, size))}>Fit</button>
+      </div>
+    </div>
+  );
+}
+
+interface ContentsProps extends Props {
+  layout: Layout;
+  view: View;
+  size: Size;
+}
+
+function Contents({ nodes, edges, layout, view, size, selected, onSelect }: ContentsProps) {
+  const at = (index: number) => place(layout.x[index] ?? 0, layout.y[index] ?? 0);
+  const index = useMemo(() => new Map(nodes.map((node, own) => [node.id, own])), [nodes]);
+  const seen = nodes.flatMap((_, own) => (isSeen(view, size, at(own)) ? [own] : []));
+  const paths = useMemo(() => {
+    const shown = shownEdges(edges, selected);
+    return shown.flatMap((edge) => {
+      const [from, to] = [index.get(edge.from), index.get(edge.to)];
+      return from === undefined || to === undefined ? [] : [{ edge, path: edgePath(at(from), at(to)) }];
+    });
+  }, [edges, selected, layout, index]);
+  const touches = (edge: EdgeDef) => edge.from === selected || edge.to === selected;
+  const isFar = seen.length > DRAWN_MAX;
+  return (
+    <>
+      {paths.length <= DRAWN_MAX
+        ? paths.map(({ edge, path }) => <Edge key={`${edge.from} ${edge.to}`} {...{ edge, path }} isChosen={touches(edge)} />)
+        : <path class="edge" d={paths.map(({ path }) => path).join("")} />}
+      {isFar
+        ? farPath(nodes, seen, at).map(([status, path]) => <path key={status} class={`far is-${status}`} d={path} />)
+        : seen.map((own) => {
+            const node = nodes[own] as DrawnNode;
+            return <Node key={node.id} {...{ node, onSelect }} at={at(own)} isSelected={node.id === selected} />;
+          })}
+    </>
+  );
+}
+
+function Edge({ edge, path, isChosen }: { edge: EdgeDef; path: string; isChosen: boolean }) {
+  const kind = edge.condition === undefined ? "" : edge.condition ? " is-true" : " is-false";
+  return (
+    <path class={`edge${isChosen ? " is-chosen" : ""}${kind}`} d={path}>
+      {edge.condition !== undefined && <title>{`taken on ${edge.condition}`}</title>}
+    </path>
+  );
+}
+
+interface NodeProps {
+  node: DrawnNode;
+  at: { x: number; y: number };
+  isSelected: boolean;
+  onSelect(id: string): void;
+}
+
+function Node({ node, at, isSelected, onSelect }: NodeProps) {
+  const status = node.status ?? "none";
+  const label = [node.name, node.status, node.note].filter((part) => part !== undefined && part !== "").join(", ");
+  const choose = (event: KeyboardEvent) => {
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      onSelect(node.id);
+    }
+  };
+  return (
+    <g
+      class={`node is-${status}${isSelected ? " is-selected" : ""}`}
+      transform={`translate(${at.x} ${at.y})`}
+      role="button"
+      // In SVG, the name of an attribute has a case.
+      tabindex={0}
+      aria-label={label}
+      aria-pressed={isSelected}
+      onClick={() => onSelect(node.id)}
+      onKeyDown={choose}
+    >
+      <title>{`${node.name} (${node.type})`}</title>
+      <rect width={NODE.width} height={NODE.height} rx="6" />
+      {node.status !== undefined && <Mark status={node.status} x={10} y={11} />}
+      <text x={node.status === undefined ? 10 : 30} y={node.note === undefined ? 21 : 15}>{cut(node.name, 20)}</text>
+      {node.note !== undefined && <text class="note" x={30} y={28}>{cut(node.note, 24)}</text>}
+    </g>
+  );
+}
+
+function cut(text: string, most: number): string {
+  const letters = [...text];
+  return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`;
+}

@@ -1,0 +1,15 @@
+// Which failed runs somebody should look at. Pure.
+
+import type { Run } from "../../api/model";
+
+/** The newest failed run of each pipeline that nothing has succeeded after, nor goes on with. */
+export function unresolved(runs: readonly Run[]): Run[] {
+  const isOver = new Set<string>();
+  const found: Run[] = [];
+  for (const run of runs) {
+    if (isOver.has(run.pipeline_id)) continue;
+    if (run.status === "failed") found.push(run);
+    if (run.status !== "cancelled") isOver.add(run.pipeline_id);
+  }
+  return found;
+}

@@ -1,0 +1,62 @@
+// A pipeline in the list.
+
+import { useRef, useState } from "preact/hooks";
+import { may } from "../../api/caller";
+import { ask } from "../../api/client";
+import type { Grid, PipelineSummary, ScheduleStatus } from "../../api/model";
+import { useResource, type Source } from "../../live/resource";
+import { Marks } from "../../parts/marks";
+import { Time } from "../../parts/time";
+import { useSeen } from "../../parts/visible";
+import { link, setQuery } from "../../router/location";
+import { PauseDialog } from "./pause";
+import { TriggerDialog } from "./trigger";
+
+const RUNS = 20;
+
+interface Props {
+  pipeline: PipelineSummary;
+  schedule: ScheduleStatus | undefined;
+  onChange(): void;
+}
+
+export function gridSource(id: string, runs: number): Source<Grid> {
+  return {
+    read: (signal) => ask<Grid>(`pipelines/${encodeURIComponent(id)}/grid`, { query: { runs }, signal }),
+    concerns: (event) => event.pipeline_id === id && event.type !== "log",
+  };
+}
+
+export function PipelineRow({ pipeline, schedule, onChange }: Props) {
+  const row = useRef<HTMLTableRowElement>(null);
+  const isSeen = useSeen(row);
+  const [open, setOpen] = useState<"trigger" | "pause">();
+  const { paused, enabled } = pipeline;
+  return (
+    <tr ref={row}>
+      <td class="main-cell">
+        <a href={link(["pipelines", pipeline.id])} data-row>{pipeline.name}</a>
+        {pipeline.owner !== undefined && <span class="faint"> {pipeline.owner}</span>}
+        {paused !== undefined && <span class="chip is-warning" title={paused.reason}>paused</span>}
+        {!enabled && <span class="chip">schedule off</span>}
+        {pipeline.description !== "" && <p class="faint one-line">{pipeline.description}</p>}
+      </td>
+      <td>{isSeen && <LastRuns id={pipeline.id} />}</td>
+      <td class="next">{schedule?.next_run !== undefined && paused === undefined ? <><Time at={schedule.next_run} /><span class="faint cron"> {schedule.schedule}</span></> : <span class="faint">{schedule?.schedule ?? "–"}</span>}</td>
+      <td class="wide-only">{pipeline.tags.map((tag) => <button type="button" class="chip" key={tag} onClick={() => setQuery({ tag })}>{tag}</button>)}</td>
+      <td class="row-actions">
+        {may("pipelines.run") && <button type="button" onClick={() => setOpen("trigger")} aria-label={`Run ${pipeline.name}`}>Run…</button>}
+        {may("pipelines.edit") && <button type="button" onClick={() => setOpen("pause")} aria-label={`${paused === undefined ? "Pause" : "Unpause"} ${pipeline.name}`}>{paused === undefined ? "Pause…" : "Unpause…"}</button>}
+        {open === "trigger" && <TriggerDialog id={pipeline.id} onClose={() => setOpen(undefined)} />}
+        {open === "pause" && <PauseDialog pipeline={pipeline} onClose={() => setOpen(undefined)} onDone={onChange} />}
+      </td>
+    </tr>
+  );
+}
+
+function LastRuns({ id }: { id: string }) {
+  const grid = useResource<Grid>(`grid ${id}`, () => gridSource(id, RUNS));
+  const runs = grid.data.value?.runs;
+  if (runs === undefined) return null;
+  return runs.length === 0 ? <span class="faint">no run yet</span> : <Marks runs={[...runs].reverse()} />;
+}

@@ -1,0 +1,64 @@
+// Starts a run like a finished one, with other parameters if the caller wants.
+
+import { useState } from "preact/hooks";
+import type { Run, RunDetail } from "../../api/model";
+import { useCommand } from "../../parts/command";
+import { Dialog } from "../../parts/dialog";
+import { ProblemBox } from "../../parts/problem";
+import { go, link } from "../../router/location";
+import type { Definition } from "./page";
+
+interface Props {
+  run: RunDetail;
+  definition: Definition;
+  onClose(): void;
+}
+
+export function RerunDialog({ run, definition, onClose }: Props) {
+  const [params, setParams] = useState(run.params);
+  const [isCurrent, setCurrent] = useState(false);
+  const [fromNode, setFromNode] = useState("");
+  const command = useCommand();
+  const changed = Object.fromEntries(Object.entries(params).filter(([name, value]) => run.params[name] !== value));
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const body = {
+      ...(Object.keys(changed).length === 0 ? {} : { params: changed }),
+      ...(isCurrent ? { definition: "current" } : {}),
+      ...(fromNode === "" ? {} : { from_node: fromNode }),
+    };
+    const started = await command.send<Run>(`runs/${run.id}/rerun`, body);
+    if (started !== undefined) go(link(["runs", started.id]));
+  };
+  const sinks = [...definition.nodes.keys()].filter((id) => !definition.edges.some((edge) => edge.from === id));
+  return (
+    <Dialog title="Rerun" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <p>
+          A new run executes {fromNode === "" ? "every node" : `“${fromNode}” and all nodes below it`} again
+          {sinks.length > 0 && `, also those that nothing follows: ${sinks.slice(0, 4).join(", ")}`}.
+        </p>
+        <label>From
+          <select value={fromNode} onChange={(event) => setFromNode(event.currentTarget.value)}>
+            <option value="">the beginning</option>
+            {run.node_runs.map(({ node_id }) => <option value={node_id}>{node_id}</option>)}
+          </select>
+        </label>
+        {Object.entries(params).map(([name, value]) => (
+          <label key={name}>{name}
+            <input value={value} onInput={(event) => setParams({ ...params, [name]: event.currentTarget.value })} />
+          </label>
+        ))}
+        <label class="check">
+          <input type="checkbox" checked={isCurrent} onChange={(event) => setCurrent(event.currentTarget.checked)} />
+          On the newest definition, not on version {run.pipeline_version}
+        </label>
+        {command.problem !== undefined && <ProblemBox problem={command.problem} />}
+        <div class="row is-end">
+          <button type="button" onClick={onClose}>Close</button>
+          <button type="submit" class="is-main" disabled={command.isSending}>Rerun</button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

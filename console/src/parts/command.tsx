@@ -1,0 +1,47 @@
+// Sends a command once: a second click waits for the answer of the first.
+
+import { useRef, useState } from "preact/hooks";
+import { ask } from "../api/client";
+import { Problem } from "../api/problem";
+
+export interface Command {
+  isSending: boolean;
+  problem: Problem | undefined;
+  /** Returns the answer, or nothing after a problem. */
+  send<T>(path: string, body?: unknown, query?: Record<string, string | boolean>): Promise<T | undefined>;
+}
+
+/** The key of a command: a repeat after a lost answer does nothing twice. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `console-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+export function useCommand(): Command {
+  const [isSending, setSending] = useState(false);
+  const [problem, setProblem] = useState<Problem>();
+  const busy = useRef(false);
+  const key = useRef({ body: "", text: "" });
+  const send = async <T,>(path: string, body?: unknown, query?: Record<string, string | boolean>) => {
+    if (busy.current) return undefined;
+    busy.current = true;
+    setSending(true);
+    setProblem(undefined);
+    const asked = JSON.stringify([path, body]);
+    if (key.current.body !== asked) key.current = { body: asked, text: newKey() };
+    try {
+      const headers = { "idempotency-key": key.current.text };
+      const answer = await ask<T>(path, { method: "POST", body, query, headers });
+      key.current = { body: "", text: "" };
+      return answer.data;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      setProblem(error);
+      return undefined;
+    } finally {
+      busy.current = false;
+      setSending(false);
+    }
+  };
+  return { isSending, problem, send };
+}

@@ -1,0 +1,106 @@
+// Searches everything: views, a run by its id, pipelines, connections and variables.
+
+import { useEffect, useState } from "preact/hooks";
+import { ask } from "../api/client";
+import type { SearchHit } from "../api/model";
+import { Problem } from "../api/problem";
+import { Dialog } from "../parts/dialog";
+import { go, link } from "../router/location";
+import { opened } from "./keyboard";
+
+interface Hit {
+  name: string;
+  meta: string;
+  address: string;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const TYPED_MS = 150;
+
+function placesFor(text: string): Hit[] {
+  const places: [string, string][] = [["overview", "Overview"], ["pipelines", "Pipelines"], ["runs", "Runs"]];
+  const found = places.filter(([, name]) => name.toLowerCase().includes(text.toLowerCase()));
+  const hits = found.map(([id, name]) => ({ name, meta: "view", address: link([id]) }));
+  if (UUID.test(text)) hits.unshift({ name: text, meta: "run", address: link(["runs", text]) });
+  return hits;
+}
+
+async function search(text: string, signal: AbortSignal): Promise<Hit[]> {
+  const { data } = await ask<SearchHit[]>("search", { query: { q: text, limit: 20 }, signal });
+  const pipelines = data.filter((hit) => hit.type === "pipeline");
+  return pipelines.map((hit) => ({
+    name: hit.name,
+    meta: `pipeline · ${hit.meta}`,
+    address: link(["pipelines", hit.id]),
+  }));
+}
+
+function useHits(text: string): Hit[] {
+  const [found, setFound] = useState<Hit[]>([]);
+  useEffect(() => {
+    if (text === "") return setFound([]);
+    const control = new AbortController();
+    const timer = setTimeout(() => {
+      search(text, control.signal).then(setFound, (error: unknown) => {
+        // A search that is refused or interrupted finds nothing.
+        if (!(error instanceof Problem) && !control.signal.aborted) throw error;
+        if (!control.signal.aborted) setFound([]);
+      });
+    }, TYPED_MS);
+    return () => {
+      clearTimeout(timer);
+      control.abort();
+    };
+  }, [text]);
+  return [...placesFor(text), ...found];
+}
+
+export function Palette() {
+  const [text, setText] = useState("");
+  const [at, setAt] = useState(0);
+  const hits = useHits(text.trim());
+  const chosen = Math.min(at, hits.length - 1);
+  const close = () => (opened.value = undefined);
+  const open = (hit: Hit | undefined) => {
+    if (hit === undefined) return;
+    close();
+    go(hit.address);
+  };
+  const press = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step !== 0) {
+      event.preventDefault();
+      setAt(Math.max(0, Math.min(hits.length - 1, chosen + step)));
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      open(hits[chosen]);
+    }
+  };
+  return (
+    <Dialog title="Search" onClose={close}>
+      <input
+        role="combobox"
+        aria-label="Search"
+        aria-expanded="true"
+        aria-controls="hits"
+        aria-activedescendant={chosen >= 0 ? `hit-${chosen}` : undefined}
+        placeholder="A view, a pipeline, the id of a run"
+        autoFocus
+        value={text}
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          setAt(0);
+        }}
+        onKeyDown={press}
+      />
+      <ul id="hits" role="listbox" aria-label="Found" class="hits">
+        {hits.map((hit, index) => (
+          <li key={hit.address} id={`hit-${index}`} role="option" aria-selected={index === chosen} onClick={() => open(hit)}>
+            <span>{hit.name}</span> <span class="faint">{hit.meta}</span>
+          </li>
+        ))}
+      </ul>
+      {hits.length === 0 && <p class="faint">Nothing has this name.</p>}
+    </Dialog>
+  );
+}

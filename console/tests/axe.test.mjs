@@ -1,0 +1,54 @@
+// axe-core finds nothing serious in any view, light and dark, wide and narrow.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import { isLive, skip, world } from "./world.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const own = world();
+
+const paths = () => [
+  "/overview", "/pipelines", "/pipelines/orders", "/pipelines/orders?view=graph", "/pipelines/orders?view=schedule",
+  "/pipelines/orders?view=definition", "/runs", `/runs/${own.orders.id}`, `/runs/${own.orders.id}?view=timeline`,
+  `/runs/${own.orders.id}?view=table&node=extract&panel=data`, `/runs/${own.invoices.id}?node=send`,
+  `/runs/${own.invoices.id}?node=send&panel=config`, "/nothing",
+];
+
+async function serious(page) {
+  // The policy of the page admits no script of a test, so it is evaluated from outside.
+  await page.evaluate(axe);
+  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  assert.ok(passes.length > 10, "axe has looked at the page");
+  const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return bad.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(" | ")}`);
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [390, 1280]) {
+    test(`nothing serious in ${colorScheme} at ${width} px`, { skip }, async () => {
+      for (const path of paths()) {
+        const { page, context } = await own.open(path, { colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" });
+        await (path === "/nothing" ? page.locator("h1").waitFor() : isLive(page));
+        assert.deepEqual(await serious(page), [], path);
+        const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(beyond <= 0, `${path} is ${beyond} px too wide`);
+        await context.close();
+      }
+    });
+  }
+}
+
+test("nothing serious in the dialogs", { skip }, async () => {
+  const open = [
+    ["/pipelines", "Run Daily orders"], ["/pipelines", "Pause Daily orders"], [`/runs/${own.invoices.id}`, "Resume…"],
+    [`/runs/${own.orders.id}`, "Rerun…"], ["/overview", "Search Ctrl K"],
+  ];
+  for (const [path, name] of open) {
+    const { page, context } = await own.open(path);
+    await page.getByRole("button", { name }).click();
+    await page.getByRole("dialog").waitFor();
+    assert.deepEqual(await serious(page), [], name);
+    await context.close();
+  }
+});
