@@ -2,6 +2,10 @@
 //!
 //! The documentation of each item states its exact promises.
 
+#[doc = include_str!("../docs/guides/console.md")]
+#[cfg(feature = "console")]
+pub mod console {}
+
 #[doc = include_str!("../docs/guides/dependencies.md")]
 pub mod dependencies {}
 

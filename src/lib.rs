@@ -8,6 +8,7 @@
 #![cfg_attr(
     not(all(
         feature = "anyhow",
+        feature = "console",
         feature = "metrics",
         feature = "sqlite",
         feature = "websocket",
@@ -31,6 +32,8 @@ mod api;
 mod builder;
 mod clock;
 mod compute;
+#[cfg(feature = "console")]
+mod console;
 mod cron;
 mod delivery;
 mod engine;
@@ -70,6 +73,8 @@ pub use api::{Access, Body, Decision, Permission, Permissions, RunsLayer, RunsSe
 pub use api::{Handover, Upgrade};
 pub use builder::Builder;
 pub use clock::Clock;
+#[cfg(feature = "console")]
+pub use console::ConsoleService;
 pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
@@ -117,9 +122,12 @@ pub mod query {
 /// The types that a host names only when it stores or wraps the service or the layer.
 ///
 /// [`RunsService`] returns [`ResponseFuture`](service::ResponseFuture). [`RunsLayer`] builds
-/// [`WithRuns`](service::WithRuns), which has a future and a body of its own.
+/// [`WithRuns`](service::WithRuns), which has a future and a body of its own. [`ConsoleService`]
+/// returns [`ConsoleFuture`](service::ConsoleFuture).
 pub mod service {
     pub use crate::api::{BodyError, ResponseFuture, WithRuns, WithRunsBody, WithRunsFuture};
+    #[cfg(feature = "console")]
+    pub use crate::console::ConsoleFuture;
 }
 
 /// Runs the code of the README as documentation tests.

@@ -52,7 +52,7 @@ impl Body {
         Self(Content::Complete(Bytes::new()))
     }
 
-    pub(super) fn complete(bytes: impl Into<Bytes>) -> Self {
+    pub(crate) fn complete(bytes: impl Into<Bytes>) -> Self {
         Self(Content::Complete(bytes.into()))
     }
 

@@ -1,4 +1,4 @@
-//! The Runs API over HTTP: the only module that knows HTTP.
+//! The Runs API over HTTP. Only `console`, which serves a page around it, knows HTTP too.
 //!
 //! `service` receives a request, `routes` is the table of every route, and each noun has a file
 //! with its handlers. `problem` alone maps an error to a status. Commands go to `engine` and
@@ -70,6 +70,8 @@ pub(crate) use document::document_below;
 pub use guarantees::Guarantee;
 pub use layer::{RunsLayer, WithRuns, WithRunsBody, WithRunsFuture};
 pub use permission::{Permission, Permissions};
+#[cfg(feature = "console")]
+pub(crate) use problem::refuse;
 pub use service::{ResponseFuture, RunsService};
 #[cfg(feature = "websocket")]
 pub use stream::websocket::{Handover, Upgrade};

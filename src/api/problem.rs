@@ -73,6 +73,14 @@ pub(super) fn to_response(error: &Error) -> Response<Body> {
     to_response_with(error, None)
 }
 
+/// Turns an error into the whole response of a service beside the API.
+#[cfg(feature = "console")]
+pub(crate) fn refuse(error: &Error) -> Response<Body> {
+    let mut response = to_response(error);
+    response::restrict(&mut response);
+    response
+}
+
 /// Turns an error into a response, as [`to_response`] does.
 ///
 /// The response also has `first_seq`, the smallest sequence number that a stream may start after.

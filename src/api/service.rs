@@ -121,6 +121,22 @@ impl RunsService {
         self.with(|shared| shared.mount = Some(path::prefix(mount)))
     }
 
+    /// Returns the service below `api` of a mount, whether or not a host removes the mount from the
+    /// paths.
+    #[cfg(feature = "console")]
+    pub(crate) fn within(self, mount: &str) -> Self {
+        self.prefix(format!("{mount}/api")).mounted_at("/api")
+    }
+
+    /// Refuses what the service refuses whatever the path is, for a service beside it.
+    ///
+    /// # Errors
+    /// `Malformed` or `Forbidden`.
+    #[cfg(feature = "console")]
+    pub(crate) fn check_before_routing(&self, parts: &Parts) -> Result<()> {
+        self.0.check_before_routing(parts)
+    }
+
     fn with(self, change: impl FnOnce(&mut Shared)) -> Self {
         let mut shared = Arc::unwrap_or_clone(self.0);
         change(&mut shared);

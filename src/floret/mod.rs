@@ -70,6 +70,8 @@ use std::time::Duration;
 
 use self::client::Parts;
 use crate::api::{Access, RunsService};
+#[cfg(feature = "console")]
+use crate::console::ConsoleService;
 use crate::delivery::Delivery;
 use crate::engine::Engine;
 use crate::error::Result;
@@ -266,6 +268,30 @@ impl Floret {
     #[must_use]
     pub fn service(&self, access: Access) -> RunsService {
         RunsService::new(self.engine().clone(), self.views().clone(), access)
+    }
+
+    /// Returns the console: a page for people, and the Runs API below its `api/`, as one tower
+    /// service that any server can mount anywhere.
+    ///
+    /// `access` decides about each request that the page sends to the API. The page itself holds no
+    /// data, so every caller gets it that the host lets through.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// # let floret = floret::testing::memory().start().await?;
+    /// use floret::Access;
+    ///
+    /// let console = floret.console(Access::read_only()).prefix("/ops/flows");
+    /// let app: axum::Router = axum::Router::new().nest_service("/ops/flows", console);
+    /// # drop(app);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "console")]
+    #[must_use]
+    pub fn console(&self, access: Access) -> ConsoleService {
+        ConsoleService::new(self.service(access))
     }
 
     /// Returns the number of attempts that ignored their cancellation and could not be dropped.

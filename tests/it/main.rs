@@ -71,6 +71,7 @@ mod code_pipelines;
 mod compile_fail;
 mod concurrency;
 mod concurrency_conflicts;
+mod console;
 mod crash;
 mod crash_points;
 mod damage;

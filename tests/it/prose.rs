@@ -16,6 +16,9 @@ const RETIRED_WORDS: &[&str] = &[
     "takers", "tells", "thereof", "told", "wherever", "whoever", "wish", "wished", "wishes",
 ];
 
+/// The extensions of the files that have prose or names.
+const PROSE: &[&str] = &["rs", "md", "sql", "toml", "ts", "tsx", "css"];
+
 /// Phrases that the vocabulary replaced.
 const RETIRED_PHRASES: &[&str] = &[
     "by itself alone",
@@ -71,7 +74,7 @@ fn retired(line: &str) -> BTreeSet<&'static str> {
 #[test]
 fn the_prose_uses_no_retired_word() {
     let mut problems = Vec::new();
-    for path in files(root(), &["rs", "md", "sql", "toml"]) {
+    for path in files(root(), PROSE) {
         if name(&path) == SELF {
             continue;
         }
@@ -119,7 +122,7 @@ fn too_wide<'a>(
 #[test]
 fn lines_of_prose_have_at_most_100_columns() {
     let mut problems = Vec::new();
-    for path in files(root(), &["rs"]) {
+    for path in files(root(), &["rs", "ts", "tsx", "mjs"]) {
         let text = std::fs::read_to_string(&path).unwrap();
         problems.extend(too_wide(&path, comments(&text)));
     }

@@ -35,10 +35,11 @@ const ROWS: &[(&str, u8)] = &[
     ("views", 5),
     ("scheduler", 6),
     ("api", 7),
-    ("floret", 8),
-    ("builder", 9),
-    ("testing", 10),
-    ("guide", 11),
+    ("console", 8),
+    ("floret", 9),
+    ("builder", 10),
+    ("testing", 11),
+    ("guide", 12),
 ];
 
 const LINES_MAX: usize = 300;
@@ -93,8 +94,8 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Returns every file below a folder with one of these extensions, without build output and hidden
-/// folders.
+/// Returns every file below a folder with one of these extensions, without build output, packages
+/// of npm and hidden folders.
 pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -102,7 +103,7 @@ pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
         let name = path.file_name().unwrap().to_string_lossy();
         let extension = path.extension().map(|it| it.to_string_lossy());
         if path.is_dir() {
-            if name != "target" && !name.starts_with('.') {
+            if name != "target" && name != "node_modules" && !name.starts_with('.') {
                 found.extend(files(&path, extensions));
             }
         } else if extension.is_some_and(|it| extensions.contains(&it.as_ref())) {
@@ -362,6 +363,23 @@ fn a_file_has_at_most_300_lines_of_code() {
 }
 
 #[test]
+fn a_file_of_the_console_is_short_and_says_what_it_is_for() {
+    let mut problems = Vec::new();
+    let folders = [root().join("console/src"), root().join("console/tests")];
+    for path in folders
+        .iter()
+        .flat_map(|folder| files(folder, &["ts", "tsx", "mjs", "css"]))
+    {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let has_header = text.starts_with("// ") || text.starts_with("/* ");
+        if !has_header || text.lines().count() > LINES_MAX {
+            problems.push(path.display().to_string());
+        }
+    }
+    assert_none(&problems, "at most 300 lines, and a comment at the start");
+}
+
+#[test]
 fn every_file_starts_with_a_header() {
     let mut problems = Vec::new();
     for folder in ["src", "tests", "examples", "benches"] {
@@ -585,6 +603,7 @@ fn is_path(text: &str) -> bool {
         "tests/",
         "examples/",
         "benches/",
+        "console/",
         "docs/",
         "fuzz/",
         ".ci/",
@@ -607,6 +626,7 @@ const PAGES: &[&str] = &[
     "README.md",
     "docs/api.md",
     "docs/crate.md",
+    "docs/guides/console.md",
     "docs/guides/embedding.md",
     "docs/guides/executors.md",
     "docs/guides/operating.md",
