@@ -1,7 +1,7 @@
-//! Floret in an axum application: nested under `/ops/api`, behind the application's own login, and
-//! shut down first in the application's graceful shutdown.
+//! Floret in an axum application: the console nested under `/ops` with the API below it, behind the
+//! application's own login, and shut down first in the application's graceful shutdown.
 //!
-//! `cargo run --example axum`, then
+//! `cargo run --example axum`, then open `http://127.0.0.1:8080/ops` and give the key `ann`, or
 //! `curl -H 'authorization: Bearer ann' http://127.0.0.1:8080/ops/api/pipelines`.
 #![expect(
     clippy::print_stdout,
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
     // Links must start with the full path. The router strips part of it before it calls the
     // service.
-    let api = floret.service(Access::from_extensions()).prefix("/ops/api");
+    let console = floret.console(Access::from_extensions()).prefix("/ops");
     let viewer = Permissions::of([Permission::PipelinesView, Permission::RunsView]);
     let app = App {
         floret: floret.clone(),
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let router = Router::new()
         .route("/orders/{order}", post(order))
-        .nest_service("/ops/api", api)
+        .nest_service("/ops", console)
         .layer(from_fn_with_state(app.clone(), login))
         .with_state(app);
     let address = std::env::args().nth(1);

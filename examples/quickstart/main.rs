@@ -1,8 +1,9 @@
 //! The complete main job: a pipeline over real data that is triggered over HTTP, watched, broken on
 //! purpose and resumed.
 //!
-//! Run it with `cargo run --example quickstart`. It exits by itself and needs no network
-//! but the loopback of this machine. This file is the host; `visitor.rs` is the client of its API.
+//! Run it with `cargo run --example quickstart`. It exits by itself and needs no network but the
+//! loopback of this machine. With `-- --serve` it stays, so that you can look at its runs in the
+//! console. This file is the host; `visitor.rs` is the client of its API.
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 
 mod visitor;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use floret::executor::{Ctx, ExecutorError};
-use floret::{Access, Floret, Pipeline, RunsService};
+use floret::{Access, ConsoleService, Floret, Pipeline};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -50,13 +51,14 @@ async fn main() -> Result<()> {
         .await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("The runs are stored in {}.", folder.path().display());
-    println!(
-        "The Runs API is at http://{}/api.\n",
-        listener.local_addr()?
-    );
-    let visitor = Visitor::new(listener.local_addr()?, floret.events());
+    let address = listener.local_addr()?;
+    println!("The console is at http://{address}, the Runs API at http://{address}/api.\n");
+    // Only this machine can reach the server, under its own names.
+    let console = floret.console(Access::allow_all());
+    let console = console.allow_host("127.0.0.1").allow_host("localhost");
+    let visitor = Visitor::new(address, floret.events());
     tokio::select! {
-        result = serve(listener, floret.service(Access::allow_all())) => result?,
+        result = serve(listener, console) => result?,
         result = visit(visitor) => result?,
     }
     Ok(floret.shutdown(Duration::from_secs(10)).await?)
@@ -126,12 +128,14 @@ static LOADS: AtomicUsize = AtomicUsize::new(0);
 static SUMMARIES: AtomicUsize = AtomicUsize::new(0);
 
 /// The host's own server. Floret is a tower service, which hyper can serve directly.
-async fn serve(listener: TcpListener, floret: RunsService) -> Result<()> {
+async fn serve(listener: TcpListener, floret: ConsoleService) -> Result<()> {
     let mut connections = JoinSet::new();
     loop {
         let (socket, _) = listener.accept().await?;
         let service = TowerToHyperService::new(floret.clone());
-        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+        // The console follows the events over a WebSocket.
+        connections.spawn(connection.with_upgrades());
     }
 }
 
@@ -149,5 +153,9 @@ async fn visit(mut visitor: Visitor) -> Result<()> {
     IS_DISK_BROKEN.store(false, Ordering::Relaxed);
     visitor.start(&format!("/runs/{failed}/resume")).await?;
     println!("\nThree runs executed `load` {LOADS:?} times and `summarize` {SUMMARIES:?} times.");
+    if std::env::args().any(|argument| argument == "--serve") {
+        println!("\nThe console stays until Ctrl-C.");
+        tokio::signal::ctrl_c().await?;
+    }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Mounts the service behind Rocket's routes: it streams both bodies and passes on upgraded
-//! connections.
+//! connections. For the API without the console, put `RunsService` in place of `ConsoleService`.
 //!
 //! `main` decides what is mounted, and when it starts and stops.
 
@@ -7,7 +7,7 @@ use std::io::Cursor;
 use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
-use floret::{Body, Handover, RunsService, Upgrade};
+use floret::{Body, ConsoleService, Handover, Upgrade};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{StatusCode, header};
 use http_body::{Body as _, Frame};
@@ -37,13 +37,13 @@ const METHODS: [Method; 9] = [
 type Chunk = io::Result<Bytes>;
 
 /// Returns routes for all paths below the mount point, which must be the service's prefix.
-pub(crate) fn routes(service: &RunsService) -> Vec<Route> {
+pub(crate) fn routes(service: &ConsoleService) -> Vec<Route> {
     let route = |method| Route::new(method, "/<path..>", Mounted(service.clone()));
     METHODS.map(route).to_vec()
 }
 
 #[derive(Clone)]
-struct Mounted(RunsService);
+struct Mounted(ConsoleService);
 
 #[rocket::async_trait]
 impl Handler for Mounted {

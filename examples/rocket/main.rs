@@ -1,7 +1,8 @@
-//! Floret in a Rocket application. It starts and stops with Rocket, and every response under `/api`
-//! is one of Floret's or a problem.
+//! Floret in a Rocket application, with its console at the root. It starts and stops with Rocket,
+//! and every response under `/api` is one of Floret's or a problem.
 //!
-//! `cargo run --example rocket`, then `curl http://127.0.0.1:8080/api/pipelines`. The adapter
+//! `cargo run --example rocket`, then open `http://127.0.0.1:8080`, or
+//! `curl http://127.0.0.1:8080/api/pipelines`. The adapter
 //! beside this file is all that Rocket needs.
 #![expect(
     clippy::print_stdout,
@@ -47,8 +48,8 @@ impl Fairing for Pipelines {
             .pipeline(Pipeline::new("daily").node("greet", "greet"));
         match builder.start().await {
             Ok(floret) => {
-                let api = floret.service(Access::allow_all()).prefix("/api");
-                Ok(rocket.mount("/api", adapter::routes(&api)).manage(floret))
+                let console = floret.console(Access::allow_all());
+                Ok(rocket.mount("/", adapter::routes(&console)).manage(floret))
             }
             Err(error) => {
                 eprintln!("Floret did not start: {error}");

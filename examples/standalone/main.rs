@@ -1,4 +1,5 @@
-//! A complete server: the Runs API under `/api`, pipelines from files, and nodes that need no code.
+//! A complete server: the console, the Runs API under `/api`, pipelines from files, and nodes that
+//! need no code.
 //!
 //! `cargo run --example standalone -- --help` lists its options. `floret.rs` has the part that
 //! every host writes.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floret::metrics::{ALL, MetricKind, MetricUnit};
-use floret::{Floret, RunsService};
+use floret::{ConsoleService, Floret};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -74,10 +74,10 @@ impl Recorder {
     }
 }
 
-/// The API, and the metrics beside it.
+/// The console with the API, and the metrics beside them.
 #[derive(Clone)]
 pub(crate) struct WithMetrics {
-    runs: RunsService,
+    runs: ConsoleService,
     floret: Floret,
     recorder: Recorder,
     keys: Option<Keys>,
@@ -85,7 +85,7 @@ pub(crate) struct WithMetrics {
 
 impl WithMetrics {
     pub(crate) fn new(
-        runs: RunsService,
+        runs: ConsoleService,
         floret: Floret,
         recorder: Recorder,
         keys: Option<Keys>,

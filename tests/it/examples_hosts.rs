@@ -49,6 +49,9 @@ fn axum_admits_the_users_of_its_own_login() {
         "{list:?}"
     );
     assert_eq!(host.ask("GET /elsewhere", ANN).status, 404);
+    assert!(host.ask("GET /ops", "").body.contains("/overview"));
+    let page = host.ask("GET /ops/runs/1", "");
+    assert!(page.body.contains("<base href=\"../\">"), "{page:?}");
 }
 
 #[test]
@@ -206,7 +209,7 @@ Connection: close
 fn errors_of_rocket_itself_are_problems_too() {
     let host = ExampleHost::start("rocket");
     for (request, status) in [
-        ("GET /elsewhere", 404),
+        ("GET /assets/elsewhere", 404),
         ("GET /api/nothing", 404),
         ("DELETE /api/runs", 405),
         ("PATCH /api/pipelines/daily", 405),
@@ -221,6 +224,11 @@ fn errors_of_rocket_itself_are_problems_too() {
         assert_eq!(problem["status"], status, "{request}");
         assert_eq!(problem["detail"], problem["error"], "{request}");
     }
+    assert!(
+        host.ask("GET /runs/1", "")
+            .body
+            .contains("<base href=\"../\">")
+    );
 }
 
 #[test]

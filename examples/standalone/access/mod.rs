@@ -9,7 +9,7 @@ mod roles;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use floret::{Access, Decision, Floret, Permission, RunsService, Scope};
+use floret::{Access, ConsoleService, Decision, Floret, Permission, Scope};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use parking_lot::RwLock;
@@ -77,16 +77,16 @@ impl Keys {
     }
 }
 
-/// The service as it is reachable from outside.
-pub(crate) fn service(floret: &Floret, keys: Option<Keys>) -> RunsService {
+/// The console with the API below it, as they are reachable from outside.
+pub(crate) fn service(floret: &Floret, keys: Option<Keys>) -> ConsoleService {
     match keys {
-        Some(keys) => floret.service(Access::custom(move |parts, permission| {
+        Some(keys) => floret.console(Access::custom(move |parts, permission| {
             keys.decide(parts, permission)
         })),
         // A page in a browser on this machine could reach the server under a name that its author
         // controls.
         None => floret
-            .service(Access::allow_all())
+            .console(Access::allow_all())
             .allow_host("localhost")
             .allow_host("127.0.0.1")
             .allow_host("[::1]"),
