@@ -91,8 +91,8 @@ pub use model::{
     Labels, Level, Managed, Node, NodeId, NodeRun, NodeStatus, OnConflict, Overlap, Page,
     PageRequest, ParamDef, ParamKind, Params, Pause, Pipeline, PipelineId, PipelineVersion,
     Preview, Priority, Profile, ResumeAction, ResumeNode, ResumePreview, Retention, Run, RunCancel,
-    RunConcurrency, RunId, RunStatus, Scope, SkipReason, Slug, TenantId, Trigger, WaitReason,
-    Waiting, WebhookToken,
+    RunConcurrency, RunId, RunStatus, Scope, SkipReason, Slug, SpanId, TenantId, TraceId,
+    TraceParent, TraceParentError, Trigger, WaitReason, Waiting, WebhookToken,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

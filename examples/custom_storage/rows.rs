@@ -132,6 +132,7 @@ impl Rows {
         self.seq = self.seq.saturating_add(1);
         let mut event = Event::new(self.seq, kind, run.id, run.pipeline_id.clone(), at);
         event.tenant = run.tenant.clone();
+        event.traceparent = run.traceparent;
         self.events.entry(self.seq).or_insert(event)
     }
 

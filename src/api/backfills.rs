@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
-use super::{idempotency, paging, response};
+use super::{idempotency, paging, response, trace};
 use crate::engine::{
     BackfillDates, BackfillRequest, BackfillRerun, RepeatedDates, StartedBackfill,
 };
@@ -73,6 +73,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
                 key: idempotency::key(&call.parts.headers, &body)?,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
+                traceparent: trace::parent(&call.parts.headers),
             };
             let is_preview = fields.flag("preview").unwrap_or(false);
             fields.finish().map(|()| (start, is_preview))
@@ -114,6 +115,7 @@ pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
                 reason,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
+                traceparent: trace::parent(&call.parts.headers),
             };
             Ok((rerun, is_preview))
         })

@@ -9,7 +9,7 @@ use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
 use super::runs::{DEFINITIONS, label, statuses, triggers};
-use super::{idempotency, response};
+use super::{idempotency, response, trace};
 use crate::engine::{BULK_MAX, BulkAction, BulkRerun, BulkRuns, CancelCommand};
 use crate::error::{Error, Issue, IssueLocation, Problem, Result, quote};
 use crate::model::{Cancel, PipelineId, RunId};
@@ -71,6 +71,7 @@ pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
         reason,
         scope: call.scope.clone(),
         by: call.by.clone(),
+        traceparent: trace::parent(&call.parts.headers),
     });
     carry_out(&call, choice, action).await
 }

@@ -55,6 +55,7 @@ mod stream;
 mod subject;
 mod system;
 mod tenant;
+mod trace;
 mod variables;
 mod versions;
 mod wait;

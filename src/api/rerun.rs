@@ -4,10 +4,10 @@ use http::Response;
 
 use super::body::Body;
 use super::call::Call;
-use super::idempotency;
 use super::input::BodyFields;
 use super::runs::{DEFINITIONS, started_response};
 use super::wait::{self, StartWait};
+use super::{idempotency, trace};
 use crate::engine::RerunRequest;
 use crate::error::Result;
 
@@ -38,6 +38,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
                 reason,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
+                traceparent: trace::parent(&call.parts.headers),
             };
             Ok((request, wait))
         })

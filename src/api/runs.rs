@@ -11,7 +11,7 @@ use super::input::BodyFields;
 use super::permission::Permission;
 use super::query::Query;
 use super::wait::StartWait;
-use super::{idempotency, paging, precondition, response, wait};
+use super::{idempotency, paging, precondition, response, trace, wait};
 use crate::engine::{
     Annotations, EditRun, QueuePlace, ResumeDefinition, ResumeRequest, RunRequest, StartedRun,
 };
@@ -131,6 +131,7 @@ pub(super) fn read_request(call: &mut Call) -> Result<RunRequest> {
         key: idempotency::key(&call.parts.headers, &body)?,
         scope: call.scope.clone(),
         by: call.by.clone(),
+        traceparent: trace::parent(&call.parts.headers),
         webhook: None,
     })
 }
@@ -160,6 +161,7 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
                 reason,
                 scope: call.scope.clone(),
                 by: call.by.clone(),
+                traceparent: trace::parent(&call.parts.headers),
             };
             Ok((request, is_preview, wait))
         })

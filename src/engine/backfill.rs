@@ -19,7 +19,8 @@ use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
 use crate::graph::{param_defs, sizes};
 use crate::model::{
     AuditAction, AuditSubject, Backfill, BackfillId, BackfillOrder, BackfillPreview, BackfillUnit,
-    CallerName, Cancel, DATE_PARAM, Params, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
+    CallerName, Cancel, DATE_PARAM, Params, Run, RunId, RunStatus, Scope, StoredPipeline,
+    TraceParent, Trigger,
 };
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
@@ -47,6 +48,8 @@ pub(crate) struct BackfillRequest {
     pub(crate) scope: Scope,
     /// Who creates the runs.
     pub(crate) by: Option<CallerName>,
+    /// The place of the request in a distributed trace.
+    pub(crate) traceparent: Option<TraceParent>,
 }
 
 /// The backfill that a request created, or the one that an earlier request with the same key
@@ -265,6 +268,7 @@ impl Shared {
             key: _,
             scope: _,
             by,
+            traceparent,
         } = request;
         let date_of =
             |interval: Option<&Interval>| interval.map_or_else(NaiveDate::default, |it| it.date);
@@ -294,6 +298,7 @@ impl Shared {
             run.backfill_id = Some(id);
             run.created_by.clone_from(&by);
             run.rerun_of = interval.repeats;
+            run.traceparent = traceparent;
             let run = concurrency::keyed(run, &pipeline.definition)?;
             Ok(concurrency::new_run(run, &pipeline.definition))
         };

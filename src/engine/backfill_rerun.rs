@@ -11,7 +11,7 @@ use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Problem, Result};
 use crate::model::{
     AuditAction, BackfillId, BackfillPreview, BackfillRun, CallerName, DATE_PARAM, RunId,
-    RunStatus, Scope,
+    RunStatus, Scope, TraceParent,
 };
 
 /// The dates of a backfill that are repeated.
@@ -35,6 +35,8 @@ pub(crate) struct BackfillRerun {
     pub(crate) scope: Scope,
     /// Who repeats the backfill.
     pub(crate) by: Option<CallerName>,
+    /// The place of the request in a distributed trace.
+    pub(crate) traceparent: Option<TraceParent>,
 }
 
 impl Engine {
@@ -92,6 +94,7 @@ impl Shared {
             reason: _,
             scope,
             by,
+            traceparent,
         } = rerun;
         let found = self.storage.find_backfill(id, &scope).await?;
         let old = found.ok_or_else(|| Error::backfill_not_found(id))?;
@@ -125,6 +128,7 @@ impl Shared {
             key: key.map(|key| key.about(&id)),
             scope,
             by,
+            traceparent,
         }))
     }
 

@@ -15,7 +15,7 @@ use super::resume::ResumeDefinition;
 use super::trigger::hash_body;
 use super::{Engine, RequestKey};
 use crate::error::{Error, ErrorKind, LogSpan, Problem, Result};
-use crate::model::{CallerName, PageRequest, Run, RunId, RunStatus, Scope};
+use crate::model::{CallerName, PageRequest, Run, RunId, RunStatus, Scope, TraceParent};
 use crate::storage::{IdempotentOperation, RunFilter};
 
 /// The most runs of a call. 1,000: a few seconds of commits.
@@ -53,6 +53,8 @@ pub(crate) struct BulkRerun {
     pub(crate) reason: Option<String>,
     pub(crate) scope: Scope,
     pub(crate) by: Option<CallerName>,
+    /// The place of the request in a distributed trace.
+    pub(crate) traceparent: Option<TraceParent>,
 }
 
 /// What a call for many runs has done.
@@ -348,6 +350,7 @@ impl BulkRerun {
             reason: self.reason,
             scope: self.scope,
             by: self.by,
+            traceparent: self.traceparent,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
+use tracing::field::display;
 
 use super::Shared;
 use super::active::{DriverHandle, Removal};
@@ -31,8 +32,17 @@ const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::
 /// Starts to execute a claimed run.
 pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
     let run = &claimed.run;
-    let tenant = run.tenant.as_ref().map(tracing::field::display);
-    let span = log::info_span!("run", run_id = %run.id, pipeline_id = %run.pipeline_id, tenant);
+    let tenant = run.tenant.as_ref().map(display);
+    let traceparent = run.traceparent.map(|parent| display(parent.of_run(run.id)));
+    let parent_span_id = run.traceparent.map(|parent| display(parent.span_id()));
+    let span = log::info_span!(
+        "run",
+        run_id = %run.id,
+        pipeline_id = %run.pipeline_id,
+        tenant,
+        traceparent,
+        parent_span_id
+    );
     let (cancel_sender, cancel_request) =
         watch::channel(claimed.run.cancel.as_ref().map(|cancel| cancel.kind));
     let stop_signal = watch::Sender::new(StopSignal::None);

@@ -15,6 +15,7 @@ use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
 use crate::model::{
     AuditAction, AuditSubject, CallerName, DATE_PARAM, Pipeline, Run, RunId, Scope, StoredPipeline,
+    TraceParent,
 };
 use crate::storage::{CreateRuns, IdempotentOperation, NewRun, RunDetail};
 
@@ -34,6 +35,8 @@ pub(crate) struct RerunRequest {
     pub(crate) scope: Scope,
     /// Who reruns the run.
     pub(crate) by: Option<CallerName>,
+    /// The place of the request in a distributed trace.
+    pub(crate) traceparent: Option<TraceParent>,
 }
 
 impl Engine {
@@ -126,6 +129,7 @@ impl Shared {
         let mut run = Run {
             tenant: old.tenant.clone(),
             created_by: rerun.by,
+            traceparent: rerun.traceparent,
             rerun_of: Some(old.id),
             priority: old.priority,
             ..self.new_manual_run(pipeline, params)?

@@ -20,7 +20,8 @@ use crate::error::{Error, Result, quote};
 use crate::graph::{param_defs, sizes};
 use crate::metrics;
 use crate::model::{
-    CallerName, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, Trigger, WebhookToken,
+    CallerName, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, TraceParent, Trigger,
+    WebhookToken,
 };
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
@@ -69,6 +70,8 @@ pub(crate) struct RunRequest {
     pub(crate) scope: Scope,
     /// Who creates the run.
     pub(crate) by: Option<CallerName>,
+    /// The place of the request in a distributed trace.
+    pub(crate) traceparent: Option<TraceParent>,
     /// The token of the webhook that asks, if one does.
     pub(crate) webhook: Option<WebhookToken>,
 }
@@ -157,6 +160,7 @@ impl Shared {
         let new = match run {
             Ok(mut new) => {
                 (new.run.created_by, new.run.trigger) = (start.by, trigger);
+                new.run.traceparent = start.traceparent;
                 new
             }
             Err(refused) => {

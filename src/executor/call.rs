@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Connections, ExecutorError, NodeLog, param_types};
 use crate::compute::Compute;
 use crate::limits::DatasetLimits;
-use crate::model::{Dataset, Node, NodeId, Params, PipelineId, RunId, TenantId};
+use crate::model::{Dataset, Node, NodeId, Params, PipelineId, RunId, TenantId, TraceParent};
 use crate::secret::Connection;
 
 /// One attempt at a node.
@@ -108,6 +108,7 @@ pub struct Ctx {
     pub log: NodeLog,
     /// Tripped when the attempt should stop: on its timeout, the run's timeout or a forced cancel.
     pub cancel: CancellationToken,
+    pub(crate) traceparent: Option<TraceParent>,
     pub(crate) connections: Connections,
     pub(crate) compute: Compute,
     /// Held until the attempt's code ends, also by its blocking threads.
@@ -145,6 +146,7 @@ impl Ctx {
             dataset_limits: DatasetLimits::default(),
             log: NodeLog::discard(),
             cancel: CancellationToken::new(),
+            traceparent: None,
             connections: Connections::default(),
             compute: Compute::default(),
             dry_run_permit: None,
@@ -185,6 +187,42 @@ impl Ctx {
     #[must_use]
     pub fn with_connection(mut self, connection: Connection) -> Self {
         self.connections.add(connection);
+        self
+    }
+
+    /// Returns the place of the attempt in the distributed trace of the run, if its request named
+    /// one.
+    ///
+    /// Send it as the header `traceparent` of the requests that the executor makes. Its trace is
+    /// that of the [`Run::traceparent`](crate::Run::traceparent), its span that of this attempt,
+    /// whose `tracing` span has it as the field `traceparent`.
+    ///
+    /// ```
+    /// use floret::executor::Ctx;
+    ///
+    /// async fn call(ctx: Ctx) -> Result<Option<String>, std::io::Error> {
+    ///     Ok(ctx.traceparent().map(|parent| parent.to_string()))
+    /// }
+    /// # let node = floret::Node::new("call", "call");
+    /// # let run = floret::RunId::from_uuid(uuid::Uuid::nil());
+    /// # let pipeline = floret::PipelineId::new("daily").unwrap();
+    /// # let ctx = Ctx::new(run, pipeline, chrono::NaiveDate::MIN, node);
+    /// let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    /// let ctx = ctx.with_traceparent(text.parse()?);
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # let header = runtime.block_on(call(ctx))?;
+    /// assert_eq!(header.as_deref(), Some(text));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn traceparent(&self) -> Option<TraceParent> {
+        self.traceparent
+    }
+
+    /// Sets what [`Ctx::traceparent`] returns, for tests of executors.
+    #[must_use]
+    pub const fn with_traceparent(mut self, parent: TraceParent) -> Self {
+        self.traceparent = Some(parent);
         self
     }
 

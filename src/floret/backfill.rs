@@ -14,7 +14,7 @@ use super::Client;
 use super::given_params::GivenParams;
 use crate::engine::{BackfillDates, BackfillRequest, RequestKey, StartedBackfill, hash_body};
 use crate::error::{ErrorKind, Result};
-use crate::model::{BackfillId, BackfillOrder, BackfillPreview, BackfillUnit, RunId};
+use crate::model::{BackfillId, BackfillOrder, BackfillPreview, BackfillUnit, RunId, TraceParent};
 use crate::storage::BackfillDetail;
 
 /// A backfill to create, from [`Client::backfill`] or [`Client::backfill_dates`]: a run for each
@@ -103,6 +103,7 @@ impl Client {
                 key: None,
                 scope: self.scope().clone(),
                 by: self.name().cloned(),
+                traceparent: None,
             },
             params: GivenParams::default(),
             key: None,
@@ -176,6 +177,12 @@ impl BackfillBuilder {
     /// Sets the number of failed runs at which the rest of the backfill is cancelled.
     pub const fn max_failures(mut self, runs: u32) -> Self {
         self.start.max_failures = Some(runs);
+        self
+    }
+
+    /// Continues a distributed trace, as the header `traceparent` of a request does.
+    pub const fn traceparent(mut self, parent: TraceParent) -> Self {
+        self.start.traceparent = Some(parent);
         self
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{BackfillHandle, Client};
 use crate::engine::{BackfillRerun, RepeatedDates, RequestKey, hash_body};
 use crate::error::Result;
-use crate::model::{BackfillId, BackfillPreview};
+use crate::model::{BackfillId, BackfillPreview, TraceParent};
 
 /// A backfill to repeat, from [`Backfills::rerun`](crate::query::Backfills::rerun).
 ///
@@ -43,6 +43,7 @@ pub struct BackfillRerunBuilder {
     only: Option<RepeatedDates>,
     key: Option<String>,
     reason: Option<String>,
+    traceparent: Option<TraceParent>,
 }
 
 impl BackfillRerunBuilder {
@@ -53,6 +54,7 @@ impl BackfillRerunBuilder {
             only: None,
             key: None,
             reason: None,
+            traceparent: None,
         }
     }
 
@@ -65,6 +67,12 @@ impl BackfillRerunBuilder {
     /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
+        self
+    }
+
+    /// Continues a distributed trace, as the header `traceparent` of a request does.
+    pub const fn traceparent(mut self, parent: TraceParent) -> Self {
+        self.traceparent = Some(parent);
         self
     }
 
@@ -119,6 +127,7 @@ impl BackfillRerunBuilder {
             reason: self.reason,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
+            traceparent: self.traceparent,
         }
     }
 }

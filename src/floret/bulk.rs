@@ -9,7 +9,7 @@ use crate::engine::{
     BulkAction, BulkOutcome, BulkRerun, BulkRuns, CancelCommand, ResumeDefinition,
 };
 use crate::error::Result;
-use crate::model::Cancel;
+use crate::model::{Cancel, TraceParent};
 
 /// A cancel request for the runs of a list, from [`Runs::cancel_all`](super::Runs::cancel_all).
 ///
@@ -56,6 +56,7 @@ pub struct BulkRerunBuilder {
     definition: ResumeDefinition,
     key: Option<String>,
     reason: Option<String>,
+    traceparent: Option<TraceParent>,
     is_preview: bool,
 }
 
@@ -79,6 +80,7 @@ impl Runs {
             definition: ResumeDefinition::Recorded,
             key: None,
             reason: None,
+            traceparent: None,
             is_preview: false,
         }
     }
@@ -115,6 +117,12 @@ impl BulkRerunBuilder {
     /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
+        self
+    }
+
+    /// Continues a distributed trace, as the header `traceparent` of a request does.
+    pub const fn traceparent(mut self, parent: TraceParent) -> Self {
+        self.traceparent = Some(parent);
         self
     }
 
@@ -176,6 +184,7 @@ impl IntoFuture for BulkRerunBuilder {
                 reason: self.reason,
                 scope: client.scope().clone(),
                 by: client.name().cloned(),
+                traceparent: self.traceparent,
             });
             carry_out(&client, self.runs, action, self.is_preview).await
         })

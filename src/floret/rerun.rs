@@ -12,7 +12,7 @@ use super::given_params::GivenParams;
 use super::{Client, RunHandle};
 use crate::engine::{RequestKey, RerunRequest, ResumeDefinition, hash_body};
 use crate::error::Result;
-use crate::model::RunId;
+use crate::model::{RunId, TraceParent};
 
 /// A rerun to carry out, from [`RunHandle::rerun`].
 ///
@@ -46,6 +46,7 @@ pub struct RerunBuilder {
     note: Option<String>,
     key: Option<String>,
     reason: Option<String>,
+    traceparent: Option<TraceParent>,
 }
 
 impl RunHandle {
@@ -60,6 +61,7 @@ impl RunHandle {
             note: None,
             key: None,
             reason: None,
+            traceparent: None,
         }
     }
 }
@@ -125,6 +127,12 @@ impl RerunBuilder {
         self
     }
 
+    /// Continues a distributed trace, as the header `traceparent` of a request does.
+    pub const fn traceparent(mut self, parent: TraceParent) -> Self {
+        self.traceparent = Some(parent);
+        self
+    }
+
     /// Sets the idempotency key.
     ///
     /// A key that was used before to rerun this run creates nothing: the result is the first rerun.
@@ -158,6 +166,7 @@ impl RerunBuilder {
             reason: self.reason,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
+            traceparent: self.traceparent,
         };
         let started = self.client.engine().rerun(rerun).await?;
         Ok(self.client.run_by_id(started.run_id))

@@ -12,7 +12,7 @@ use super::given_params::GivenParams;
 use super::{Client, RunHandle};
 use crate::engine::{RequestKey, ResumeDefinition, ResumeRequest, hash_body};
 use crate::error::Result;
-use crate::model::{ResumePreview, RunId};
+use crate::model::{ResumePreview, RunId, TraceParent};
 
 /// A resume to carry out, from [`RunHandle::resume`].
 ///
@@ -60,6 +60,7 @@ pub struct ResumeBuilder {
     definition: ResumeDefinition,
     key: Option<String>,
     reason: Option<String>,
+    traceparent: Option<TraceParent>,
 }
 
 impl RunHandle {
@@ -77,6 +78,7 @@ impl RunHandle {
             definition: ResumeDefinition::Recorded,
             key: None,
             reason: None,
+            traceparent: None,
         }
     }
 }
@@ -147,6 +149,12 @@ impl ResumeBuilder {
         self
     }
 
+    /// Continues a distributed trace, as the header `traceparent` of a request does.
+    pub const fn traceparent(mut self, parent: TraceParent) -> Self {
+        self.traceparent = Some(parent);
+        self
+    }
+
     /// Sets the idempotency key.
     ///
     /// A key that was used before to resume this run creates nothing: the result is the first
@@ -197,6 +205,7 @@ impl ResumeBuilder {
             reason: self.reason,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
+            traceparent: self.traceparent,
         })
     }
 

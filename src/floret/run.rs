@@ -13,7 +13,7 @@ use super::given_params::GivenParams;
 use super::{Client, RunHandle};
 use crate::engine::{Annotations, QueuePlace, RequestKey, RunRequest, hash_body};
 use crate::error::Result;
-use crate::model::{DATE_PARAM, Priority, RunId, WebhookToken, rfc3339};
+use crate::model::{DATE_PARAM, Priority, RunId, TraceParent, WebhookToken, rfc3339};
 
 impl Client {
     /// Prepares a run of the pipeline with this id or slug.
@@ -49,6 +49,7 @@ impl Client {
             priority: None,
             run_after: None,
             key: None,
+            traceparent: None,
             webhook: None,
         }
     }
@@ -91,6 +92,7 @@ pub struct RunBuilder {
     priority: Option<Priority>,
     run_after: Option<DateTime<Utc>>,
     key: Option<String>,
+    traceparent: Option<TraceParent>,
     webhook: Option<WebhookToken>,
 }
 
@@ -228,6 +230,28 @@ impl RunBuilder {
         self
     }
 
+    /// Continues a distributed trace, as the header `traceparent` of a request does.
+    ///
+    /// The spans of the run and of its attempts, and the webhooks about it, belong to that trace.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse()?;
+    /// let run = floret.run("daily").traceparent(parent).await?;
+    /// assert_eq!(run.get().await?.run.traceparent, Some(parent));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn traceparent(mut self, parent: TraceParent) -> Self {
+        self.traceparent = Some(parent);
+        self
+    }
+
     /// Sets the idempotency key.
     ///
     /// A key that was used before for this pipeline creates nothing: the result is the first run.
@@ -277,6 +301,7 @@ impl RunBuilder {
             key,
             scope: self.client.scope().clone(),
             by: self.client.name().cloned(),
+            traceparent: self.traceparent,
             webhook: self.webhook,
         };
         let started = self.client.engine().trigger(start).await?;

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus, TenantId, rfc3339};
+use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus, TenantId, TraceParent, rfc3339};
 
 /// The kind of an [`Event`].
 ///
@@ -190,6 +190,10 @@ pub struct Event {
     /// The tenant that owns the run. The id of the pipeline is unique within it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tenant: Option<TenantId>,
+    /// The [`Run::traceparent`](super::Run::traceparent) of the run. It is absent in JSON: a
+    /// webhook has it in its header.
+    #[serde(skip)]
+    pub traceparent: Option<TraceParent>,
 }
 
 /// The status in an event: a run's in a run event, a node's in a node event.
@@ -279,6 +283,7 @@ impl Event {
             message: None,
             timestamp,
             tenant: None,
+            traceparent: None,
         }
     }
 }

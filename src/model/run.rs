@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BackfillId, CallerName, Labels, LaneClass, NodeIndex, NodeStatus, Params, PipelineId, Priority,
-    Qualified, Rank, RunConcurrency, RunId, TenantId,
+    Qualified, Rank, RunConcurrency, RunId, TenantId, TraceParent,
 };
 
 /// The status of a run.
@@ -340,6 +340,8 @@ pub struct Run {
     pub run_after: Option<DateTime<Utc>>,
     /// Its concurrency key, if the pipeline had one.
     pub concurrency: Option<RunConcurrency>,
+    /// The place in a distributed trace of the request that created the run, if it named one.
+    pub traceparent: Option<TraceParent>,
     /// The backfill that created the run. A resume belongs to no backfill.
     pub backfill_id: Option<BackfillId>,
     /// The run that this one resumes.
@@ -391,6 +393,7 @@ impl Run {
             priority: Priority::Normal,
             run_after: None,
             concurrency: None,
+            traceparent: None,
             backfill_id: None,
             resumed_from: None,
             rerun_of: None,

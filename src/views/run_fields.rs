@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::{
     BackfillId, CallerName, Cancel, Labels, Params, PipelineId, Priority, Run, RunCancel, RunId,
-    RunStatus, TenantId, Trigger, rfc3339,
+    RunStatus, TenantId, TraceParent, Trigger, rfc3339,
 };
 
 /// The fields of a run without its nodes, in the order of the wire contract.
@@ -70,6 +70,8 @@ struct RunFields<'a> {
     run_after: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     concurrency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<TraceParent>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<CancelFields<'a>>,
 }
@@ -159,6 +161,7 @@ impl Serialize for Run {
             priority,
             run_after,
             concurrency,
+            traceparent,
             backfill_id,
             resumed_from,
             rerun_of,
@@ -191,6 +194,7 @@ impl Serialize for Run {
             priority: *priority,
             run_after: *run_after,
             concurrency_key: concurrency.as_ref().map(|own| own.key.as_str()),
+            traceparent: *traceparent,
             cancel: cancel.as_ref().map(CancelFields::from),
         };
         fields.serialize(serializer)

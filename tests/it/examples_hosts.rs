@@ -2,6 +2,7 @@
 //!
 //! The responses of the API are in `api_*`. `example_host` starts and stops a host.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -229,6 +230,35 @@ fn errors_of_rocket_itself_are_problems_too() {
             .body
             .contains("<base href=\"../\">")
     );
+}
+
+#[test]
+fn the_spans_of_a_run_are_exported_below_the_span_of_its_caller() {
+    let output = Command::new(example("opentelemetry")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    // Each span is `span NAME trace TRACE id ID parent PARENT`.
+    let spans: BTreeMap<&str, (&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("span "))
+        .map(|line| {
+            let words: Vec<_> = line.split(' ').collect();
+            assert_eq!((words.len(), words[2]), (7, trace), "{text}");
+            (words[0], (words[4], words[6]))
+        })
+        .collect();
+    assert_eq!(spans["run"].1, "00f067aa0ba902b7", "{text}");
+    assert_eq!(spans["node"].1, spans["run"].0, "{text}");
+    assert_eq!(spans["attempt"].1, spans["node"].0, "{text}");
+    assert_eq!(spans["webhook"].1, spans["run"].0, "{text}");
+    for (line, span) in [
+        ("the node sends", "attempt"),
+        ("the webhook sends", "webhook"),
+    ] {
+        let expected = format!("{line} 00-{trace}-{}-01\n", spans[span].0);
+        assert!(text.contains(&expected), "{expected}{text}");
+    }
 }
 
 #[test]

@@ -157,6 +157,7 @@ mod test_kit;
 mod ticks_together;
 mod tidy;
 mod tidy_circles;
+mod traces;
 mod triggers;
 mod trust;
 mod webhook_triggers;

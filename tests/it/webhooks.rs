@@ -5,15 +5,20 @@
 use std::time::Duration;
 
 use floret::notifier::Webhook;
-use floret::{Access, Delivery, DeliveryState, ErrorKind, EventKind};
-use http::Method;
-use serde_json::json;
+use floret::{Access, Delivery, DeliveryState, ErrorKind, EventKind, TraceParent};
+use http::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::harness::{Host, Receiver, Store, World, chain};
 use crate::wire::{TestResponse, request, send};
 
 on_every_backend! {
     a_repeat_of_an_event_has_the_same_id,
+    a_request_continues_the_trace_of_its_run,
     a_receiver_that_is_gone_gets_nothing_until_a_retry_succeeds,
     a_dead_letter_is_retried_after_a_restart,
     a_dead_letter_is_dropped_once,
@@ -80,6 +85,29 @@ async fn a_repeat_of_an_event_has_the_same_id(store: Store) {
     assert_eq!(body["type"], "run.completed");
     assert_eq!(body["data"]["run_id"], run.to_string());
     assert_eq!(received.len(), 2);
+}
+
+async fn a_request_continues_the_trace_of_its_run(store: Store) {
+    let world = world(store);
+    let (receiver, port, _serving) = Receiver::start([503, 200]).await;
+    let host = start(&world, port).await;
+    let parent: TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        .parse()
+        .unwrap();
+    let run = host.floret.run("p").traceparent(parent).await.unwrap();
+    run.finished().await.unwrap();
+    let repeated = receiver.received(2);
+    let received = world.advance_until(MINUTE, repeated).await;
+    let [first, second] = [0, 1].map(|index| received[index].0["traceparent"].to_str().unwrap());
+    assert_eq!(first, second);
+    let sent: TraceParent = first.parse().unwrap();
+    assert_eq!(sent.trace_id(), parent.trace_id());
+    assert_ne!(sent.span_id(), parent.span_id());
+    assert!(sent.is_sampled());
+    assert_eq!(received[0].1["data"].get("traceparent"), None);
+    host.run("p").await;
+    let received = world.advance_until(MINUTE, receiver.received(3)).await;
+    assert!(!received[2].0.contains_key("traceparent"));
 }
 
 async fn a_receiver_that_is_gone_gets_nothing_until_a_retry_succeeds(store: Store) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tracing::field::display;
 
 use super::{NextStep, NodeTask, Phase};
 use crate::engine::attempt::{self, AttemptOutcome};
@@ -16,7 +17,7 @@ use crate::engine::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::log;
 use crate::executor::{Executor, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
-use crate::model::Node;
+use crate::model::{Node, TraceParent};
 use crate::storage::Entry;
 
 impl NodeTask {
@@ -33,7 +34,8 @@ impl NodeTask {
         self.record_interruption().await?;
         self.record_start(started.saturating_sub(ready_at)).await?;
         self.phase.enter(Phase::Attempting)?;
-        let span = log::info_span!("attempt", attempt = self.attempt);
+        let traceparent = self.traceparent().map(display);
+        let span = log::info_span!("attempt", attempt = self.attempt, traceparent);
         let outcome = match &permit.executor {
             Ok(executor) => span.instrument(self.attempt(node, executor, policy)).await,
             Err(error) => AttemptOutcome::Returned(Err(error.clone())),
@@ -45,6 +47,13 @@ impl NodeTask {
         drop(permit);
         self.phase.enter(Phase::Storing)?;
         Ok(next)
+    }
+
+    /// Returns the place of the attempt in the distributed trace of its run.
+    fn traceparent(&self) -> Option<TraceParent> {
+        let run = &self.context.run;
+        let parent = run.traceparent?;
+        Some(parent.of_attempt(run.id, self.node_index, self.attempt))
     }
 
     /// Records that the node starts again, and says why in the host's log.
@@ -89,6 +98,7 @@ impl NodeTask {
         match ctx {
             Ok(mut ctx) => {
                 ctx.attempt_key = self.context.run.attempt_key(self.node_index, &node.id);
+                ctx.traceparent = self.traceparent();
                 let call = NodeCall::new(ctx, self.inputs.clone());
                 attempt::run(
                     &shared,

@@ -23,7 +23,7 @@ use crate::graph::Graph;
 use crate::graph::reuse::ChainResult;
 use crate::model::{
     AuditAction, AuditSubject, CallerName, NodeId, NodeIndex, OnConflict, Pipeline, Run, RunId,
-    RunStatus, Scope, StoredPipeline, Trigger,
+    RunStatus, Scope, StoredPipeline, TraceParent, Trigger,
 };
 use crate::storage::{
     CreateRuns, IdempotentOperation, NewRun, RunDetail, blocks_resume, not_resumable,
@@ -46,6 +46,8 @@ pub(crate) struct ResumeRequest {
     pub(crate) scope: Scope,
     /// Who resumes the run.
     pub(crate) by: Option<CallerName>,
+    /// The place of the request in a distributed trace.
+    pub(crate) traceparent: Option<TraceParent>,
 }
 
 /// The definition that a resuming run executes.
@@ -168,6 +170,7 @@ impl Shared {
         self.refuse_unusable_types(definition, old.run.tenant.as_ref())?;
         let mut run = self.new_run(&old.run, definition);
         run.created_by.clone_from(&resume.by);
+        run.traceparent = resume.traceparent;
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
         }

@@ -7,11 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use super::signature::{SigningKey, signatures};
-use crate::model::{Event, EventKind, rfc3339};
+use crate::model::{Event, EventKind, TraceParent, rfc3339};
 use crate::notifier::NotifierError;
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 #[derive(Serialize)]
@@ -39,6 +40,24 @@ pub(super) fn body(event: &Event) -> Result<String, serde_json::Error> {
 /// one.
 pub(super) fn id(event: &Event) -> String {
     format!("evt_{}_{}", event.run_id.as_uuid().simple(), event.seq)
+}
+
+/// Returns the place of the request about an event in the distributed trace of its run.
+///
+/// It is the same for each try.
+pub(super) fn trace_parent(event: &Event) -> Option<TraceParent> {
+    let parent = event.traceparent?;
+    Some(parent.of_event(event.run_id, event.seq))
+}
+
+/// Returns the header that continues a trace.
+///
+/// # Errors
+/// Returns an error if the text is not printable, which no traceparent causes.
+pub(super) fn trace_header(
+    parent: TraceParent,
+) -> Result<(HeaderName, HeaderValue), NotifierError> {
+    Ok((TRACEPARENT, HeaderValue::try_from(parent.to_string())?))
 }
 
 /// Returns the headers that identify and sign a body at a time.

@@ -29,7 +29,8 @@ use self::sender::Sender;
 use self::signature::SigningKey;
 use self::target::Target;
 use super::{Notifier, NotifierError, RetrySchedule, Wanted};
-use crate::model::Event;
+use crate::error::{LogSpan, log};
+use crate::model::{Event, TraceParent};
 
 /// Sends each event as a request to a URL, signed as [Standard Webhooks] defines it.
 ///
@@ -37,6 +38,8 @@ use crate::model::Event;
 ///   event itself, as `GET /events` shows it.
 /// - `webhook-id` is the same for each try of an event. `webhook-timestamp` is the time of the try.
 ///   `webhook-signature` has an HMAC-SHA256 for each secret.
+/// - `traceparent` continues the trace of the run, if its request named one
+///   ([`Run::traceparent`](crate::Run::traceparent)). `tracestate` is not sent.
 /// - Any answer of 2xx is success. Redirects are not followed. After an answer of 410, the
 ///   [notifier is disabled](NotifierError::gone). Any other failure is retried, ten times within
 ///   three days, and not before a `Retry-After` of the receiver.
@@ -84,6 +87,17 @@ impl Webhook {
     }
 }
 
+/// Returns the span of a request that continues a trace. Its parent is the span of the run.
+fn trace_span(event: &Event, parent: TraceParent) -> LogSpan {
+    log::info_span!(
+        "webhook",
+        run_id = %event.run_id,
+        seq = event.seq,
+        traceparent = %parent,
+        parent_span_id = %parent.of_run(event.run_id).span_id()
+    )
+}
+
 #[async_trait]
 impl Notifier for Webhook {
     async fn notify(&self, event: &Event) -> Result<(), NotifierError> {
@@ -92,8 +106,13 @@ impl Notifier for Webhook {
             Format::Slack { runs_url } => slack::body(event, runs_url.as_deref()),
         };
         let now = self.sender.connector.clock.now();
-        let headers = message::headers(&message::id(event), &body, &self.keys, now)?;
-        self.sender.post(&self.target, headers, body).await
+        let mut headers = message::headers(&message::id(event), &body, &self.keys, now)?;
+        let Some(parent) = message::trace_parent(event) else {
+            return self.sender.post(&self.target, headers, body).await;
+        };
+        headers.extend([message::trace_header(parent)?]);
+        let sent = self.sender.post(&self.target, headers, body);
+        trace_span(event, parent).instrument(sent).await
     }
 
     fn wants(&self, event: &Event) -> bool {

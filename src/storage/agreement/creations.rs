@@ -12,7 +12,7 @@ use super::world::{World, both, name_of, scope_of};
 use crate::model::{
     AuditAction, BackfillOrder, BackfillUnit, DependencyRule, DependencyState, InheritedOutput,
     OnConflict, Overlap, PageRequest, Pause, Pipeline, PipelineId, Priority, Qualified, Run,
-    RunConcurrency, RunStatus, Scope, TokenHash, Trigger,
+    RunConcurrency, RunStatus, Scope, TokenHash, TraceParent, Trigger,
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
@@ -21,6 +21,12 @@ use crate::storage::{
 use crate::testing::contract::fixtures::{
     at, definition, list_run_ids, new_backfill, new_run, pipeline_id, resume, slug,
 };
+
+/// Returns the traceparent of a run, which every second one has.
+fn trace_of(n: u64) -> Option<TraceParent> {
+    let text = format!("00-{:032x}-{:016x}-0{}", n + 1, n + 1, n % 4);
+    n.is_multiple_of(2).then(|| text.parse().unwrap())
+}
 
 impl World<'_> {
     pub(super) async fn put(&self, command: &Command) {
@@ -124,6 +130,7 @@ impl World<'_> {
             run.priority = Priority::ALL[usize::from(priority)];
             run.run_after = delay.map(|delay| self.now() + TimeDelta::seconds(delay.into()));
             run.scheduled_at = delay.map(|delay| at(i64::from(delay)));
+            run.traceparent = trace_of(self.runs + n);
             create.runs.push(with_key(run, concurrency));
         }
         create.runs[0].fire_at = tick.map(|tick| at(i64::from(tick)));
@@ -165,6 +172,7 @@ impl World<'_> {
                 // The times of ticks, too.
                 new.run.scheduled_at = Some(at(index));
             }
+            new.run.traceparent = trace_of(number);
             *new = with_key(new.run.clone(), concurrency);
         }
         let new = create.backfill.as_mut().unwrap();

@@ -111,6 +111,7 @@ fn finished_event(run: &Run, finished: &FinishedNode, node: Option<NodeId>) -> O
 fn new_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {
     let mut event = Event::new(0, kind, run.id, run.pipeline_id.clone(), at);
     event.tenant.clone_from(&run.tenant);
+    event.traceparent = run.traceparent;
     event
 }
 

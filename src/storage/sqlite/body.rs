@@ -13,7 +13,7 @@ use super::store_error::StoreError;
 use super::values::{millis, time};
 use crate::model::{
     Event, EventKind, EventStatus, Level, NodeIndex, NodeStatus, PipelineId, RunId, RunStatus,
-    TenantId,
+    TenantId, TraceParent,
 };
 use crate::storage::{Entry, FinishedNode};
 
@@ -227,6 +227,7 @@ pub(super) struct Shared<'a> {
     pub(super) tenant: Option<&'a TenantId>,
     pub(super) started_at: Option<DateTime<Utc>>,
     pub(super) definition: &'a Definition,
+    pub(super) traceparent: Option<TraceParent>,
 }
 
 /// Decodes the events of a row.
@@ -271,5 +272,6 @@ fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event
     event.level = level;
     event.message = message.map(Cow::into_owned);
     event.tenant = shared.tenant.cloned();
+    event.traceparent = shared.traceparent;
     Ok(event)
 }

@@ -34,6 +34,7 @@ pub(crate) fn decode(text: &str) {
         tenant: None,
         started_at: None,
         definition: &definition,
+        traceparent: None,
     };
     drop(unpack(text, &shared));
 }

@@ -13,9 +13,11 @@ use super::body::{Shared, unpack};
 use super::reader::Reader;
 use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
-use super::values::{NUMBERS_END, optional_time, pipeline_id, run_id, tenant, to_i64, to_u64};
+use super::values::{
+    NUMBERS_END, optional_time, pipeline_id, run_id, tenant, to_i64, to_u64, trace_parent,
+};
 use crate::error::Result;
-use crate::model::{Event, RunId, Scope, TenantId};
+use crate::model::{Event, RunId, Scope, TenantId, TraceParent};
 use crate::storage::{EarlierEvents, EventFilter, EventPage, Events, rules};
 
 #[async_trait]
@@ -56,7 +58,7 @@ const ROWS_MAX: i64 = 512;
 const EVENTS: &str = "events";
 
 /// The columns that [`read_numbered`] reads, with their tables.
-pub(super) const JOURNAL: &str = "SELECT j.seq, j.n, j.body, r.id, p.id, r.tenant, r.started_at, r.definition \
+pub(super) const JOURNAL: &str = "SELECT j.seq, j.n, j.body, r.id, p.id, r.tenant, r.started_at, r.definition, r.traceparent \
      FROM journal j CROSS JOIN runs r ON r.key = j.run CROSS JOIN pipelines p ON p.key = r.pipeline";
 
 /// A row of the journal, with columns of its run.
@@ -69,6 +71,7 @@ pub(super) struct JournalRow {
     tenant: Option<TenantId>,
     started_at: Option<chrono::DateTime<chrono::Utc>>,
     definition: i64,
+    traceparent: Option<TraceParent>,
 }
 
 impl Reader {
@@ -164,6 +167,7 @@ impl Reader {
             tenant: row.tenant.as_ref(),
             started_at: row.started_at,
             definition: &definition,
+            traceparent: row.traceparent,
         };
         let events = unpack(&row.body, &shared)?;
         if events.len() as u64 != row.count {
@@ -209,6 +213,7 @@ fn read_row(row: &Row<'_>) -> Result<JournalRow, StoreError> {
         tenant: tenant(row.get(5)?)?,
         started_at: optional_time(row.get(6)?)?,
         definition: row.get(7)?,
+        traceparent: trace_parent(row, 8),
     })
 }
 

@@ -17,7 +17,7 @@ use super::unreadable::UnreadableRows;
 use super::values::{
     self, backfill_id, date, day, hash, json, millis, node_index, optional_run, optional_time,
     pipeline_id, run_id, tenant, text, time, to_cancel, to_node_status, to_run_status, to_trigger,
-    to_u32, to_u64, to_unstored,
+    to_u32, to_u64, to_unstored, trace_parent,
 };
 use crate::model::{
     CallerName, Labels, Managed, NodeRun, Pause, PipelineId, Priority, Run, RunCancel,
@@ -28,7 +28,7 @@ use crate::model::{
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill), \
-     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of, r.priority, r.run_after, r.upstream_run, r.concurrency_key, r.concurrency_max, coalesce(r.fire_at, r.scheduled_at)";
+     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END, r.created_by, r.labels, r.note, r.cancel_by, r.cancel_reason, r.cancel_at, r.rerun_of, r.priority, r.run_after, r.upstream_run, r.concurrency_key, r.concurrency_max, coalesce(r.fire_at, r.scheduled_at), r.traceparent";
 
 /// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -84,6 +84,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     run.upstream_run_id = optional_run(row.get(30)?)?;
     run.concurrency = read_concurrency(row)?;
     run.scheduled_at = optional_time(row.get(33)?)?;
+    run.traceparent = trace_parent(row, 34);
     Ok(RunRow {
         key: row.get(0)?,
         definition: row.get(1)?,
@@ -156,6 +157,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
         priority: _,
         run_after,
         concurrency,
+        traceparent,
         backfill_id: _,
         resumed_from,
         rerun_of,
@@ -167,8 +169,8 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
     let params = own_params(run, keys.shared_params)?;
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after, upstream_run, concurrency_key, concurrency_max, scheduled_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after, upstream_run, concurrency_key, concurrency_max, scheduled_at, traceparent) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             keys.key,
             values::id(id),
@@ -201,9 +203,10 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
             concurrency.as_ref().map(|own| &own.key),
             concurrency.as_ref().map(|own| own.max),
             scheduled_at.filter(|_| keys.fire_at.is_none()).map(millis),
+            traceparent.map(String::from),
         ],
-    )?;
-    Ok(())
+    )
+    .map(drop)
 }
 
 /// The columns that [`read_node`] reads, in this order.

@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 20] = [
+pub(super) const MIGRATIONS: [&str; 21] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: [&str; 20] = [
     include_str!("migrations/18.sql"),
     include_str!("migrations/19.sql"),
     include_str!("migrations/20.sql"),
+    include_str!("migrations/21.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -174,6 +175,7 @@ mod tests {
             "01923d0f393c316f77d4715c3f708be76da0b23d441e54e50fe4a4ce3c4e894b",
             "29d8a707a50ef2b8db07cad4bdc38c5aece78bf4de3a8a2f9d9d6868b8c2fe9b",
             "ac07d6bb9f1f0b94c9f7e3363d0bb6edce4547bdbff02551a7225eeeafb6ae75",
+            "403f6ee56cc9e7bbbfad57b3f00beb561be8f26c1506d564ffd9cdd2a4ba86b8",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::store_error::StoreError;
 use crate::model::{
     BackfillId, BackfillStatus, BackfillUnit, Cancel, LaneClass, NodeIndex, NodeStatus, OwnerId,
-    PipelineId, Priority, Rank, RunId, RunStatus, TenantId, Trigger, UnstoredOutput,
+    PipelineId, Priority, Rank, RunId, RunStatus, TenantId, TraceParent, Trigger, UnstoredOutput,
 };
 
 /// Converts a count for a column. A larger count becomes the greatest value.
@@ -258,6 +258,12 @@ pub(super) fn tenant(text: Option<String>) -> Result<Option<TenantId>, StoreErro
 pub(super) fn tenant_or_none(row: &rusqlite::Row<'_>, column: usize) -> Option<TenantId> {
     let text = row.get(column).map_err(StoreError::from);
     text.and_then(tenant).ok().flatten()
+}
+
+/// Reads the traceparent in a column. An unreadable one reads as none: it must not hide the run.
+pub(super) fn trace_parent(row: &rusqlite::Row<'_>, column: usize) -> Option<TraceParent> {
+    let text: Option<String> = row.get(column).ok().flatten();
+    text.and_then(|text| text.parse().ok())
 }
 
 pub(super) fn optional_time(value: Option<i64>) -> Result<Option<DateTime<Utc>>, StoreError> {

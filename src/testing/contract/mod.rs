@@ -77,6 +77,7 @@ pub mod slugs;
 pub(crate) mod snapshot;
 pub mod system;
 mod threads;
+pub mod traces;
 pub mod upstream_ends;
 pub mod variables;
 pub mod versions;
@@ -122,6 +123,7 @@ macro_rules! storage_contract {
                 the_greatest_run_id_is_returned,
                 a_run_of_another_tenant_is_hidden,
             ],
+            traces: [a_run_keeps_its_traceparent, a_backfill_keeps_its_traceparents],
             profiles: [
                 the_previous_profile_is_of_the_newest_earlier_success,
                 the_previous_profile_is_found_by_node_id,

@@ -193,6 +193,10 @@ fn has_pattern(pattern: &Value, text: &str) -> bool {
         "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$" => text.is_empty() || text.parse::<NaiveDate>().is_ok(),
         "^[prsfck-]*$" => text.chars().all(|it| "prsfck-".contains(it)),
         "^[^:]*:" => text.contains(':'),
+        "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$" => {
+            let parsed = text.parse::<floret::TraceParent>();
+            parsed.is_ok_and(|parsed| parsed.to_string() == text)
+        }
         r"\S" => !text.trim().is_empty(),
         other => panic!("the schema has the unknown pattern {other}"),
     }

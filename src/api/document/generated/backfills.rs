@@ -5,7 +5,7 @@ use serde_json::json;
 use super::answer::Answer;
 use super::bodies;
 use super::operation::Operation;
-use super::parameters::idempotency_key;
+use super::parameters::{idempotency_key, trace_parent};
 use super::problems::{IDEMPOTENCY, START};
 use super::schemas::Schemas;
 use crate::api::route::{Route, Verb};
@@ -54,6 +54,7 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
             let body = schemas.define("BackfillRerunRequest", bodies::backfill_rerun());
             operation("rerunBackfill")
                 .header(idempotency_key())
+                .header(trace_parent())
                 .body(body, json!({"only": "failed"}))
                 .answer(preview(schemas))
                 .answer(accepted(schemas))
@@ -96,6 +97,7 @@ fn start(schemas: &mut Schemas) -> Operation {
     let preview = preview(schemas);
     Operation::new("backfills", "startBackfill")
         .header(idempotency_key())
+        .header(trace_parent())
         .body(body, example)
         .answer(preview)
         .answer(runs)

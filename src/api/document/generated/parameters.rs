@@ -283,6 +283,18 @@ pub(super) fn idempotency_key() -> Value {
     })
 }
 
+/// Returns the header that continues a distributed trace. An invalid one counts as absent.
+pub(super) fn trace_parent() -> Value {
+    json!({
+        "name": "traceparent",
+        "in": "header",
+        "description": "The place of the request in a distributed trace (W3C Trace Context), which \
+            the new runs continue. An invalid one is ignored.",
+        "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "schema": {"type": "string"},
+    })
+}
+
 /// Returns the header that makes a change conditional.
 pub(super) fn if_match() -> Value {
     tags(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::bodies;
 use super::operation::Operation;
-use super::parameters::{idempotency_key, if_none_match};
+use super::parameters::{idempotency_key, if_none_match, trace_parent};
 use super::problems::{IDEMPOTENCY, START};
 use super::schemas::Schemas;
 use crate::api::logs::LogPage;
@@ -82,6 +82,7 @@ fn start(operation: Operation, schemas: &mut Schemas) -> Operation {
     let example = json!({"params": {"date": "2024-01-15"}, "labels": {"team": "data"}});
     operation
         .header(idempotency_key())
+        .header(trace_parent())
         .body(body, example)
         .answer(accepted(schemas, "The run is stored and waits."))
         .problems(&IDEMPOTENCY)
@@ -97,6 +98,7 @@ fn repeated(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
             let body = schemas.define("ResumeRequest", bodies::resume());
             operation("resumeRun")
                 .header(idempotency_key())
+                .header(trace_parent())
                 .body(body, json!({"definition": "current"}))
                 .answer(resumed(schemas))
                 .answer(accepted(schemas, "The new run is stored and waits."))
@@ -108,6 +110,7 @@ fn repeated(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
             let body = schemas.define("RerunRequest", bodies::rerun());
             operation("rerunRun")
                 .header(idempotency_key())
+                .header(trace_parent())
                 .body(body, json!({"params": {"date": "2024-01-15"}}))
                 .answer(finished(schemas))
                 .answer(accepted(schemas, "The new run is stored and waits."))
@@ -145,6 +148,7 @@ fn bulk(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
             let answer = Answer::json(200, about, schemas.of::<BulkOutcome>());
             operation("rerunRuns")
                 .header(idempotency_key())
+                .header(trace_parent())
                 .body(body, example)
                 .answer(answer)
                 .problems(&list)
