@@ -1,16 +1,16 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-3f0611daf2.js",
+        name: "app-534459b05b.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-3f0611daf2.js"),
-        gzip: include_bytes!("app-3f0611daf2.js.gz"),
+        plain: include_bytes!("app-534459b05b.js"),
+        gzip: include_bytes!("app-534459b05b.js.gz"),
     },
     Asset {
-        name: "app-ed85b0687f.css",
+        name: "app-d2201130b0.css",
         content_type: "text/css; charset=utf-8",
-        plain: include_bytes!("app-ed85b0687f.css"),
-        gzip: include_bytes!("app-ed85b0687f.css.gz"),
+        plain: include_bytes!("app-d2201130b0.css"),
+        gzip: include_bytes!("app-d2201130b0.css.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",

@@ -12,7 +12,7 @@ const paths = () => [
   "/overview", "/pipelines", "/pipelines/orders", "/pipelines/orders?view=graph", "/pipelines/orders?view=schedule",
   "/pipelines/orders?view=definition", "/runs", `/runs/${own.orders.id}`, `/runs/${own.orders.id}?view=timeline`,
   `/runs/${own.orders.id}?view=table&node=extract&panel=data`, `/runs/${own.invoices.id}?node=send`,
-  `/runs/${own.invoices.id}?node=send&panel=config`, "/nothing",
+  `/runs/${own.invoices.id}?node=send&panel=config`, `/runs/${own.orders.id}?node=extract`, "/nothing",
 ];
 
 async function serious(page) {

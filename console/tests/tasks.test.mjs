@@ -1,6 +1,7 @@
 // What people come for, by mouse and by keyboard.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { finish } from "./server.mjs";
 import { isLive, skip, world } from "./world.mjs";
 
 const own = world();
@@ -96,6 +97,7 @@ test("the keyboard alone finds a pipeline, its run and a node", { skip }, async 
   const { page, faults } = await own.open("/overview");
   await isLive(page);
   await page.keyboard.press("Control+k");
+  await page.locator("dialog input:focus").waitFor();
   await page.keyboard.type("daily");
   await page.getByRole("option", { name: "Daily orders" }).waitFor();
   await page.keyboard.press("Enter");
@@ -119,9 +121,23 @@ test("the keyboard alone finds a pipeline, its run and a node", { skip }, async 
   assert.deepEqual(faults, []);
 });
 
+test("see what the columns of an output are like, and what the node did before", { skip }, async () => {
+  await finish(own.server, "orders");
+  const { page, faults } = await own.open(`/runs/${own.orders.id}?node=extract&panel=data`);
+  const row = page.getByRole("region", { name: "Profile of the columns" }).getByRole("row", { name: "amount" });
+  assert.match(await row.textContent(), /float\s*50 %/);
+  await page.getByRole("button", { name: "Attempts" }).click();
+  await page.locator(".history .column.is-own").waitFor();
+  await page.locator(".history .column:not(.is-own)").last().click();
+  await page.locator(".history .column.is-own").waitFor();
+  assert.ok(!page.url().includes(own.orders.id));
+  assert.match(page.url(), /node=extract/);
+  assert.deepEqual(faults, []);
+});
+
 test("numbers keep every digit, and times are in the chosen zone", { skip }, async () => {
   const { page } = await own.open(`/runs/${own.orders.id}?node=extract&panel=data`, { timezoneId: "Asia/Kolkata" });
-  await page.getByRole("cell", { name: "9007199254740993" }).waitFor();
+  await page.getByRole("region", { name: "First rows" }).getByRole("cell", { name: "9007199254740993" }).waitFor();
   await page.getByRole("button", { name: "Asia/Kolkata" }).or(page.getByRole("button", { name: "Asia/Calcutta" })).click();
   assert.match(page.url(), /zone=UTC/);
   const created = await page.locator(".facts time").first();

@@ -173,6 +173,36 @@ export interface Preview {
   truncated: boolean;
 }
 
+export interface ColumnProfile {
+  name: string;
+  type: string;
+  null_pct: number;
+  unique_count: number;
+  capped: boolean;
+  min_val?: Json;
+  max_val?: Json;
+  mean_val?: Json;
+}
+
+export interface Drift {
+  column: string;
+  kind: string;
+  before?: Json;
+  after?: Json;
+}
+
+export interface NodeProfile {
+  profile: { row_count: number; columns: ColumnProfile[] };
+  drift?: Drift[];
+}
+
+export interface NodeHistory {
+  run_id: string;
+  status: NodeStatus;
+  duration_ms?: number;
+  row_count?: number;
+}
+
 export interface Event {
   seq: number;
   type: string;

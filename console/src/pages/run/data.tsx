@@ -7,6 +7,7 @@ import { useResource } from "../../live/resource";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { count } from "../../text/words";
+import { ProfileView } from "./profile";
 
 export function DataView({ run, node }: { run: RunDetail; node: NodeRun }) {
   const source = node.reused_from ?? run.id;
@@ -34,6 +35,7 @@ export function DataView({ run, node }: { run: RunDetail; node: NodeRun }) {
           </tbody>
         </table>
       </div>
+      <ProfileView run={source} node={node.node_id} />
     </>
   );
 }

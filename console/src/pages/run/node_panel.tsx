@@ -11,6 +11,7 @@ import { Time } from "../../parts/time";
 import { setQuery } from "../../router/location";
 import { duration } from "../../text/duration";
 import { DataView } from "./data";
+import { HistoryView } from "./history";
 import { LogView } from "./log";
 
 const TABS = [
@@ -73,6 +74,7 @@ function Attempts({ run, node }: { run: RunDetail; node: NodeRun }) {
           </li>
         ))}
       </ol>
+      <HistoryView run={run} node={node} />
     </>
   );
 }
