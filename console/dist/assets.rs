@@ -1,16 +1,16 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-534459b05b.js",
+        name: "app-4a58d14671.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-534459b05b.js"),
-        gzip: include_bytes!("app-534459b05b.js.gz"),
+        plain: include_bytes!("app-4a58d14671.js"),
+        gzip: include_bytes!("app-4a58d14671.js.gz"),
     },
     Asset {
-        name: "app-d2201130b0.css",
+        name: "app-ed1b5f7e70.css",
         content_type: "text/css; charset=utf-8",
-        plain: include_bytes!("app-d2201130b0.css"),
-        gzip: include_bytes!("app-d2201130b0.css.gz"),
+        plain: include_bytes!("app-ed1b5f7e70.css"),
+        gzip: include_bytes!("app-ed1b5f7e70.css.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",

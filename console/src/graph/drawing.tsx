@@ -134,7 +134,8 @@ interface NodeProps {
 
 function Node({ node, at, isSelected, onSelect }: NodeProps) {
   const status = node.status ?? "none";
-  const label = [node.name, node.status, node.note].filter((part) => part !== undefined && part !== "").join(", ");
+  // Who speaks to the browser says what is visible, so the name begins with it.
+  const label = [node.name, node.note ?? node.type, node.status].filter((part) => part !== undefined && part !== "").join(" ");
   const choose = (event: KeyboardEvent) => {
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
@@ -148,12 +149,11 @@ function Node({ node, at, isSelected, onSelect }: NodeProps) {
       role="button"
       // In SVG, the name of an attribute has a case.
       tabindex={0}
-      aria-label={label}
       aria-pressed={isSelected}
       onClick={() => onSelect(node.id)}
       onKeyDown={choose}
     >
-      <title>{`${node.name} (${node.type})`}</title>
+      <title>{label}</title>
       <rect width={NODE.width} height={NODE.height} rx="6" />
       {node.status !== undefined && <Mark status={node.status} x={10} y={11} />}
       <text x={node.status === undefined ? 10 : 30} y={node.note === undefined ? 21 : 15}>{cut(node.name, 20)}</text>

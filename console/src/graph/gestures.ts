@@ -4,7 +4,7 @@ import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { zoom, type Size, type View } from "./view";
 
-export function usePanAndZoom(frame: RefObject<HTMLDivElement>) {
+export function usePanAndZoom(frame: RefObject<HTMLDivElement | null>) {
   const [view, setView] = useState<View>();
   const [size, setSize] = useState<Size>({ width: 0, height: 0 });
   useEffect(() => {

@@ -15,8 +15,6 @@ function hint({ type, required, min, max, description }: ParamDef): string {
   return [`${type}${range}${required === true ? ", required" : ""}`, description].filter(Boolean).join(". ");
 }
 
-const INPUTS: Partial<Record<ParamDef["type"], string>> = { date: "date" };
-
 export function ParamField({ definition, fallback, value, issue, onChange }: Props) {
   const { name, type } = definition;
   const id = `param-${name}`;
@@ -24,6 +22,11 @@ export function ParamField({ definition, fallback, value, issue, onChange }: Pro
   const choices = type === "boolean" ? ["true", "false"] : type === "enum" ? (definition.values ?? []) : undefined;
   const isRequired = definition.required === true && fallback === undefined;
   const shared = { id, required: isRequired, "aria-describedby": `${id}-hint`, "aria-invalid": issue !== undefined };
+  const typed = {
+    value: value ?? "",
+    placeholder: fallback,
+    onInput: (event: { currentTarget: HTMLInputElement }) => change(event.currentTarget.value),
+  };
   return (
     <div class="field">
       <label for={id}>{name}{isRequired && <span class="faint"> (required)</span>}</label>
@@ -33,7 +36,7 @@ export function ParamField({ definition, fallback, value, issue, onChange }: Pro
           {choices.map((choice) => <option key={choice} value={choice}>{choice}</option>)}
         </select>
       ) : (
-        <input {...shared} type={INPUTS[type] ?? "text"} value={value ?? ""} placeholder={fallback} onInput={(event) => change(event.currentTarget.value)} />
+        type === "date" ? <input {...shared} {...typed} type="date" /> : <input {...shared} {...typed} type="text" />
       )}
       <p id={`${id}-hint`} class={issue === undefined ? "faint" : "error-text"}>{issue ?? hint(definition)}</p>
     </div>

@@ -64,7 +64,7 @@ export function LogView({ run, node }: { run: RunDetail; node?: string }) {
 function LogFilters() {
   const query = here.value.query;
   const [text, setText] = useState(query.get("q") ?? "");
-  const timer = useRef<ReturnType<typeof setTimeout>>();
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const type = (next: string) => {
     setText(next);
     clearTimeout(timer.current);
