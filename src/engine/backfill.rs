@@ -1,32 +1,26 @@
-//! Creates the runs of many dates together, previews them, and cancels the unfinished ones.
+//! Creates the runs of many dates together, and previews them.
 //!
 //! Storage decides which run executes next, how many execute at once, and when failures cancel the
-//! rest. `trigger` holds what all run creations share.
+//! rest. `backfill_cancel` cancels the unfinished ones, and `trigger` holds what all run creations
+//! share.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::audit::{Audited, Author, Named};
 use super::backfill_dates::BackfillDates;
 use super::backfill_intervals::{Interval, IntervalPlan};
-use super::cancel::CancelCommand;
 use super::concurrency;
 use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared};
-use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
+use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::{param_defs, sizes};
 use crate::model::{
     AuditAction, AuditSubject, Backfill, BackfillId, BackfillOrder, BackfillPreview, BackfillUnit,
-    CallerName, Cancel, DATE_PARAM, Params, Run, RunId, RunStatus, Scope, StoredPipeline,
-    TraceParent, Trigger,
+    CallerName, DATE_PARAM, Params, Run, RunId, Scope, StoredPipeline, TraceParent, Trigger,
 };
-use crate::outage::{Backoff, RetryError, retry_while_unavailable};
-use crate::storage::{
-    BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill,
-    NewRun,
-};
+use crate::storage::{CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill, NewRun};
 
 /// A request to create a backfill.
 #[derive(Debug, Clone)]
@@ -110,36 +104,6 @@ impl Engine {
             (preview.instants, preview.skipped_instants) = (instants, skipped_instants);
         }
         Ok(preview)
-    }
-
-    /// Requests the cancellation of every unfinished run of a backfill.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid` (`invalid-field`), `RunFinished` (`run-finished`), and any error of
-    /// storage.
-    pub(crate) async fn cancel_backfill(
-        &self,
-        id: BackfillId,
-        cancel: CancelCommand,
-    ) -> Result<BackfillDetail> {
-        let action = match cancel.cancel {
-            Cancel::Plain => AuditAction::BackfillCancel,
-            Cancel::Forced => AuditAction::BackfillForceCancel,
-        };
-        let audited = cancel.audited(action, Named::Backfill(id));
-        let CancelCommand {
-            cancel,
-            reason,
-            by,
-            scope,
-        } = cancel;
-        let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
-        (request.by, request.reason, request.scope) = (by, reason, scope);
-        self.audited(audited, |shared, audited| {
-            request.audit = Some(audited.entry(AuditSubject::Backfill(id), request.now));
-            cancel_and_notify(shared, request)
-        })
-        .await
     }
 }
 
@@ -309,69 +273,5 @@ impl Shared {
         new.skip_existing = skip_existing;
         create.backfill = Some(new);
         Ok(create)
-    }
-
-    /// Notifies the drivers and waiters of backfills whose remaining runs storage has cancelled.
-    pub(super) fn notify_cancelled_backfills(
-        self: &Arc<Self>,
-        backfills: impl IntoIterator<Item = BackfillId>,
-    ) {
-        for id in backfills {
-            // A task, because it has to query storage while the caller goes on.
-            let span = log::info_span!("backfill", backfill_id = %id);
-            self.tasks
-                .spawn(span.instrument(notify_once_found(Arc::clone(self), id)));
-        }
-    }
-
-    /// Cancels the runs that execute here and wakes those who wait for a finished run.
-    fn notify_runs(&self, detail: &BackfillDetail) {
-        let cancel = detail.backfill.cancel;
-        for run in &detail.runs {
-            match (run.status, cancel) {
-                (RunStatus::Running, Some(cancel)) => self.active.request_cancel(run.id, cancel),
-                (RunStatus::Running | RunStatus::Pending, _) => {}
-                (RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled, _) => {
-                    self.events.run_finished(run.id);
-                }
-            }
-        }
-        // Runs of other backfills may have waited for the keys of the cancelled ones.
-        self.wake.notify_one();
-    }
-}
-
-async fn cancel_and_notify(shared: Arc<Shared>, request: CancelBackfill) -> Result<BackfillDetail> {
-    let id = request.backfill;
-    match shared.storage.cancel_backfill(request).await {
-        Ok(cancelled) => {
-            shared.events.committed(cancelled.seq);
-            shared.notify_runs(&cancelled.detail);
-            Ok(cancelled.detail)
-        }
-        Err(error) => {
-            // The request may be stored even though the answer was lost.
-            if let Ok(Some(detail)) = shared.storage.find_backfill(id, &Scope::All).await {
-                shared.notify_newest_commit().await;
-                shared.notify_runs(&detail);
-            }
-            Err(error)
-        }
-    }
-}
-
-/// Without this notification, the runs that execute here would start more nodes before they finish
-/// as cancelled.
-async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
-    let find = || shared.storage.find_backfill(id, &Scope::All);
-    let stop = shared.stop.cancelled();
-    match retry_while_unavailable(&shared.clock, Backoff::STANDARD, stop, find).await {
-        Ok(Some(detail)) => shared.notify_runs(&detail),
-        Ok(None) | Err(RetryError::Stopped(_)) => {}
-        Err(RetryError::Permanent(error)) if error.kind() == ErrorKind::ShuttingDown => {}
-        Err(RetryError::Permanent(error)) => {
-            log::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs may start more nodes before they finish as cancelled");
-            trace_causes(&error);
-        }
     }
 }

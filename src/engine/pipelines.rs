@@ -8,25 +8,20 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::audit::{Audited, Author, Named};
-use super::concurrency;
 use super::definition_warnings;
 use super::hooks;
 use super::id_mismatch;
-use super::replaced_assets;
 use super::secret_input::{TRIES_MAX, is_precondition_failed};
-use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
 use super::webhook;
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
-use crate::graph::issues::Issues;
 use crate::graph::{definition, slug};
 use crate::model::{
     AuditAction, AuditSubject, Hooks, Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId,
     WebhookToken,
 };
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
-use crate::template;
 
 /// The problems of a definition: errors, and warnings about what is merely suspicious.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -306,44 +301,6 @@ impl Shared {
         let _wake = WakeOnDrop(&self.wake);
         self.wake_hooks(&put.definition.hooks).await?;
         self.storage.put_pipeline(put).await
-    }
-
-    pub(super) fn refuse_configs(
-        &self,
-        pipeline: &Pipeline,
-        tenant: Option<&TenantId>,
-    ) -> Result<()> {
-        self.config_issues(pipeline, tenant)
-            .into_result(Problem::InvalidField)
-    }
-
-    /// Returns the problems that executors find in the configs of their nodes, and the templates
-    /// that no run can resolve, also of the concurrency key, and the hooks that are not allowed.
-    fn config_issues(&self, pipeline: &Pipeline, tenant: Option<&TenantId>) -> Issues {
-        let mut issues = Issues::default();
-        for (index, node) in pipeline.nodes.iter().enumerate() {
-            let at = format!("/nodes/{index}/config");
-            let validated = self.registry.get(&node.kind, tenant);
-            let validated = validated.map(|executor| executor.validate(&node.config));
-            for issue in validated.unwrap_or_default() {
-                let pointer = definition_warnings::absolute_pointer(&at, &issue.location);
-                issues.push(&pointer, || issue.detail);
-            }
-            for (pointer, error) in template::unknown_names(&node.config) {
-                issues.push(&format!("{at}{pointer}"), || error.to_string());
-            }
-            let count = template::variables(&node.config).len();
-            if let Some(detail) = variables_excess(count, &self.limits) {
-                issues.push_with_problem(Problem::DefinitionTooLarge, &at, detail);
-            }
-        }
-        concurrency::check(pipeline, &mut issues);
-        self.check_hooks(&pipeline.hooks, &mut issues);
-        for conflict in replaced_assets::find(pipeline, &self.registry, tenant) {
-            let at = format!("/nodes/{}/config", conflict.index);
-            issues.push(&at, || conflict.detail);
-        }
-        issues
     }
 }
 

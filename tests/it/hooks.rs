@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use floret::notifier::{ChannelNotifier, HookPolicy};
 use floret::testing::{Fault, Method, Step};
-use floret::{Access, Builder, Delivery, DeliveryState, Hook, Pipeline, Problem, RunId, RunStatus};
+use floret::{
+    Access, Builder, Delivery, DeliveryState, Hook, Pipeline, Problem, RunId, RunStatus,
+    TraceParent,
+};
 use http::Method as Verb;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -20,6 +23,7 @@ use crate::wire::{TestResponse, request, send};
 on_every_backend! {
     each_end_of_a_run_calls_its_hook,
     a_cancelled_run_calls_no_hook,
+    a_call_continues_the_trace_of_its_run,
     the_calls_of_a_run_come_in_order,
     a_run_calls_the_hooks_of_its_version,
     a_hook_of_a_deleted_pipeline_is_called,
@@ -96,6 +100,31 @@ async fn parked(host: &Host, state: DeliveryState, count: usize) -> Vec<Delivery
         }
         tokio::task::yield_now().await;
     }
+}
+
+async fn a_call_continues_the_trace_of_its_run(store: Store) {
+    let (receiver, port, _serving) = Receiver::start([200]).await;
+    let world = world(store).pipeline(hooked("p", port));
+    let host = world.start_with(with_hooks).await;
+    let parent: TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        .parse()
+        .unwrap();
+    let run = host.floret.run("p").traceparent(parent).await.unwrap();
+    run.finished().await.unwrap();
+    let places: Vec<TraceParent> = receiver
+        .received(2)
+        .await
+        .iter()
+        .map(|call| {
+            call.headers["traceparent"]
+                .to_str()
+                .unwrap()
+                .parse()
+                .unwrap()
+        })
+        .collect();
+    assert!(places.iter().all(|it| it.trace_id() == parent.trace_id()));
+    assert_ne!(places[0].span_id(), places[1].span_id());
 }
 
 async fn each_end_of_a_run_calls_its_hook(store: Store) {

@@ -24,6 +24,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 fn world(store: Store) -> World {
     let mut world = World::new(store);
+    world.limits.retention_pause = HOUR;
     // No lease may expire while the clock advances by days.
     world.limits.lease = 400 * DAY;
     world

@@ -28,8 +28,8 @@ fn parent(text: &str) -> TraceParent {
     text.parse().unwrap()
 }
 
-fn post(path: &str, body: Value) -> Request<http_body_util::Full<bytes::Bytes>> {
-    request(Method::POST, &format!("/api{path}"), Some(&body))
+fn post(path: &str, body: &Value) -> Request<http_body_util::Full<bytes::Bytes>> {
+    request(Method::POST, &format!("/api{path}"), Some(body))
 }
 
 /// Sends a request with headers `traceparent`.
@@ -102,27 +102,27 @@ async fn every_request_that_makes_runs_gives_them_its_trace(store: Store) {
         (format!("/runs/{failed}/rerun"), json!({})),
         ("/runs/rerun".to_owned(), json!({"run_ids": [failed]})),
     ] {
-        answers.push(send_in(&host, post(&path, body), &[TRACE]).await);
+        answers.push(send_in(&host, post(&path, &body), &[TRACE]).await);
     }
-    let mut hooked = post("/pipelines/p/webhook", hook);
+    let mut hooked = post("/pipelines/p/webhook", &hook);
     let token = "a-token-of-the-tests-17".parse().unwrap();
     hooked.headers_mut().insert("x-floret-token", token);
     answers.push(send_in(&host, hooked, &[TRACE]).await);
-    let backfill = send_in(&host, post("/pipelines/p/backfill", dates), &[TRACE]).await;
+    let backfill = send_in(&host, post("/pipelines/p/backfill", &dates), &[TRACE]).await;
     assert_eq!(shown(&host, &made(&backfill)).await, [TRACE, TRACE]);
     let again = format!(
         "{}/rerun",
         backfill.header("location").trim_start_matches("/api")
     );
-    let again = send_in(&host, post(&again, json!({"only": "all"})), &[OTHER]).await;
+    let again = send_in(&host, post(&again, &json!({"only": "all"})), &[OTHER]).await;
     assert_eq!(shown(&host, &made(&again)).await, [OTHER, OTHER]);
     for answer in answers {
         assert_eq!(shown(&host, &made(&answer)).await, [TRACE], "{answer:?}");
     }
     // The trace is that of the request, not that of the earlier run.
-    let traced = made(&send_in(&host, post("/pipelines/p/run", json!({})), &[TRACE]).await);
+    let traced = made(&send_in(&host, post("/pipelines/p/run", &json!({})), &[TRACE]).await);
     shown(&host, &traced).await;
-    let rerun = post(&format!("/runs/{}/rerun", traced[0]), json!({}));
+    let rerun = post(&format!("/runs/{}/rerun", traced[0]), &json!({}));
     let rerun = made(&send_in(&host, rerun, &[]).await);
     assert_eq!(shown(&host, &rerun).await, [Value::Null]);
 }
@@ -173,7 +173,7 @@ async fn an_invalid_header_counts_as_absent(store: Store) {
             json!(TRACE),
         ),
     ] {
-        let answer = send_in(&host, post("/pipelines/p/run", json!({})), traces).await;
+        let answer = send_in(&host, post("/pipelines/p/run", &json!({})), traces).await;
         assert_eq!(shown(&host, &made(&answer)).await, [expected], "{traces:?}");
     }
 }

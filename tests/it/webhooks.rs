@@ -6,12 +6,8 @@ use std::time::Duration;
 
 use floret::notifier::Webhook;
 use floret::{Access, Delivery, DeliveryState, ErrorKind, EventKind, TraceParent};
-use http::{HeaderMap, Method, StatusCode};
-use parking_lot::Mutex;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use http::Method;
+use serde_json::json;
 
 use crate::harness::{Host, Receiver, Store, World, chain};
 use crate::wire::{TestResponse, request, send};
@@ -98,16 +94,17 @@ async fn a_request_continues_the_trace_of_its_run(store: Store) {
     run.finished().await.unwrap();
     let repeated = receiver.received(2);
     let received = world.advance_until(MINUTE, repeated).await;
-    let [first, second] = [0, 1].map(|index| received[index].0["traceparent"].to_str().unwrap());
+    let [first, second] =
+        [0, 1].map(|index| received[index].headers["traceparent"].to_str().unwrap());
     assert_eq!(first, second);
     let sent: TraceParent = first.parse().unwrap();
     assert_eq!(sent.trace_id(), parent.trace_id());
     assert_ne!(sent.span_id(), parent.span_id());
     assert!(sent.is_sampled());
-    assert_eq!(received[0].1["data"].get("traceparent"), None);
+    assert_eq!(received[0].body()["data"].get("traceparent"), None);
     host.run("p").await;
     let received = world.advance_until(MINUTE, receiver.received(3)).await;
-    assert!(!received[2].0.contains_key("traceparent"));
+    assert!(!received[2].headers.contains_key("traceparent"));
 }
 
 async fn a_receiver_that_is_gone_gets_nothing_until_a_retry_succeeds(store: Store) {

@@ -14,7 +14,7 @@ use super::rules::Allowed;
 use super::sender::Sender;
 use super::signature::SigningKey;
 use super::target::{Scheme, Target};
-use super::{message, tls};
+use super::{message, post_in_trace, tls};
 use crate::clock::Clock;
 use crate::error::{Error, Issue, Problem, Result};
 use crate::model::Event;
@@ -148,7 +148,7 @@ impl HookClient {
             tls: self.tls_for(&target).await?,
             timeout: TIMEOUT,
         };
-        sender.post(&target, headers, body).await
+        post_in_trace(&sender, &target, (headers, body), event).await
     }
 
     async fn tls_for(&self, target: &Target) -> Result<Option<Arc<ClientConfig>>, NotifierError> {

@@ -24,6 +24,7 @@ pub(crate) use hook::HookClient;
 pub use hook::HookPolicy;
 
 use async_trait::async_trait;
+use http::HeaderMap;
 
 use self::sender::Sender;
 use self::signature::SigningKey;
@@ -87,6 +88,24 @@ impl Webhook {
     }
 }
 
+/// Posts headers and a body about an event, as a part of the trace of its run, if it has one.
+///
+/// # Errors
+/// Those of [`Sender::post`].
+async fn post_in_trace(
+    sender: &Sender,
+    target: &Target,
+    (mut headers, body): (HeaderMap, String),
+    event: &Event,
+) -> Result<(), NotifierError> {
+    let Some(parent) = message::trace_parent(event) else {
+        return sender.post(target, headers, body).await;
+    };
+    headers.extend([message::trace_header(parent)?]);
+    let sent = sender.post(target, headers, body);
+    trace_span(event, parent).instrument(sent).await
+}
+
 /// Returns the span of a request that continues a trace. Its parent is the span of the run.
 fn trace_span(event: &Event, parent: TraceParent) -> LogSpan {
     log::info_span!(
@@ -106,13 +125,8 @@ impl Notifier for Webhook {
             Format::Slack { runs_url } => slack::body(event, runs_url.as_deref()),
         };
         let now = self.sender.connector.clock.now();
-        let mut headers = message::headers(&message::id(event), &body, &self.keys, now)?;
-        let Some(parent) = message::trace_parent(event) else {
-            return self.sender.post(&self.target, headers, body).await;
-        };
-        headers.extend([message::trace_header(parent)?]);
-        let sent = self.sender.post(&self.target, headers, body);
-        trace_span(event, parent).instrument(sent).await
+        let headers = message::headers(&message::id(event), &body, &self.keys, now)?;
+        post_in_trace(&self.sender, &self.target, (headers, body), event).await
     }
 
     fn wants(&self, event: &Event) -> bool {

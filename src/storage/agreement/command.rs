@@ -413,14 +413,16 @@ fn question() -> impl Strategy<Value = Question> {
         (paging(), any_scope()).prop_map(|(page, scope)| Question::Settings { page, scope }),
         (0..3u8, 1..30u32).prop_map(|(pipeline, limit)| Question::Overview { pipeline, limit }),
         any_scope().prop_map(|scope| Question::System { scope }),
-        (any::<u8>(), paging(), any_scope()).prop_map(|(conditions, page, scope)| {
-            Question::Audit {
-                conditions,
-                page,
-                scope,
-            }
-        }),
+        audit_question(),
     ]
+}
+
+fn audit_question() -> impl Strategy<Value = Question> {
+    (any::<u8>(), paging(), any_scope()).prop_map(|(conditions, page, scope)| Question::Audit {
+        conditions,
+        page,
+        scope,
+    })
 }
 
 /// Sometimes the numbers of a label's name and value.

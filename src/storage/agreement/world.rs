@@ -237,22 +237,7 @@ impl<'a> World<'a> {
                 self.renew_or_release(command, owner).await
             }
             Command::Crash { owner } => self.owners[usize::from(owner)] += 10,
-            Command::Purge {
-                age,
-                count_max,
-                keep_last,
-                scope,
-            } => {
-                let before = at(self.seconds - i64::from(age) * 50);
-                let mut purge = Purge::new(before, count_max);
-                purge.scope = scope_of(scope);
-                purge.keep_last = keep_last;
-                purge.audit = Some(self.audit(AuditAction::SystemPurge));
-                purge.mode = PurgeMode::Preview;
-                drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
-                purge.mode = PurgeMode::Delete;
-                drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
-            }
+            Command::Purge { .. } => self.purge(command).await,
             Command::Audit { age, count_max } => self.trim_audit(command, age, count_max).await,
             Command::Attend { names, stays } => self.attend(command, names, stays).await,
             Command::Deliver { .. } => self.deliver(command).await,
@@ -264,6 +249,27 @@ impl<'a> World<'a> {
             }
             Command::Ask(ref question) => self.ask(question).await,
         }
+    }
+
+    async fn purge(&self, command: &Command) {
+        let &Command::Purge {
+            age,
+            count_max,
+            keep_last,
+            scope,
+        } = command
+        else {
+            return;
+        };
+        let before = at(self.seconds - i64::from(age) * 50);
+        let mut purge = Purge::new(before, count_max);
+        purge.scope = scope_of(scope);
+        purge.keep_last = keep_last;
+        purge.audit = Some(self.audit(AuditAction::SystemPurge));
+        purge.mode = PurgeMode::Preview;
+        drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
+        purge.mode = PurgeMode::Delete;
+        drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
     }
 
     async fn edit_run(&self, command: &Command) {

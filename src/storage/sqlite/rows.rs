@@ -134,6 +134,10 @@ fn text_unless(is_empty: bool, value: &impl Serialize) -> Result<Option<String>,
     (!is_empty).then(|| text(value)).transpose()
 }
 
+const INSERT_RUN: &str = "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
+     started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after, upstream_run, concurrency_key, concurrency_max, scheduled_at, traceparent) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
 /// Inserts the row of a new run. Its labels have rows of their own, too.
 pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(), StoreError> {
     let Run {
@@ -168,9 +172,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(
     } = run;
     let params = own_params(run, keys.shared_params)?;
     tx.write(
-        "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill, created_by, labels, note, rerun_of, run_after, upstream_run, concurrency_key, concurrency_max, scheduled_at, traceparent) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        INSERT_RUN,
         params![
             keys.key,
             values::id(id),

@@ -1,5 +1,5 @@
 //! The macro for the part of the contract that is about executing runs: repeated creations, claims,
-//! appends, outputs, the nodes of runs.
+//! appends, outputs, the nodes of runs, their profiles and their traces.
 //!
 //! `storage_contract!` in `mod.rs` includes this part. The cases are in the files of their modules.
 
@@ -13,6 +13,12 @@ macro_rules! execution_contract {
     };
     (@as $form:ident $open:expr) => {
         $crate::storage_contract! { @$form $open,
+            traces: [a_run_keeps_its_traceparent, a_backfill_keeps_its_traceparents],
+            profiles: [
+                the_previous_profile_is_of_the_newest_earlier_success,
+                the_previous_profile_is_found_by_node_id,
+                a_reused_node_has_the_previous_profile_of_its_origin,
+            ],
             repeats: [
                 a_repeated_creation_creates_nothing,
                 a_repeated_creation_with_a_key_is_not_a_second_request,

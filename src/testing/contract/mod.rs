@@ -123,12 +123,6 @@ macro_rules! storage_contract {
                 the_greatest_run_id_is_returned,
                 a_run_of_another_tenant_is_hidden,
             ],
-            traces: [a_run_keeps_its_traceparent, a_backfill_keeps_its_traceparents],
-            profiles: [
-                the_previous_profile_is_of_the_newest_earlier_success,
-                the_previous_profile_is_found_by_node_id,
-                a_reused_node_has_the_previous_profile_of_its_origin,
-            ],
             idempotency: [
                 a_repeated_key_returns_the_first_result,
                 a_key_outlives_the_execution_of_its_run,

@@ -277,6 +277,14 @@ impl Failing {
                 }
             }
         }
+        // A rule refuses it, which the audit records.
+        let refused = format!("/api/runs/{}/resume", self.active);
+        let refused = receive(
+            &self.host.service,
+            request(http::Method::POST, &refused, None),
+        );
+        let received = run_with_clock(&clock, "a refused resume", refused).await;
+        assert_hidden("a refused resume", received.text.as_bytes());
         let pending = request(
             http::Method::GET,
             &format!("/api/runs/{}", self.waiting),

@@ -118,13 +118,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Returns a world in which log buffers cause no sleep shorter than four hours.
+    /// Returns a world in which neither log buffers nor the retention cause a sleep shorter than
+    /// four hours.
     ///
-    /// A line waits for its buffer at a moment that a test does not know. A test that advances to
-    /// the next sleep would find this one instead of its own.
+    /// They wait at a moment that a test does not know. A test that advances to the next sleep
+    /// would find this one instead of its own.
     pub(crate) fn new(store: Store) -> Self {
         let mut limits = Limits::default();
-        limits.log_linger = LONG;
+        (limits.log_linger, limits.retention_pause) = (LONG, LONG);
         Self {
             store,
             clock: ManualClock::new("2024-01-15T06:00:00Z".parse().unwrap()),
@@ -135,7 +136,7 @@ impl World {
         }
     }
 
-    /// Returns a world in which neither leases nor log buffers cause a sleep shorter than an hour.
+    /// Returns a world in which leases, too, cause no sleep shorter than an hour.
     pub(crate) fn quiet(store: Store) -> Self {
         let mut world = Self::new(store);
         world.limits.lease = LONG;

@@ -295,6 +295,18 @@ async fn claim_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
     )
 }
 
+async fn read_audit(storage: &SqliteStorage) -> std::result::Result<(), String> {
+    let page = PageRequest::Newest { limit: 100 };
+    let audit = storage.list_audit(AuditFilter::default(), page);
+    let audit = audit.await.step("audit")?.items;
+    ensure(
+        audit
+            .iter()
+            .any(|found| found.subject.to_string() == "variable:spare"),
+        "no entry of the audit",
+    )
+}
+
 async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
     let page = || PageRequest::Newest { limit: 100 };
     let runs = storage.list_runs(Default::default(), page()).await;
@@ -349,14 +361,7 @@ async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
         variables.iter().any(|found| found.key.as_str() == "spare"),
         "no variable",
     )?;
-    let audit = storage.list_audit(AuditFilter::default(), page());
-    let audit = audit.await.step("audit")?.items;
-    ensure(
-        audit
-            .iter()
-            .any(|found| found.subject.to_string() == "variable:spare"),
-        "no entry of the audit",
-    )?;
+    read_audit(storage).await?;
     let backfills = storage.list_backfills(Default::default(), page());
     backfills.await.step("backfills")?;
     storage.schedules(&Scope::All).await.step("schedules")?;

@@ -81,6 +81,8 @@ ALTER TABLE backfills DROP COLUMN rerun_of;
 DROP INDEX runs_of_key;
 ALTER TABLE runs DROP COLUMN concurrency_key;
 ALTER TABLE runs DROP COLUMN concurrency_max;
+ALTER TABLE runs DROP COLUMN scheduled_at;
+ALTER TABLE backfills DROP COLUMN unit;
 ALTER TABLE runs DROP COLUMN traceparent;
 DROP INDEX runs_delayed;
 ALTER TABLE runs DROP COLUMN run_after;

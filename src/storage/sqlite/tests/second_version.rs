@@ -64,6 +64,8 @@ fn copy_to_version_2(newest: &Path, second: &Path) {
     // Before version 19, only the run of a tick has an instant.
     let sql = "UPDATE newest.runs SET scheduled_at = NULL WHERE scheduled_at NOT NULL";
     assert!(shell.execute(sql, []).unwrap() > 0);
+    // Before version 20, there is no audit.
+    assert!(shell.execute("DELETE FROM newest.audit", []).unwrap() > 0);
     shell.execute_batch("DETACH newest").unwrap();
     shell
         .pragma_update(None, "application_id", schema::APPLICATION_ID)
