@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 
 use super::MemoryStorage;
+use super::rules::PutSetting;
 use crate::error::Result;
 use crate::model::{ConnectionId, Page, PageRequest, Scope, StoredConnection};
 use crate::storage::{ConnectionFilter, Connections, DeleteConnection, PutConnection};
@@ -12,9 +13,10 @@ use crate::storage::{ConnectionFilter, Connections, DeleteConnection, PutConnect
 #[async_trait]
 impl Connections for MemoryStorage {
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection> {
-        let audit = put.audit.clone();
+        let mut put = PutSetting::from(put);
+        let audit = put.audit.take();
         let mut state = self.state()?;
-        let saved = state.connections.put(put.into())?;
+        let saved = state.connections.put(put)?;
         state.audit(audit, saved.tenant.as_ref());
         Ok(saved)
     }

@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 
 use super::MemoryStorage;
+use super::rules::PutSetting;
 use crate::error::Result;
 use crate::model::{Page, PageRequest, Scope, StoredVariable, VariableKey};
 use crate::storage::{DeleteVariable, PutVariable, VariableFilter, Variables};
@@ -12,9 +13,10 @@ use crate::storage::{DeleteVariable, PutVariable, VariableFilter, Variables};
 #[async_trait]
 impl Variables for MemoryStorage {
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
-        let audit = put.audit.clone();
+        let mut put = PutSetting::from(put);
+        let audit = put.audit.take();
         let mut state = self.state()?;
-        let saved = state.variables.put(put.into())?;
+        let saved = state.variables.put(put)?;
         state.audit(audit, saved.tenant.as_ref());
         Ok(saved)
     }
