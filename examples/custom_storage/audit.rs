@@ -20,9 +20,8 @@ impl Rows {
     }
 
     fn add_entry(&mut self, audit: NewAudit, outcome: AuditOutcome, tenant: Option<TenantId>) {
-        let newest = self.audits.last_key_value();
-        let newest = newest.map_or(0, |(id, _)| id.number());
-        let id = AuditId::new(newest.saturating_add(1));
+        self.audit_number = self.audit_number.saturating_add(1);
+        let id = AuditId::new(self.audit_number);
         self.audits
             .insert(id, audit.into_entry(id, outcome, tenant));
     }

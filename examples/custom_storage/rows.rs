@@ -57,6 +57,8 @@ pub(crate) struct Rows {
     pub(crate) seq: u64,
     pub(crate) purged_seq: u64,
     pub(crate) audits: BTreeMap<AuditId, AuditEntry>,
+    /// The number of the newest entry of the audit, even if it was deleted.
+    pub(crate) audit_number: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -12,8 +12,8 @@ use super::{
     VariableKey,
 };
 
-/// The number of an entry of the audit. An entry has a greater number than all that are kept when
-/// it is written.
+/// The number of an entry of the audit. An entry has a greater number than all that were written
+/// before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AuditId(u64);
 

@@ -146,7 +146,8 @@ pub trait Audits: Send + Sync + 'static {
 
     /// Returns a page of entries, in descending order of their time, then of their id.
     ///
-    /// - An entry MUST have a greater id than all that are stored.
+    /// - An entry MUST have a greater id than all that were stored before it, also those that were
+    ///   deleted.
     /// - An entry of another tenant MUST look absent.
     ///
     /// A cursor is the id of an entry. After an entry that was deleted, nothing follows: each

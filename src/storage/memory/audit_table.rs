@@ -18,13 +18,14 @@ const ENTRIES_MAX: usize = 100_000;
 pub(super) struct AuditTable {
     entries: BTreeMap<(DateTime<Utc>, AuditId), AuditEntry>,
     times: BTreeMap<AuditId, DateTime<Utc>>,
+    /// The number of the newest entry, even if it was deleted.
+    newest: u64,
 }
 
 impl AuditTable {
     pub(super) fn add(&mut self, audit: NewAudit, outcome: AuditOutcome, tenant: Option<TenantId>) {
-        let newest = self.times.last_key_value();
-        let newest = newest.map_or(0, |(id, _)| id.number());
-        let id = AuditId::new(newest.saturating_add(1));
+        self.newest = self.newest.saturating_add(1);
+        let id = AuditId::new(self.newest);
         let entry = audit.into_entry(id, outcome, tenant);
         self.times.insert(id, entry.at);
         self.entries.insert((entry.at, id), entry);

@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Row, params};
 
+use super::meta::{meta, next_key};
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::reader::Reader;
+use super::repair::PUT_META;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{NUMBERS_END, millis, tenant, time, to_i64, to_u64};
@@ -18,6 +20,9 @@ use crate::model::{
     AuditEntry, AuditId, AuditOutcome, CallerName, Page, PageRequest, Scope, TenantId,
 };
 use crate::storage::{AuditFilter, Audits, NewAudit, RefusedCommand};
+
+/// The name of the greatest number of a deleted entry, among the stored numbers.
+const TRIMMED: &str = "trimmed_audit";
 
 /// The columns of [`read_entry`].
 const ENTRY: &str = "key, at, action, subject, caller, reason, problem, tenant";
@@ -48,6 +53,8 @@ impl Audits for SqliteStorage {
             if oldest.is_none_or(|at| at >= millis(before)) {
                 return Ok(0);
             }
+            let newest = tx.next_entry()?.saturating_sub(1);
+            tx.write(PUT_META, params![TRIMMED, newest])?;
             let deleted = tx.write(
                 "DELETE FROM audit WHERE key IN (SELECT key FROM audit INDEXED BY audit_by_time WHERE at < ? ORDER BY at, key LIMIT ?)",
                 params![millis(before), count_max],
@@ -84,12 +91,11 @@ impl Tx {
             reason,
             at,
         } = audit;
+        let key = self.next_entry()?;
         self.write(
-            // A damaged number does not use up those that follow.
-            "INSERT INTO audit (key, at, action, subject, caller, reason, problem, tenant) \
-             VALUES ((SELECT ifnull(max(key), 0) + 1 FROM audit WHERE key < ?), ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO audit (key, at, action, subject, caller, reason, problem, tenant) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             params![
-                NUMBERS_END,
+                key,
                 millis(*at),
                 action.as_str(),
                 subject.to_string(),
@@ -100,6 +106,16 @@ impl Tx {
             ],
         )?;
         Ok(())
+    }
+
+    /// Returns the number of the next entry. A damaged number does not use up those that follow.
+    fn next_entry(&self) -> Result<i64, StoreError> {
+        let trimmed = meta(&self.conn, TRIMMED);
+        let trimmed = self
+            .unreadable
+            .skip("a stored number", TRIMMED, trimmed)?
+            .unwrap_or(0);
+        Ok(next_key(&self.conn, "audit", NUMBERS_END)?.max(trimmed + 1))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The numbers that must not be used again, and those of them that must survive their rows.
 //!
-//! `purge` and each commit write them, `state` reads them when a store is opened, and `repair`
-//! writes them again after damage.
+//! `purge`, `audit` and each commit write them, `state` reads them when a store is opened, and
+//! `repair` writes them again after damage.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 

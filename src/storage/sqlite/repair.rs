@@ -46,4 +46,4 @@ impl Tx {
     }
 }
 
-const PUT_META: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)";
+pub(super) const PUT_META: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)";

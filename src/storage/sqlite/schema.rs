@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 21] = [
+pub(super) const MIGRATIONS: [&str; 22] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -32,6 +32,7 @@ pub(super) const MIGRATIONS: [&str; 21] = [
     include_str!("migrations/19.sql"),
     include_str!("migrations/20.sql"),
     include_str!("migrations/21.sql"),
+    include_str!("migrations/22.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -176,6 +177,7 @@ mod tests {
             "29d8a707a50ef2b8db07cad4bdc38c5aece78bf4de3a8a2f9d9d6868b8c2fe9b",
             "ac07d6bb9f1f0b94c9f7e3363d0bb6edce4547bdbff02551a7225eeeafb6ae75",
             "403f6ee56cc9e7bbbfad57b3f00beb561be8f26c1506d564ffd9cdd2a4ba86b8",
+            "4ee21917801c3baf2f7359213767be2d3a4d29996e3a8caabf465d0bee6f439d",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

@@ -62,6 +62,7 @@ crate::handles_contract!(async |dir: &Path| open(dir).await);
 /// Takes back what the versions after 8 add to a store.
 const TO_VERSION_8: &str = "
 DROP TABLE audit;
+DELETE FROM meta WHERE name = 'trimmed_audit';
 DROP TABLE dependencies;
 DROP TABLE latest_ends;
 DROP TABLE waiting_ends;

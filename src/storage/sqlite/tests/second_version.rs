@@ -66,6 +66,8 @@ fn copy_to_version_2(newest: &Path, second: &Path) {
     assert!(shell.execute(sql, []).unwrap() > 0);
     // Before version 20, there is no audit.
     assert!(shell.execute("DELETE FROM newest.audit", []).unwrap() > 0);
+    let sql = "DELETE FROM main.meta WHERE name = 'trimmed_audit'";
+    assert_eq!(shell.execute(sql, []).unwrap(), 1);
     shell.execute_batch("DETACH newest").unwrap();
     shell
         .pragma_update(None, "application_id", schema::APPLICATION_ID)
