@@ -43,6 +43,7 @@ pub mod executor;
 mod floret;
 mod graph;
 pub mod guide;
+mod hex;
 #[cfg(feature = "webhook")]
 mod hooks;
 mod json;

@@ -3,11 +3,10 @@
 //! The page finds everything relative to its `base`, so that no host has to say where it is
 //! mounted.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
 use super::settings::Settings;
+use crate::hex;
 
 /// The page as the build in `console/` has made it, with what is filled in here in braces.
 pub(super) const TEMPLATE: &str = include_str!(concat!(
@@ -31,11 +30,7 @@ impl Page {
         let text = fill(TEMPLATE, "{title}", &escape(&settings.title));
         let text = fill(&text, "{settings}", &escape(&json));
         let (before, after) = text.split_once("{base}").unwrap_or((&text, ""));
-        let mut hash = String::new();
-        for byte in Sha256::digest(&text).iter().take(8) {
-            // Writing to a text cannot fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
+        let hash = hex::encode(&Sha256::digest(&text));
         Self {
             before: before.to_owned(),
             after: after.to_owned(),
@@ -52,9 +47,9 @@ impl Page {
         [self.before.as_str(), &base, &self.after].concat()
     }
 
-    /// Returns the entity tag of this page.
+    /// Returns the text of the entity tag of this page.
     pub(super) fn tag(&self, depth: usize) -> String {
-        format!("\"{}-{depth}\"", self.hash)
+        format!("{}-{depth}", self.hash)
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[cfg(any(test, feature = "webhook"))]
 use super::EventKind;
 use super::{MASKED, Sealed};
+use crate::hex;
 
 /// The hooks of a pipeline, one for each moment of its runs.
 ///
@@ -307,11 +308,7 @@ impl Serialize for HookSecret {
         match &self.0 {
             Form::Given(text) => serializer.serialize_str(text),
             Form::Sealed(sealed) => {
-                let mut text = SEALED.to_owned();
-                for byte in sealed.as_bytes() {
-                    text.push_str(&format!("{byte:02x}"));
-                }
-                serializer.serialize_str(&text)
+                serializer.serialize_str(&[SEALED, &hex::encode(sealed.as_bytes())].concat())
             }
         }
     }
@@ -323,20 +320,10 @@ impl<'de> Deserialize<'de> for HookSecret {
         let Some(digits) = text.strip_prefix(SEALED) else {
             return Ok(Self::given(text));
         };
-        let bytes = bytes(digits).ok_or_else(|| D::Error::custom("a sealed secret is damaged"))?;
+        let bytes =
+            hex::decode(digits).ok_or_else(|| D::Error::custom("a sealed secret is damaged"))?;
         Ok(Self::sealed(Sealed::from_bytes(bytes)))
     }
-}
-
-/// Reads hexadecimal digits.
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let nibble = |digit: u8| char::from(digit).to_digit(16);
-    let byte = |[high, low]: &[u8; 2]| u8::try_from(nibble(*high)? << 4 | nibble(*low)?).ok();
-    pairs.iter().map(byte).collect()
 }
 
 #[cfg(test)]

@@ -38,11 +38,11 @@ pub struct TraceParent {
 
 /// The id of a trace: 16 bytes, not all zero. Its text has 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TraceId([u8; 16]);
+pub struct TraceId(u128);
 
 /// The id of a span: 8 bytes, not all zero. Its text has 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SpanId([u8; 8]);
+pub struct SpanId(u64);
 
 /// A text that is no `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,7 @@ impl TraceId {
     /// Returns the bytes of the id.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
-        self.0
+        self.0.to_be_bytes()
     }
 }
 
@@ -61,7 +61,7 @@ impl SpanId {
     /// Returns the bytes of the id.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 8] {
-        self.0
+        self.0.to_be_bytes()
     }
 
     /// Returns the id of a span that Floret names itself.
@@ -69,14 +69,9 @@ impl SpanId {
     /// The same name has the same id, so that a later part of a trace can refer to the span without
     /// a stored id. The names contain the id of a run, so that no two spans share one.
     fn named(name: &str) -> Self {
-        let mut id = [0; 8];
-        id.iter_mut()
-            .zip(Sha256::digest(name.as_bytes()))
-            .for_each(|(byte, hashed)| *byte = hashed);
-        if id == [0; 8] {
-            id[7] = 1;
-        }
-        Self(id)
+        let hash = Sha256::digest(name.as_bytes());
+        let id = hash.first_chunk().map_or(0, |id| u64::from_be_bytes(*id));
+        Self(id.max(1))
     }
 }
 
@@ -125,28 +120,31 @@ impl TraceParent {
     }
 }
 
+/// The characters of version 00.
+const LENGTH: usize = 55;
+
 impl FromStr for TraceParent {
     type Err = TraceParentError;
 
     /// Parses the text of a header. Of a later version, only what the version 00 defines is read.
     fn from_str(text: &str) -> Result<Self, TraceParentError> {
-        parse(text.as_bytes()).ok_or(TraceParentError(()))
+        parse(text).ok_or(TraceParentError(()))
     }
 }
 
-fn parse(text: &[u8]) -> Option<TraceParent> {
-    let (known, rest) = text.split_at_checked(55)?;
-    let [version] = bytes(known.get(..2)?)?;
-    let dashes = [2, 35, 52].map(|at| known.get(at) == Some(&b'-'));
-    let trace: [u8; 16] = bytes(known.get(3..35)?)?;
-    let span: [u8; 8] = bytes(known.get(36..52)?)?;
-    let [flags] = bytes(known.get(53..)?)?;
+fn parse(text: &str) -> Option<TraceParent> {
+    let (known, rest) = text.split_at_checked(LENGTH)?;
+    let mut fields = known.split('-');
+    let version = number(fields.next()?, 2)?;
+    let trace = number(fields.next()?, 32)?;
+    let span = u64::try_from(number(fields.next()?, 16)?).ok()?;
+    let flags = u8::try_from(number(fields.next()?, 2)?).ok()?;
     let flags = match version {
         0 if rest.is_empty() => flags & TraceParent::FLAGS,
-        1..=0xfe if rest.is_empty() || rest.starts_with(b"-") => flags & TraceParent::SAMPLED,
+        1..=0xfe if rest.is_empty() || rest.starts_with('-') => flags & TraceParent::SAMPLED,
         _ => return None,
     };
-    let is_valid = dashes == [true; 3] && trace != [0; 16] && span != [0; 8];
+    let is_valid = fields.next().is_none() && trace != 0 && span != 0;
     is_valid.then_some(TraceParent {
         trace: TraceId(trace),
         span: SpanId(span),
@@ -154,36 +152,22 @@ fn parse(text: &[u8]) -> Option<TraceParent> {
     })
 }
 
-/// Reads bytes from hexadecimal digits in lower case, two each.
-fn bytes<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    let (pairs, rest) = text.as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
-}
-
-const fn digit(text: u8) -> Option<u8> {
-    match text {
-        b'0'..=b'9' => Some(text - b'0'),
-        b'a'..=b'f' => Some(text - b'a' + 10),
-        _ => None,
-    }
+/// Reads a number of this many hexadecimal digits in lower case.
+fn number(text: &str, digits: usize) -> Option<u128> {
+    let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+    let is_number = text.len() == digits && text.bytes().all(is_digit);
+    is_number.then(|| u128::from_str_radix(text, 16).ok())?
 }
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:032x}", self.0)
     }
 }
 
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:016x}", self.0)
     }
 }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::data_dir::{DataDir, file_error};
 use crate::executor::ExecutorError;
+use crate::hex;
 
 impl DataDir {
     /// Creates a temporary file that replaces the file at `path` when it is committed. Also creates
@@ -108,12 +109,8 @@ fn temp_prefix(path: &str, attempt_key: &str) -> String {
         .chain_update([0])
         .chain_update(path)
         .finalize();
-    let short: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!(".floret-{short}-")
+    let short = digest.first_chunk::<8>().map(|short| hex::encode(short));
+    format!(".floret-{}-", short.unwrap_or_default())
 }
 
 fn remove_leftovers(folder: &Dir, prefix: &str) -> io::Result<()> {

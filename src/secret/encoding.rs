@@ -2,21 +2,11 @@
 //!
 //! `key` uses the decoded bytes.
 
+use crate::hex;
+
 /// Decodes 64 hex digits.
 pub(super) fn hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Option<Vec<u8>> = text.chars().map(nibble).collect();
-    let digits = digits?;
-    let bytes: Vec<_> = digits
-        .chunks_exact(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect();
-    bytes.try_into().ok().filter(|_| text.len() == 64)
-}
-
-fn nibble(digit: char) -> Option<u8> {
-    digit
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    hex::decode(text)?.try_into().ok()
 }
 
 /// Decodes 32 bytes of base64 in either alphabet, with or without the trailing `=`.

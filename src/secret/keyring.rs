@@ -6,6 +6,8 @@ use super::Secret;
 #[cfg(feature = "secrets")]
 use super::SecretKey;
 use crate::error::{Error, Problem, Result};
+#[cfg(feature = "secrets")]
+use crate::hex;
 use crate::model::{HookMoment, PipelineId, Sealed, TenantId};
 
 /// The keys of a host.
@@ -120,7 +122,9 @@ impl Keyring {
             return Err(OpenError::NoKey);
         }
         let key = keys.find(|key| key.id() == id);
-        let key = key.ok_or_else(|| OpenError::OtherKey { id: hex(id) })?;
+        let key = key.ok_or_else(|| OpenError::OtherKey {
+            id: hex::encode(id),
+        })?;
         let text = key.open(rest, &field.bytes()).ok_or(OpenError::Damaged)?;
         let text = String::from_utf8(text).map_err(|_| OpenError::Damaged)?;
         Ok(Secret::new(text))
@@ -177,11 +181,6 @@ impl Field<'_> {
             .join("\0")
             .into_bytes()
     }
-}
-
-#[cfg(feature = "secrets")]
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn key_missing() -> Error {

@@ -11,6 +11,7 @@ const ROWS: &[(&str, u8)] = &[
     ("limits", 0),
     ("schema_macros", 0),
     ("spreadsheet", 0),
+    ("hex", 0),
     ("suggestion", 0),
     ("cron", 1),
     ("json", 1),
