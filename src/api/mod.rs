@@ -72,6 +72,8 @@ pub use guarantees::Guarantee;
 pub use layer::{RunsLayer, WithRuns, WithRunsBody, WithRunsFuture};
 pub use permission::{Permission, Permissions};
 #[cfg(feature = "console")]
+pub(crate) use precondition::{EntityTag, is_known, not_modified};
+#[cfg(feature = "console")]
 pub(crate) use problem::refuse;
 pub use service::{ResponseFuture, RunsService};
 #[cfg(feature = "websocket")]

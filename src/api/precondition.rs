@@ -28,7 +28,7 @@ struct Tag<'a> {
 
 /// The strong entity tag of an answer.
 #[derive(Debug)]
-pub(super) struct EntityTag(HeaderValue);
+pub(crate) struct EntityTag(HeaderValue);
 
 impl EntityTag {
     /// Returns the tag of a pipeline, which changes with its version and its pause.
@@ -38,11 +38,14 @@ impl EntityTag {
             text.push_str(PAUSED_AT);
             text.push_str(&pause.at.timestamp_millis().to_string());
         }
-        let tag = format!("\"{text}\"");
-        let tag = HeaderValue::try_from(tag).map_err(|error| {
-            Error::internal("the id of a pipeline is no entity tag").with_source(error)
-        })?;
-        Ok(Self(tag))
+        Self::of_text(&text)
+    }
+
+    /// Returns the tag with this text between its quotes.
+    pub(crate) fn of_text(text: &str) -> Result<Self> {
+        let tag = HeaderValue::try_from(format!("\"{text}\""));
+        let no_tag = |error| Error::internal("a text is no entity tag").with_source(error);
+        tag.map(Self).map_err(no_tag)
     }
 
     /// Returns the tag of an answer, which changes with its bytes.
@@ -60,7 +63,7 @@ impl EntityTag {
     }
 
     /// Sets the `ETag` of a response.
-    pub(super) fn set(self, response: &mut Response<Body>) {
+    pub(crate) fn set(self, response: &mut Response<Body>) {
         response.headers_mut().insert(ETAG, self.0);
     }
 }
@@ -89,7 +92,7 @@ pub(super) fn expected(headers: &HeaderMap) -> Result<Precondition> {
 ///
 /// # Errors
 /// `Malformed` (`invalid-parameter`) when the header is neither `*` nor a list of tags.
-pub(super) fn is_known(headers: &HeaderMap, tag: &EntityTag) -> Result<bool> {
+pub(crate) fn is_known(headers: &HeaderMap, tag: &EntityTag) -> Result<bool> {
     Ok(match read(headers, &IF_NONE_MATCH)? {
         None => false,
         Some(Tags::Any) => true,
@@ -99,7 +102,7 @@ pub(super) fn is_known(headers: &HeaderMap, tag: &EntityTag) -> Result<bool> {
 }
 
 /// Returns the 304 response, with the tag of the answer that the caller has.
-pub(super) fn not_modified(tag: EntityTag) -> Response<Body> {
+pub(crate) fn not_modified(tag: EntityTag) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     tag.set(&mut response);

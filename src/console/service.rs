@@ -11,11 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response};
 use tower_service::Service;
 
 use super::assets::{self, Asset};
@@ -25,7 +23,7 @@ use super::page::Page;
 use super::place::Place;
 use super::settings::{Link, Settings};
 use super::stub;
-use crate::api::{Body, ResponseFuture, RunsService, refuse};
+use crate::api::{Body, EntityTag, ResponseFuture, RunsService, is_known, not_modified, refuse};
 use crate::error::{Error, Problem, log, quote};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -201,11 +199,7 @@ impl ConsoleService {
                 NO_CACHE,
                 Bytes::from_static(stub::HTML.as_bytes()),
             )),
-            Place::Page { depth } if has_tag(parts, &page.tag(depth)) => not_modified(page, depth),
-            Place::Page { depth } => {
-                let response = whole(HTML, NO_CACHE, page.at(depth).into());
-                tagged(response, page, depth)
-            }
+            Place::Page { depth } => page_at(parts, page, depth),
             Place::Asset(name) => match assets::find(name) {
                 Some(asset) => Ok(file(parts, asset)),
                 None => Err(nothing(parts)),
@@ -240,33 +234,16 @@ fn refusal(error: &Error) -> Response<Body> {
     response
 }
 
-/// Returns whether the client has the page with this tag.
-fn has_tag(parts: &Parts, tag: &str) -> bool {
-    let lines = parts.headers.get_all(IF_NONE_MATCH).iter();
-    let mut tags = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    tags.any(|given| {
-        let given = given.trim();
-        given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag
-    })
-}
-
-fn not_modified(page: &Page, depth: usize) -> Result<Response<Body>, Error> {
-    let mut response = Response::new(Body::default());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    response.headers_mut().insert(CACHE_CONTROL, NO_CACHE);
-    tagged(response, page, depth)
-}
-
-fn tagged(
-    mut response: Response<Body>,
-    page: &Page,
-    depth: usize,
-) -> Result<Response<Body>, Error> {
-    let tag = HeaderValue::try_from(page.tag(depth))
-        .map_err(|error| Error::internal("a page has no tag").with_source(error))?;
-    response.headers_mut().insert(ETAG, tag);
+/// Returns the page so many folders below the mount, unless the client has it.
+fn page_at(parts: &Parts, page: &Page, depth: usize) -> Result<Response<Body>, Error> {
+    let tag = EntityTag::of_text(&page.tag(depth))?;
+    if is_known(&parts.headers, &tag)? {
+        let mut response = not_modified(tag);
+        response.headers_mut().insert(CACHE_CONTROL, NO_CACHE);
+        return Ok(response);
+    }
+    let mut response = whole(HTML, NO_CACHE, page.at(depth).into());
+    tag.set(&mut response);
     Ok(response)
 }
 
