@@ -71,8 +71,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
                 skip_existing: fields.flag("skip_existing").unwrap_or(false),
                 repeats: None,
                 key: idempotency::key(&call.parts.headers, &body)?,
-                scope: call.scope.clone(),
-                by: call.by.clone(),
+                author: call.author(),
                 traceparent: trace::parent(&call.parts.headers),
             };
             let is_preview = fields.flag("preview").unwrap_or(false);
@@ -113,8 +112,7 @@ pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
                 only: only.unwrap_or_default(),
                 key: idempotency::key(&call.parts.headers, &body)?,
                 reason,
-                scope: call.scope.clone(),
-                by: call.by.clone(),
+                author: call.author(),
                 traceparent: trace::parent(&call.parts.headers),
             };
             Ok((rerun, is_preview))

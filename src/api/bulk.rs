@@ -49,8 +49,7 @@ pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
     let action = BulkAction::Cancel(CancelCommand {
         cancel,
         reason,
-        by: call.by.clone(),
-        scope: call.scope.clone(),
+        author: call.author(),
     });
     carry_out(&call, choice, action).await
 }
@@ -69,8 +68,7 @@ pub(super) async fn rerun(mut call: Call) -> Result<Response<Body>> {
         definition: definition.unwrap_or_default(),
         key: key.map(|key| key.key),
         reason,
-        scope: call.scope.clone(),
-        by: call.by.clone(),
+        author: call.author(),
         traceparent: trace::parent(&call.parts.headers),
     });
     carry_out(&call, choice, action).await

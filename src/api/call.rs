@@ -206,8 +206,7 @@ impl Call {
                 Some(false) | None => Cancel::Plain,
             },
             reason,
-            by: self.by.clone(),
-            scope: self.scope.clone(),
+            author: self.author(),
         })
     }
 

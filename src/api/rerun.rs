@@ -36,8 +36,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
                 note,
                 key: idempotency::key(&call.parts.headers, &body)?,
                 reason,
-                scope: call.scope.clone(),
-                by: call.by.clone(),
+                author: call.author(),
                 traceparent: trace::parent(&call.parts.headers),
             };
             Ok((request, wait))

@@ -129,8 +129,7 @@ pub(super) fn read_request(call: &mut Call) -> Result<RunRequest> {
         annotations,
         place,
         key: idempotency::key(&call.parts.headers, &body)?,
-        scope: call.scope.clone(),
-        by: call.by.clone(),
+        author: call.author(),
         traceparent: trace::parent(&call.parts.headers),
         webhook: None,
     })
@@ -159,8 +158,7 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
                 definition: definition.unwrap_or_default(),
                 key: idempotency::key(&call.parts.headers, &body)?,
                 reason,
-                scope: call.scope.clone(),
-                by: call.by.clone(),
+                author: call.author(),
                 traceparent: trace::parent(&call.parts.headers),
             };
             Ok((request, is_preview, wait))
@@ -174,12 +172,11 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
     started_response(&call, &started, Some(run), wait).await
 }
 
-async fn preview_resume(call: &Call, request: ResumeRequest) -> Result<Response<Body>> {
-    let scope = call.scope_for(Permission::RunsView).ok_or_else(|| {
+async fn preview_resume(call: &Call, mut request: ResumeRequest) -> Result<Response<Body>> {
+    request.author.scope = call.scope_for(Permission::RunsView).ok_or_else(|| {
         let detail = "the preview shows the run, which needs the permission runs.view";
         Error::new(Problem::Forbidden, detail)
     })?;
-    let request = ResumeRequest { scope, ..request };
     let preview = call.engine().preview_resume(request).await?;
     Ok(response::json(StatusCode::OK, &preview))
 }

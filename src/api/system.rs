@@ -57,8 +57,7 @@ pub(super) async fn purge(mut call: Call) -> Result<Response<Body>> {
             Some(false) | None => PurgeMode::Delete,
         },
         reason,
-        scope: call.scope.clone(),
-        by: call.by.clone(),
+        author: call.author(),
     };
     let deleted = call.engine().purge(runs).await?;
     Ok(response::json(StatusCode::OK, &Deleted { deleted, days }))

@@ -18,7 +18,7 @@ use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::{param_defs, sizes};
 use crate::model::{
     AuditAction, AuditSubject, Backfill, BackfillId, BackfillOrder, BackfillPreview, BackfillUnit,
-    CallerName, DATE_PARAM, Params, Run, RunId, Scope, StoredPipeline, TraceParent, Trigger,
+    DATE_PARAM, Params, Run, RunId, Scope, StoredPipeline, TraceParent, Trigger,
 };
 use crate::storage::{CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill, NewRun};
 
@@ -39,9 +39,8 @@ pub(crate) struct BackfillRequest {
     /// The backfill that it repeats, if it repeats one.
     pub(crate) repeats: Option<BackfillId>,
     pub(crate) key: Option<RequestKey>,
-    pub(crate) scope: Scope,
-    /// Who creates the runs.
-    pub(crate) by: Option<CallerName>,
+    /// Who asks, and which objects that reaches.
+    pub(crate) author: Author,
     /// The place of the request in a distributed trace.
     pub(crate) traceparent: Option<TraceParent>,
 }
@@ -66,9 +65,8 @@ impl Engine {
     /// `QueueFull`, and any error of storage.
     pub(crate) async fn backfill(&self, request: BackfillRequest) -> Result<StartedBackfill> {
         let named = Named::Pipeline(request.pipeline.clone());
-        let (scope, by) = (request.scope.clone(), request.by.clone());
         let action = AuditAction::BackfillCreate;
-        let audited = Audited::new(action, named, Author { scope, by });
+        let audited = Audited::new(action, named, request.author.clone());
         self.audited(audited, |shared, audited| async move {
             shared.backfill(request, &audited).await
         })
@@ -85,7 +83,7 @@ impl Engine {
     ) -> Result<BackfillPreview> {
         let shared = &self.0;
         let pipeline = shared
-            .find_pipeline(&request.pipeline, &request.scope)
+            .find_pipeline(&request.pipeline, &request.author.scope)
             .await?;
         let unit = request.unit;
         let mut create = shared.new_backfill(request, &pipeline)?;
@@ -135,7 +133,7 @@ impl Shared {
         audited: &Audited,
     ) -> Result<StartedBackfill> {
         let pipeline = self
-            .find_pipeline(&request.pipeline, &request.scope)
+            .find_pipeline(&request.pipeline, &request.author.scope)
             .await?;
         let operation = IdempotentOperation::Backfill(pipeline.qualified_id());
         let key = request.key.take().map(|key| key.for_operation(operation));
@@ -230,8 +228,7 @@ impl Shared {
             skip_existing,
             repeats,
             key: _,
-            scope: _,
-            by,
+            author,
             traceparent,
         } = request;
         let date_of =
@@ -260,7 +257,7 @@ impl Shared {
             set_params(&mut run, all.clone());
             run.scheduled_at = Some(interval.scheduled_at);
             run.backfill_id = Some(id);
-            run.created_by.clone_from(&by);
+            run.created_by.clone_from(&author.by);
             run.rerun_of = interval.repeats;
             run.traceparent = traceparent;
             let run = concurrency::keyed(run, &pipeline.definition)?;

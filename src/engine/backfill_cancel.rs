@@ -32,11 +32,11 @@ impl Engine {
         let CancelCommand {
             cancel,
             reason,
-            by,
-            scope,
+            author,
         } = cancel;
         let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
-        (request.by, request.reason, request.scope) = (by, reason, scope);
+        (request.by, request.scope) = (author.by, author.scope);
+        request.reason = reason;
         self.audited(audited, |shared, audited| {
             request.audit = Some(audited.entry(AuditSubject::Backfill(id), request.now));
             cancel_and_notify(shared, request)

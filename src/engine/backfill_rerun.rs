@@ -10,8 +10,8 @@ use super::backfill_dates::BackfillDates;
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Problem, Result};
 use crate::model::{
-    AuditAction, BackfillId, BackfillPreview, BackfillRun, CallerName, DATE_PARAM, RunId,
-    RunStatus, Scope, TraceParent,
+    AuditAction, BackfillId, BackfillPreview, BackfillRun, DATE_PARAM, RunId, RunStatus, Scope,
+    TraceParent,
 };
 
 /// The dates of a backfill that are repeated.
@@ -32,9 +32,8 @@ pub(crate) struct BackfillRerun {
     pub(crate) key: Option<RequestKey>,
     /// Why, in the words of the caller.
     pub(crate) reason: Option<String>,
-    pub(crate) scope: Scope,
-    /// Who repeats the backfill.
-    pub(crate) by: Option<CallerName>,
+    /// Who asks, and which objects that reaches.
+    pub(crate) author: Author,
     /// The place of the request in a distributed trace.
     pub(crate) traceparent: Option<TraceParent>,
 }
@@ -47,9 +46,8 @@ impl Engine {
     /// `NotFound` (`backfill-not-found`, `pipeline-not-found`), `Conflict` (`run-not-finished`),
     /// and those of [`Engine::backfill`].
     pub(crate) async fn rerun_backfill(&self, rerun: BackfillRerun) -> Result<StartedBackfill> {
-        let (scope, by) = (rerun.scope.clone(), rerun.by.clone());
         let (action, named) = (AuditAction::BackfillRerun, Named::Backfill(rerun.backfill));
-        let audited = Audited::new(action, named, Author { scope, by });
+        let audited = Audited::new(action, named, rerun.author.clone());
         let audited = audited.because(rerun.reason.clone());
         self.audited(audited, |shared, audited| async move {
             shared.rerun_backfill(rerun, &audited).await
@@ -92,11 +90,10 @@ impl Shared {
             only,
             key,
             reason: _,
-            scope,
-            by,
+            author,
             traceparent,
         } = rerun;
-        let found = self.storage.find_backfill(id, &scope).await?;
+        let found = self.storage.find_backfill(id, &author.scope).await?;
         let old = found.ok_or_else(|| Error::backfill_not_found(id))?;
         let unfinished = |run: &&BackfillRun| !run.status.is_terminal();
         if let Some(run) = old.runs.iter().find(unfinished) {
@@ -126,8 +123,7 @@ impl Shared {
             skip_existing: only == RepeatedDates::Failed,
             repeats: Some(id),
             key: key.map(|key| key.about(&id)),
-            scope,
-            by,
+            author: Author { scope, ..author },
             traceparent,
         }))
     }

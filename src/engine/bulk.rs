@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::audit::Author;
 use super::cancel::CancelCommand;
 use super::note::check_reason;
 use super::rerun::RerunRequest;
@@ -15,7 +16,7 @@ use super::resume::ResumeDefinition;
 use super::trigger::hash_body;
 use super::{Engine, RequestKey};
 use crate::error::{Error, ErrorKind, LogSpan, Problem, Result};
-use crate::model::{CallerName, PageRequest, Run, RunId, RunStatus, Scope, TraceParent};
+use crate::model::{PageRequest, Run, RunId, RunStatus, Scope, TraceParent};
 use crate::storage::{IdempotentOperation, RunFilter};
 
 /// The most runs of a call. 1,000: a few seconds of commits.
@@ -51,8 +52,8 @@ pub(crate) struct BulkRerun {
     pub(crate) key: Option<String>,
     /// Why, in the words of the caller.
     pub(crate) reason: Option<String>,
-    pub(crate) scope: Scope,
-    pub(crate) by: Option<CallerName>,
+    /// Who asks, and which objects that reaches.
+    pub(crate) author: Author,
     /// The place of the request in a distributed trace.
     pub(crate) traceparent: Option<TraceParent>,
 }
@@ -134,8 +135,8 @@ impl BulkAction {
 
     const fn scope(&self) -> &Scope {
         match self {
-            Self::Cancel(cancel) => &cancel.scope,
-            Self::Rerun(rerun) => &rerun.scope,
+            Self::Cancel(cancel) => &cancel.author.scope,
+            Self::Rerun(rerun) => &rerun.author.scope,
         }
     }
 
@@ -348,8 +349,7 @@ impl BulkRerun {
             note: None,
             key: self.request_key(),
             reason: self.reason,
-            scope: self.scope,
-            by: self.by,
+            author: self.author,
             traceparent: self.traceparent,
         }
     }

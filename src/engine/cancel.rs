@@ -26,7 +26,7 @@ use std::sync::Arc;
 use super::audit::{Audited, Author, Named};
 use super::{Engine, Shared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{AuditAction, AuditSubject, CallerName, Cancel, RunId, RunStatus, Scope};
+use crate::model::{AuditAction, AuditSubject, Cancel, RunId, RunStatus, Scope};
 use crate::storage::{CancelOutcome, CancelRequest};
 
 /// How a caller cancels a run or a backfill.
@@ -35,15 +35,14 @@ pub(crate) struct CancelCommand {
     pub(crate) cancel: Cancel,
     /// Why, in the words of the caller.
     pub(crate) reason: Option<String>,
-    pub(crate) by: Option<CallerName>,
-    pub(crate) scope: Scope,
+    /// Who asks, and which objects that reaches.
+    pub(crate) author: Author,
 }
 
 impl CancelCommand {
     /// Returns the command as the audit shows it.
     pub(super) fn audited(&self, action: AuditAction, named: Named) -> Audited {
-        let (scope, by) = (self.scope.clone(), self.by.clone());
-        Audited::new(action, named, Author { scope, by }).because(self.reason.clone())
+        Audited::new(action, named, self.author.clone()).because(self.reason.clone())
     }
 }
 
@@ -62,11 +61,11 @@ impl Engine {
         let CancelCommand {
             cancel,
             reason,
-            by,
-            scope,
+            author,
         } = cancel;
         let mut request = CancelRequest::new(run, cancel, self.0.clock.now());
-        (request.by, request.reason, request.scope) = (by, reason, scope);
+        (request.by, request.scope) = (author.by, author.scope);
+        request.reason = reason;
         self.audited(audited, |shared, audited| {
             request.audit = Some(audited.entry(AuditSubject::Run(run), request.now));
             request_and_notify(shared, request)

@@ -12,7 +12,7 @@ use super::audit::{Audited, Author, Named};
 use super::note::check_reason;
 use super::{Engine, Shared, shutting_down};
 use crate::error::Result;
-use crate::model::{AuditAction, AuditSubject, CallerName, Scope};
+use crate::model::{AuditAction, AuditSubject};
 use crate::storage::{Purge, PurgeMode};
 
 /// The age of the runs that a purge deletes, in days, if the caller names none.
@@ -31,10 +31,8 @@ pub(crate) struct PurgeRequest {
     pub(crate) mode: PurgeMode,
     /// Why, in the words of the caller.
     pub(crate) reason: Option<String>,
-    /// The tenants whose runs are purged.
-    pub(crate) scope: Scope,
-    /// Who purges.
-    pub(crate) by: Option<CallerName>,
+    /// Who asks, and which objects that reaches.
+    pub(crate) author: Author,
 }
 
 impl Engine {
@@ -55,10 +53,7 @@ impl Engine {
         }
         // The caller itself waits, so one that leaves before its turn leaves no purge behind.
         let guard = exclusive(&self.0).await?;
-        let PurgeRequest {
-            reason, scope, by, ..
-        } = runs;
-        let author = Author { scope, by };
+        let PurgeRequest { reason, author, .. } = runs;
         let audited = Audited::new(AuditAction::SystemPurge, Named::System, author);
         self.audited(audited.because(reason), |shared, audited| {
             batch.audit = Some(audited.entry(AuditSubject::System, shared.clock.now()));
@@ -87,7 +82,7 @@ fn first_batch(shared: &Shared, runs: &PurgeRequest) -> Purge {
     );
     batch.keep_last = runs.keep_last;
     batch.mode = runs.mode;
-    batch.scope = runs.scope.clone();
+    batch.scope = runs.author.scope.clone();
     batch
 }
 

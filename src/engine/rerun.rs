@@ -14,8 +14,7 @@ use super::run_date::kept_instant;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
 use crate::model::{
-    AuditAction, AuditSubject, CallerName, DATE_PARAM, Pipeline, Run, RunId, Scope, StoredPipeline,
-    TraceParent,
+    AuditAction, AuditSubject, DATE_PARAM, Pipeline, Run, RunId, Scope, StoredPipeline, TraceParent,
 };
 use crate::storage::{CreateRuns, IdempotentOperation, NewRun, RunDetail};
 
@@ -32,9 +31,8 @@ pub(crate) struct RerunRequest {
     pub(crate) key: Option<RequestKey>,
     /// Why, in the words of the caller.
     pub(crate) reason: Option<String>,
-    pub(crate) scope: Scope,
-    /// Who reruns the run.
-    pub(crate) by: Option<CallerName>,
+    /// Who asks, and which objects that reaches.
+    pub(crate) author: Author,
     /// The place of the request in a distributed trace.
     pub(crate) traceparent: Option<TraceParent>,
 }
@@ -46,9 +44,8 @@ impl Engine {
     /// `NotFound`, `Conflict` (`run-not-finished`), `Invalid`, `QueueFull`, and any error of
     /// storage.
     pub(crate) async fn rerun(&self, rerun: RerunRequest) -> Result<StartedRun> {
-        let (scope, by) = (rerun.scope.clone(), rerun.by.clone());
         let (action, named) = (AuditAction::RunRerun, Named::Run(rerun.run));
-        let audited = Audited::new(action, named, Author { scope, by });
+        let audited = Audited::new(action, named, rerun.author.clone());
         let audited = audited.because(rerun.reason.clone());
         self.audited(audited, |shared, audited| async move {
             shared.rerun(rerun, &audited).await
@@ -59,7 +56,10 @@ impl Engine {
 
 impl Shared {
     async fn rerun(&self, rerun: RerunRequest, audited: &Audited) -> Result<StartedRun> {
-        let old = self.storage.find_run(rerun.run, &rerun.scope).await?;
+        let old = self
+            .storage
+            .find_run(rerun.run, &rerun.author.scope)
+            .await?;
         let old = old.ok_or_else(|| Error::run_not_found(rerun.run))?;
         let scope = Scope::of(old.run.tenant.as_ref());
         let key = rerun.key.clone();
@@ -128,7 +128,7 @@ impl Shared {
         params.extend(rerun.params);
         let mut run = Run {
             tenant: old.tenant.clone(),
-            created_by: rerun.by,
+            created_by: rerun.author.by,
             traceparent: rerun.traceparent,
             rerun_of: Some(old.id),
             priority: old.priority,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Shared;
+use super::audit::Author;
 use super::purge::{self, PurgeRequest};
 use crate::error::{Result, log};
 use crate::model::{Retention, Scope};
@@ -39,8 +40,10 @@ async fn purge_expired(shared: &Arc<Shared>, days: u32, keep_last: u32) {
         keep_last,
         mode: PurgeMode::Delete,
         reason: None,
-        scope: Scope::All,
-        by: None,
+        author: Author {
+            scope: Scope::All,
+            by: None,
+        },
     };
     match purge::purge(shared, &runs).await {
         Ok(0) => {}

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
+use super::audit::Author;
 use super::concurrency;
 use super::labels::Annotations;
 use super::queue_place::QueuePlace;
@@ -20,8 +21,7 @@ use crate::error::{Error, Result, quote};
 use crate::graph::{param_defs, sizes};
 use crate::metrics;
 use crate::model::{
-    CallerName, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, TraceParent, Trigger,
-    WebhookToken,
+    PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, TraceParent, Trigger, WebhookToken,
 };
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
@@ -67,9 +67,8 @@ pub(crate) struct RunRequest {
     pub(crate) annotations: Annotations,
     pub(crate) place: QueuePlace,
     pub(crate) key: Option<RequestKey>,
-    pub(crate) scope: Scope,
-    /// Who creates the run.
-    pub(crate) by: Option<CallerName>,
+    /// Who asks, and which objects that reaches.
+    pub(crate) author: Author,
     /// The place of the request in a distributed trace.
     pub(crate) traceparent: Option<TraceParent>,
     /// The token of the webhook that asks, if one does.
@@ -136,7 +135,7 @@ impl CreatedRuns {
 
 impl Shared {
     async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
-        let (name, scope) = (&start.pipeline, &start.scope);
+        let (name, scope) = (&start.pipeline, &start.author.scope);
         let (pipeline, trigger) = match &start.webhook {
             Some(token) => (
                 self.find_by_token(name, token, scope).await?,
@@ -159,7 +158,7 @@ impl Shared {
         };
         let new = match run {
             Ok(mut new) => {
-                (new.run.created_by, new.run.trigger) = (start.by, trigger);
+                (new.run.created_by, new.run.trigger) = (start.author.by, trigger);
                 new.run.traceparent = start.traceparent;
                 new
             }

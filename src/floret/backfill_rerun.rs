@@ -125,8 +125,7 @@ impl BackfillRerunBuilder {
             only: self.only.unwrap_or_default(),
             key: self.key.map(|key| RequestKey { key, body_hash }),
             reason: self.reason,
-            scope: self.client.scope().clone(),
-            by: self.client.name().cloned(),
+            author: self.client.author(),
             traceparent: self.traceparent,
         }
     }

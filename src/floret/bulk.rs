@@ -156,8 +156,7 @@ impl IntoFuture for BulkCancelBuilder {
             let action = BulkAction::Cancel(CancelCommand {
                 cancel: self.cancel,
                 reason: self.reason,
-                by: client.name().cloned(),
-                scope: client.scope().clone(),
+                author: client.author(),
             });
             carry_out(&client, self.runs, action, self.is_preview).await
         })
@@ -182,8 +181,7 @@ impl IntoFuture for BulkRerunBuilder {
                 definition: self.definition,
                 key: self.key,
                 reason: self.reason,
-                scope: client.scope().clone(),
-                by: client.name().cloned(),
+                author: client.author(),
                 traceparent: self.traceparent,
             });
             carry_out(&client, self.runs, action, self.is_preview).await

@@ -56,8 +56,7 @@ impl Client {
         CancelCommand {
             cancel,
             reason,
-            by: self.name().cloned(),
-            scope: self.scope().clone(),
+            author: self.author(),
         }
     }
 }

@@ -164,8 +164,7 @@ impl RerunBuilder {
             note: self.note,
             key: self.key.map(|key| RequestKey { key, body_hash }),
             reason: self.reason,
-            scope: self.client.scope().clone(),
-            by: self.client.name().cloned(),
+            author: self.client.author(),
             traceparent: self.traceparent,
         };
         let started = self.client.engine().rerun(rerun).await?;

@@ -203,8 +203,7 @@ impl ResumeBuilder {
             definition: self.definition,
             key: self.key.map(|key| RequestKey { key, body_hash }),
             reason: self.reason,
-            scope: self.client.scope().clone(),
-            by: self.client.name().cloned(),
+            author: self.client.author(),
             traceparent: self.traceparent,
         })
     }

@@ -299,8 +299,7 @@ impl RunBuilder {
             annotations: self.annotations,
             place,
             key,
-            scope: self.client.scope().clone(),
-            by: self.client.name().cloned(),
+            author: self.client.author(),
             traceparent: self.traceparent,
             webhook: self.webhook,
         };

@@ -154,8 +154,7 @@ impl IntoFuture for PurgeBuilder {
                 keep_last: 0,
                 mode: self.mode,
                 reason: self.reason,
-                scope: self.client.scope().clone(),
-                by: self.client.name().cloned(),
+                author: self.client.author(),
             };
             self.client.engine().purge(request).await
         })

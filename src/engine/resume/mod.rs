@@ -22,8 +22,8 @@ use crate::error::{Error, Problem, Result};
 use crate::graph::Graph;
 use crate::graph::reuse::ChainResult;
 use crate::model::{
-    AuditAction, AuditSubject, CallerName, NodeId, NodeIndex, OnConflict, Pipeline, Run, RunId,
-    RunStatus, Scope, StoredPipeline, TraceParent, Trigger,
+    AuditAction, AuditSubject, NodeId, NodeIndex, OnConflict, Pipeline, Run, RunId, RunStatus,
+    Scope, StoredPipeline, TraceParent, Trigger,
 };
 use crate::storage::{
     CreateRuns, IdempotentOperation, NewRun, RunDetail, blocks_resume, not_resumable,
@@ -43,9 +43,8 @@ pub(crate) struct ResumeRequest {
     pub(crate) key: Option<RequestKey>,
     /// Why, in the words of the caller.
     pub(crate) reason: Option<String>,
-    pub(crate) scope: Scope,
-    /// Who resumes the run.
-    pub(crate) by: Option<CallerName>,
+    /// Who asks, and which objects that reaches.
+    pub(crate) author: Author,
     /// The place of the request in a distributed trace.
     pub(crate) traceparent: Option<TraceParent>,
 }
@@ -111,9 +110,8 @@ impl Engine {
     /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and any error of
     /// storage.
     pub(crate) async fn resume(&self, resume: ResumeRequest) -> Result<StartedRun> {
-        let (scope, by) = (resume.scope.clone(), resume.by.clone());
         let (action, named) = (AuditAction::RunResume, Named::Run(resume.run));
-        let audited = Audited::new(action, named, Author { scope, by });
+        let audited = Audited::new(action, named, resume.author.clone());
         let audited = audited.because(resume.reason.clone());
         self.audited(audited, |shared, audited| async move {
             shared.resume(resume, &audited).await
@@ -124,7 +122,10 @@ impl Engine {
 
 impl Shared {
     async fn resume(&self, mut resume: ResumeRequest, audited: &Audited) -> Result<StartedRun> {
-        let old = self.storage.find_run(resume.run, &resume.scope).await?;
+        let old = self
+            .storage
+            .find_run(resume.run, &resume.author.scope)
+            .await?;
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
         let pipeline = old.run.qualified_pipeline();
         let key = resume.key.take();
@@ -169,7 +170,7 @@ impl Shared {
         let pipeline = refuse_not_resumable(&old.run, pipeline.as_ref())?;
         self.refuse_unusable_types(definition, old.run.tenant.as_ref())?;
         let mut run = self.new_run(&old.run, definition);
-        run.created_by.clone_from(&resume.by);
+        run.created_by.clone_from(&resume.author.by);
         run.traceparent = resume.traceparent;
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;

@@ -16,7 +16,10 @@ impl Engine {
     /// Those of [`Engine::resume`], apart from `QueueFull`.
     pub(crate) async fn preview_resume(&self, resume: ResumeRequest) -> Result<ResumePreview> {
         let shared = &self.0;
-        let old = shared.storage.find_run(resume.run, &resume.scope).await?;
+        let old = shared
+            .storage
+            .find_run(resume.run, &resume.author.scope)
+            .await?;
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
         let new = shared.new_resume(&resume, &old).await?;
         let planned = new.planned();
