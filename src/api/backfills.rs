@@ -64,7 +64,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
                 pipeline: call.pipeline_key().to_owned(),
                 dates: dates(&mut fields),
                 unit: fields.choice("unit", UNITS).unwrap_or_default(),
-                params: fields.params(&bytes),
+                params: fields.params(&bytes).into(),
                 order: fields.choice("order", ORDERS).unwrap_or_default(),
                 max_parallel: fields.number("max_parallel", COUNTS).unwrap_or(1),
                 max_failures: fields.number("max_failures", COUNTS),

@@ -4,8 +4,6 @@
 //! rest. `backfill_cancel` cancels the unfinished ones, and `trigger` holds what all run creations
 //! share.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 
 use super::audit::{Audited, Author, Named};
@@ -13,6 +11,7 @@ use super::backfill_dates::BackfillDates;
 use super::backfill_intervals::{Interval, IntervalPlan};
 use super::concurrency;
 use super::run_date::set_params;
+use super::secret_params::Owner;
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::{param_defs, sizes};
@@ -31,7 +30,7 @@ pub(crate) struct BackfillRequest {
     /// Which instants of the dates have a run.
     pub(crate) unit: BackfillUnit,
     /// Parameters that override the pipeline's own. They are the same for every date.
-    pub(crate) params: BTreeMap<String, String>,
+    pub(crate) params: Params,
     pub(crate) order: BackfillOrder,
     pub(crate) max_parallel: u32,
     pub(crate) max_failures: Option<u32>,
@@ -136,7 +135,9 @@ impl Shared {
             .find_pipeline(&request.pipeline, &request.author.scope)
             .await?;
         let operation = IdempotentOperation::Backfill(pipeline.qualified_id());
-        let key = request.key.take().map(|key| key.for_operation(operation));
+        let key = request.key.take();
+        let key = key.map(|key| self.conceal(key, &pipeline.definition));
+        let key = key.map(|key| key.for_operation(operation));
         let subject = match &request.repeats {
             Some(repeated) => AuditSubject::Backfill(*repeated),
             None => AuditSubject::Pipeline(pipeline.id.clone()),
@@ -166,14 +167,14 @@ impl Shared {
             Ok(intervals) => (intervals, Vec::new()),
             Err(problems) => (Vec::new(), problems),
         };
-        if request.params.contains_key(DATE_PARAM) {
+        if request.params.contains(DATE_PARAM) {
             let detail = "params.date is the date of each run here and cannot be given".to_owned();
             problems.push((
                 Problem::InvalidField,
                 Issue::pointer("/params/date", detail),
             ));
         }
-        let mut all = param_defs::resolve(&pipeline.definition, request.params.clone());
+        let mut all = param_defs::resolve(&pipeline.definition, request.params.to_map());
         if let Err(error) = sizes::check_params(&all, &self.limits) {
             let issues = error.issues().iter().cloned();
             problems.extend(issues.map(|issue| (Problem::ParamsTooLarge, issue)));
@@ -210,7 +211,8 @@ impl Shared {
     /// Builds the creation of a backfill.
     ///
     /// # Errors
-    /// `Invalid` if the request is invalid, or a run has no concurrency key (`param-invalid`).
+    /// `Invalid` if the request is invalid, or a run has no concurrency key (`param-invalid`), and
+    /// `Conflict` (`encryption-key-missing`).
     fn new_backfill(
         &self,
         request: BackfillRequest,
@@ -243,7 +245,12 @@ impl Shared {
         (backfill.unit, backfill.max_failures) = (unit, max_failures);
         backfill.rerun_of = repeats;
         // Shared by all runs.
-        let all = Params::from(param_defs::resolve(&pipeline.definition, params));
+        let texts = param_defs::resolve(&pipeline.definition, params.to_map());
+        let owner = Owner {
+            tenant: pipeline.tenant.as_ref(),
+            pipeline: &pipeline.id,
+        };
+        let all = self.seal_params(&pipeline.definition, owner, texts, &params)?;
         let run_of = |interval: Interval| {
             let (run, trigger) = (self.clock.new_run_id(), Trigger::Backfill);
             let mut run = Run::new(

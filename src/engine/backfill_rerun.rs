@@ -10,7 +10,7 @@ use super::backfill_dates::BackfillDates;
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Problem, Result};
 use crate::model::{
-    AuditAction, BackfillId, BackfillPreview, BackfillRun, DATE_PARAM, RunId, RunStatus, Scope,
+    AuditAction, BackfillId, BackfillPreview, BackfillRun, Params, RunId, RunStatus, Scope,
     TraceParent,
 };
 
@@ -129,11 +129,11 @@ impl Shared {
     }
 
     /// Returns the parameters that the runs of a backfill share.
-    async fn backfill_params(&self, run: RunId, scope: &Scope) -> Result<BTreeMap<String, String>> {
+    async fn backfill_params(&self, run: RunId, scope: &Scope) -> Result<Params> {
         let found = self.storage.find_run(run, scope).await?;
         let found = found.ok_or_else(|| Error::run_not_found(run))?;
-        let mut params = found.run.params.to_map();
-        params.remove(DATE_PARAM);
+        let mut params = self.repeated_params(&found.run, BTreeMap::new())?;
+        params.remove_date();
         Ok(params)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::error::{Error, Issue, Problem, Result, reference_token};
+use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
 use crate::graph::issues::Issues;
 use crate::graph::param_defs;
 use crate::model::{
@@ -73,6 +73,18 @@ pub(super) fn check(definition: &Pipeline, issues: &mut Issues) {
     };
     if let Some(error) = template::unresolvable(key) {
         issues.push("/concurrency/key", || error.to_string());
+        return;
+    }
+    let secrets = definition.param_defs.iter().filter(|def| def.secret);
+    let secrets: Vec<_> = secrets.map(|def| def.name.as_str()).collect();
+    if let Some(name) = template::parameters_of_key(key).find(|name| secrets.contains(name)) {
+        issues.push("/concurrency/key", || {
+            format!(
+                "everyone who may view a run sees its key, which must not have the secret \
+                 parameter {}",
+                quote(name)
+            )
+        });
         return;
     }
     if definition.schedule.is_none() && !definition.is_started_by_others() {

@@ -59,6 +59,7 @@ mod run_date;
 mod run_figures;
 mod runtime_end;
 mod secret_input;
+mod secret_params;
 mod secret_resolver;
 mod shutdown;
 mod stop_signal;

@@ -63,6 +63,7 @@ impl Shared {
         let old = old.ok_or_else(|| Error::run_not_found(rerun.run))?;
         let scope = Scope::of(old.run.tenant.as_ref());
         let key = rerun.key.clone();
+        let key = key.map(|key| self.conceal(key, &old.definition));
         let key = key.map(|key| key.for_operation(IdempotentOperation::Rerun(rerun.run)));
         if let Some(replayed) = self.find_replayed(key.as_ref()).await? {
             return replayed.into_started_run(old.run.qualified_pipeline());
@@ -124,15 +125,14 @@ impl Shared {
 
     fn new_rerun(&self, old: &Run, pipeline: &StoredPipeline, rerun: RerunRequest) -> Result<Run> {
         let has_own_date = rerun.params.contains_key(DATE_PARAM);
-        let mut params = old.params.to_map();
-        params.extend(rerun.params);
+        let params = self.repeated_params(old, rerun.params)?;
         let mut run = Run {
             tenant: old.tenant.clone(),
             created_by: rerun.author.by,
             traceparent: rerun.traceparent,
             rerun_of: Some(old.id),
             priority: old.priority,
-            ..self.new_manual_run(pipeline, params)?
+            ..self.new_manual_run(pipeline, &params)?
         };
         if !has_own_date {
             run.scheduled_at = Some(kept_instant(old, &pipeline.definition));

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::Shared;
+use super::secret_params::Owner;
 use crate::error::{Error, Result};
 use crate::executor::{
     ConnectionSource, Connections, Ctx, ExecutorError, NodeLog, unknown_connection,
@@ -50,8 +51,8 @@ impl SecretResolver {
     /// Builds the context of an attempt, with the templates in the node's config resolved.
     ///
     /// # Errors
-    /// A permanent error when a template has an unknown name or a variable cannot be opened. A
-    /// retryable error while storage is unavailable.
+    /// A permanent error when a template has an unknown name, or a variable or a parameter cannot
+    /// be opened. A retryable error while storage is unavailable.
     pub(super) async fn build_ctx(
         &self,
         run: &Run,
@@ -60,13 +61,21 @@ impl SecretResolver {
         log: NodeLog,
     ) -> Result<Ctx, ExecutorError> {
         let mut node = node.clone();
+        let params = self
+            .shared
+            .open_params(&run.params, Owner::of(run), &self.mask)
+            .map_err(|error| ExecutorError::permanent(error.to_string()))?;
         let vars = self.variables(&node.config).await?;
-        node.config = template::resolve(&node.config, &template::Bindings::of(run, &vars))
+        let bindings = template::Bindings {
+            params: &params,
+            ..template::Bindings::of(run, &vars)
+        };
+        node.config = template::resolve(&node.config, &bindings)
             .map_err(|error| ExecutorError::permanent(error.to_string()))?;
         let mut ctx = Ctx::new(run.id, run.pipeline_id.clone(), run.date, node);
         ctx.tenant.clone_from(&run.tenant);
         ctx.scheduled_at = run.instant();
-        ctx.params = run.params.clone();
+        ctx.params = params;
         ctx.compute = self.shared.compute.clone();
         ctx.dataset_limits = self.shared.limits.dataset;
         ctx.attempt = attempt;

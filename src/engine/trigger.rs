@@ -16,12 +16,14 @@ use super::labels::Annotations;
 use super::queue_place::QueuePlace;
 use super::replaced_runs;
 use super::run_date::{run_date, set_params};
+use super::secret_params::Owner;
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
 use crate::graph::{param_defs, sizes};
 use crate::metrics;
 use crate::model::{
-    PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, TraceParent, Trigger, WebhookToken,
+    Params, Pipeline, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, TraceParent,
+    Trigger, WebhookToken,
 };
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
@@ -143,13 +145,13 @@ impl Shared {
             ),
             None => (self.find_pipeline(name, scope).await?, Trigger::Manual),
         };
-        let key = start
-            .key
-            .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.qualified_id())));
+        let operation = IdempotentOperation::Run(pipeline.qualified_id());
+        let key = start.key.map(|key| self.conceal(key, &pipeline.definition));
+        let key = key.map(|key| key.for_operation(operation));
         let version = start.definition.unwrap_or(pipeline.version);
         let run = match self.find_version(&pipeline, version, "definition").await {
             Ok(pipeline) => {
-                let run = self.new_manual_run(&pipeline, start.params);
+                let run = self.new_manual_run(&pipeline, &start.params.into());
                 let run = run.and_then(|run| start.annotations.attach(run));
                 let run = run.and_then(|run| start.place.give_to(run));
                 run.map(|run| concurrency::new_run(run, &pipeline.definition))
@@ -173,6 +175,18 @@ impl Shared {
         created.await?.into_started_run(pipeline.qualified_id())
     }
 
+    /// Makes the hash of a request useless for trying secrets against it, if the pipeline has
+    /// secret parameters: the hash depends on the key of the host.
+    pub(super) fn conceal(&self, key: RequestKey, definition: &Pipeline) -> RequestKey {
+        if !definition.param_defs.iter().any(|def| def.secret) {
+            return key;
+        }
+        RequestKey {
+            body_hash: self.keyring.conceal(key.body_hash),
+            ..key
+        }
+    }
+
     pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
         let found = self.storage.find_pipeline(key, scope).await?;
         found.ok_or_else(|| Error::pipeline_not_found(quote(key)))
@@ -181,15 +195,12 @@ impl Shared {
     /// Builds a run of a pipeline that a caller starts.
     ///
     /// # Errors
-    /// `Invalid` (`node-type-unknown`, `params-too-large`, `param-invalid`, `invalid-field`).
-    pub(super) fn new_manual_run(
-        &self,
-        pipeline: &StoredPipeline,
-        given: BTreeMap<String, String>,
-    ) -> Result<Run> {
+    /// `Invalid` (`node-type-unknown`, `params-too-large`, `param-invalid`, `invalid-field`), and
+    /// `Conflict` (`encryption-key-missing`).
+    pub(super) fn new_manual_run(&self, pipeline: &StoredPipeline, given: &Params) -> Result<Run> {
         self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
         let now = self.clock.now();
-        let params = param_defs::resolve(&pipeline.definition, given);
+        let params = param_defs::resolve(&pipeline.definition, given.to_map());
         sizes::check_params(&params, &self.limits)?;
         self.refuse_unfit_params(&pipeline.definition, &params)?;
         let (date, scheduled_at) = run_date(&params, &pipeline.definition, now)?;
@@ -202,6 +213,11 @@ impl Shared {
             now,
         );
         run.scheduled_at = scheduled_at;
+        let owner = Owner {
+            tenant: pipeline.tenant.as_ref(),
+            pipeline: &pipeline.id,
+        };
+        let params = self.seal_params(&pipeline.definition, owner, params, given)?;
         set_params(&mut run, params);
         concurrency::keyed(run, &pipeline.definition)
     }

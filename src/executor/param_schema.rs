@@ -37,6 +37,7 @@ pub(super) fn definition(name: &str, schema: &Value, root: &Value) -> Result<Par
     def.description = schema["description"].as_str().map(str::to_owned);
     let default = &schema["default"];
     def.default = scalar_text(default).map(|_| default.clone());
+    def.secret = schema["writeOnly"] == true;
     Ok(def)
 }
 

@@ -152,6 +152,9 @@ fn describe(misfit: &TextMisfit, defs: &[ParamDef], params: &Params, of: &str) -
     let name = quote(name);
     match params.get(misfit.field.as_deref().unwrap_or_default()) {
         None => format!("the parameter {name} of {of} is missing; it must be {expects}"),
+        Some(_) if params.is_secret(misfit.field.as_deref().unwrap_or_default()) => {
+            format!("the secret parameter {name} of {of} must be {expects}")
+        }
         Some(text) => {
             let (received, reason) = (quote(text), &misfit.reason);
             format!("the parameter {name} of {of} must be {expects}, received {received}: {reason}")

@@ -2,7 +2,6 @@
 //!
 //! `engine/backfill` carries them out, and `backfills` finds those that exist.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
@@ -14,7 +13,9 @@ use super::Client;
 use super::given_params::GivenParams;
 use crate::engine::{BackfillDates, BackfillRequest, RequestKey, StartedBackfill, hash_body};
 use crate::error::{ErrorKind, Result};
-use crate::model::{BackfillId, BackfillOrder, BackfillPreview, BackfillUnit, RunId, TraceParent};
+use crate::model::{
+    BackfillId, BackfillOrder, BackfillPreview, BackfillUnit, Params, RunId, TraceParent,
+};
 use crate::storage::BackfillDetail;
 
 /// A backfill to create, from [`Client::backfill`] or [`Client::backfill_dates`]: a run for each
@@ -94,7 +95,7 @@ impl Client {
                 pipeline,
                 dates,
                 unit: BackfillUnit::Day,
-                params: BTreeMap::new(),
+                params: Params::new(),
                 order: BackfillOrder::Ascending,
                 max_parallel: 1,
                 max_failures: None,
@@ -206,7 +207,7 @@ impl BackfillBuilder {
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(mut self) -> Result<BackfillHandle> {
-        self.start.params = self.params.into_texts()?;
+        self.start.params = self.params.into_texts()?.into();
         let body_hash = hash_body(&body(&self.start));
         self.start.key = self.key.map(|key| RequestKey { key, body_hash });
         let started = self.client.engine().backfill(self.start).await?;
@@ -234,7 +235,7 @@ impl BackfillBuilder {
     /// # }
     /// ```
     pub async fn preview(mut self) -> Result<BackfillPreview> {
-        self.start.params = self.params.into_texts()?;
+        self.start.params = self.params.into_texts()?.into();
         self.client.engine().preview_backfill(self.start).await
     }
 }

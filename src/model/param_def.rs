@@ -105,6 +105,10 @@ pub struct ParamDef {
     /// What the parameter is for, at most 2,000 characters.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub description: Option<String>,
+    /// Whether the values are secret: they are stored encrypted, and `********` stands for each in
+    /// answers. Only a string can be secret.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub secret: bool,
     /// Why there is no definition for a field of a Rust type. A save reports it.
     #[serde(skip)]
     pub(crate) fault: Option<String>,
@@ -217,6 +221,26 @@ impl ParamDef {
         self
     }
 
+    /// Makes the values secret.
+    ///
+    /// They are stored encrypted, with the key of the host
+    /// ([`Builder::secret_key`](crate::Builder), feature `secrets`), and a run with one needs that
+    /// key. In answers, `********` stands for each. The nodes of the run get the value, in
+    /// [`Ctx::params`](crate::executor::Ctx::params) and in their configs, and logs, errors and
+    /// previews show `***` for it. Only a string can be secret, and it has no default.
+    ///
+    /// ```
+    /// use floret::{ParamDef, Pipeline};
+    ///
+    /// let daily = Pipeline::new("daily").param_def(ParamDef::string("token").secret());
+    /// assert!(daily.param_defs[0].secret);
+    /// ```
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
     /// Returns the default as the text that a run gets.
     pub(crate) fn default_text(&self) -> Option<String> {
         self.default.as_ref().and_then(scalar_text)
@@ -253,9 +277,11 @@ mod tests {
         assert_eq!(serde_json::from_value::<ParamDef>(written).unwrap(), def);
         let text = ParamDef::string("table")
             .pattern("[a-z]+")
-            .description("The source.");
+            .description("The source.")
+            .secret();
         let written = json!({
-            "name": "table", "type": "string", "pattern": "[a-z]+", "description": "The source."
+            "name": "table", "type": "string", "pattern": "[a-z]+", "description": "The source.",
+            "secret": true
         });
         assert_eq!(serde_json::to_value(text).unwrap(), written);
         for kind in ParamKind::ALL {

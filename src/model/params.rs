@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use super::{MASKED, Sealed};
+
 /// The name of the parameter that holds the date of a run.
 pub(crate) const DATE_PARAM: &str = "date";
 
@@ -17,6 +19,10 @@ pub(crate) const DATE_PARAM: &str = "date";
 ///
 /// A clone shares the texts, and still does after its parameter `date` has changed. A backfill of
 /// a thousand dates therefore holds its parameters once.
+///
+/// In place of a secret parameter ([`ParamDef::secret`](crate::ParamDef::secret)), a run has the
+/// text `********`. The nodes of the run get its value. A backend stores what [`Params::sealed`]
+/// returns beside the texts, and gives it back with [`Params::insert_sealed`].
 ///
 /// ```
 /// use floret::Params;
@@ -36,6 +42,8 @@ pub struct Params {
     /// All but the date. `None` rather than an empty map.
     shared: Option<Arc<BTreeMap<String, String>>>,
     date: Option<String>,
+    /// The secret ones, each of which has a text, too. `None` rather than an empty map.
+    sealed: Option<Arc<BTreeMap<String, Sealed>>>,
 }
 
 impl Params {
@@ -45,6 +53,7 @@ impl Params {
         Self {
             shared: None,
             date: None,
+            sealed: None,
         }
     }
 
@@ -63,10 +72,68 @@ impl Params {
     /// Sets a parameter. Clones keep the value that they have.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
         let (name, value) = (name.into(), value.into());
+        if self.is_secret(&name) {
+            self.remove_sealed(&name);
+        }
+        self.set_text(name, value);
+    }
+
+    /// Sets a secret parameter, whose text is `********` from now on. `date` cannot be secret.
+    ///
+    /// ```
+    /// use floret::Params;
+    /// use floret::storage::Sealed;
+    ///
+    /// let mut params = Params::from_iter([("region", "eu")]);
+    /// params.insert_sealed("token", Sealed::from_bytes(vec![1, 2, 3]));
+    /// assert_eq!(params.get("token"), Some("********"));
+    /// assert_eq!(params.sealed().next().unwrap().0, "token");
+    /// ```
+    pub fn insert_sealed(&mut self, name: impl Into<String>, sealed: Sealed) {
+        let name = name.into();
+        if name != DATE_PARAM {
+            Arc::make_mut(self.sealed.get_or_insert_default()).insert(name.clone(), sealed);
+            self.set_text(name, MASKED.to_owned());
+        }
+    }
+
+    /// Returns the secret parameters, in the order of their names.
+    pub fn sealed(&self) -> impl Iterator<Item = (&str, &Sealed)> {
+        let sealed = self.sealed.iter().flat_map(|sealed| sealed.iter());
+        sealed.map(|(name, sealed)| (name.as_str(), sealed))
+    }
+
+    /// Returns whether there is a secret parameter with this name.
+    #[must_use]
+    pub fn is_secret(&self, name: &str) -> bool {
+        self.sealed_of(name).is_some()
+    }
+
+    pub(crate) fn sealed_of(&self, name: &str) -> Option<&Sealed> {
+        self.sealed.as_ref()?.get(name)
+    }
+
+    /// Sets the text of a parameter and leaves it as secret as it is.
+    pub(crate) fn set_text(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        let (name, text) = (name.into(), text.into());
         if name == DATE_PARAM {
-            self.date = Some(value);
+            self.date = Some(text);
         } else {
-            Arc::make_mut(self.shared.get_or_insert_default()).insert(name, value);
+            Arc::make_mut(self.shared.get_or_insert_default()).insert(name, text);
+        }
+    }
+
+    pub(crate) fn remove_date(&mut self) {
+        self.date = None;
+    }
+
+    fn remove_sealed(&mut self, name: &str) {
+        let Some(sealed) = &mut self.sealed else {
+            return;
+        };
+        Arc::make_mut(sealed).remove(name);
+        if sealed.is_empty() {
+            self.sealed = None;
         }
     }
 
@@ -114,8 +181,9 @@ impl Params {
     /// Shares the texts of `other` if they are the same. Only a store that reads rows needs it.
     #[cfg(feature = "sqlite")]
     pub(crate) fn share_with(&mut self, other: &Self) {
-        if self.shared == other.shared {
+        if (&self.shared, &self.sealed) == (&other.shared, &other.sealed) {
             self.shared.clone_from(&other.shared);
+            self.sealed.clone_from(&other.sealed);
         }
     }
 
@@ -140,8 +208,11 @@ impl Params {
 }
 
 impl fmt::Debug for Params {
+    /// Shows `***` in place of each secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        let shown = |name, text| if self.is_secret(name) { "***" } else { text };
+        let entries = self.iter().map(|(name, text)| (name, shown(name, text)));
+        f.debug_map().entries(entries).finish()
     }
 }
 
@@ -167,6 +238,7 @@ impl From<BTreeMap<String, String>> for Params {
         Self {
             shared: (!all.is_empty()).then(|| Arc::new(all)),
             date,
+            sealed: None,
         }
     }
 }
@@ -218,5 +290,34 @@ mod tests {
             let json = serde_json::to_string(&params).unwrap();
             assert_eq!(json, serde_json::to_string(&all).unwrap());
         }
+    }
+    #[test]
+    fn a_secret_has_a_mask_until_it_is_replaced() {
+        let sealed = Sealed::from_bytes(vec![1, 2]);
+        let mut params = Params::from_iter([("region", "eu")]);
+        params.insert_sealed("token", sealed.clone());
+        assert_eq!(params["token"], MASKED);
+        assert!(params.sealed().eq([("token", &sealed)]));
+        assert_eq!(
+            serde_json::to_value(&params).unwrap(),
+            serde_json::json!({"region": "eu", "token": MASKED})
+        );
+        let clone = params.clone();
+        params.set_text("token", "hunter2");
+        assert_eq!((&*params["token"], &*clone["token"]), ("hunter2", MASKED));
+        assert!(params.is_secret("token") && !params.is_secret("region"));
+        let shown = format!("{params:?}");
+        assert!(
+            shown.contains("eu") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+        params.insert("token", "plain");
+        assert_eq!(
+            params,
+            Params::from_iter([("region", "eu"), ("token", "plain")])
+        );
+        assert!(clone.is_secret("token"), "a clone keeps what it has");
+        params.insert_sealed("date", sealed);
+        assert!(!params.contains("date"), "a date is never secret");
     }
 }

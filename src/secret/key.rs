@@ -29,7 +29,8 @@ use crate::error::{Error, Problem, Result, log};
 pub struct SecretKey {
     cipher: Box<Aes256Gcm>,
     id: [u8; ID_BYTES],
-    /// Chooses the nonces of [`SecretKey::seal_alike`]. It is as secret as the key.
+    /// Chooses the nonces of [`SecretKey::seal_alike`], and hides hashes. It is as secret as the
+    /// key.
     nonces: [u8; 32],
 }
 
@@ -144,6 +145,12 @@ impl SecretKey {
         let mut nonce = [0; NONCE_BYTES];
         nonce.copy_from_slice(&outer[..NONCE_BYTES]);
         self.seal_with(nonce.into(), text, field)
+    }
+
+    /// Returns a keyed hash of a hash.
+    pub(super) fn conceal(&self, hash: &[u8; 32]) -> [u8; 32] {
+        let inner = Sha256::digest([self.nonces.as_slice(), b"conceal", hash].concat());
+        Sha256::digest([self.nonces.as_slice(), b"concealed", &inner].concat()).into()
     }
 
     fn seal_with(&self, nonce: Nonce<Aes256Gcm>, text: &[u8], field: &[u8]) -> Result<Vec<u8>> {

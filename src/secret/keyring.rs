@@ -22,11 +22,12 @@ pub(crate) struct Keyring {
 /// The field that a secret belongs to. A secret that was moved to another field is not opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field<'a> {
-    /// `connection`, `variable` or `pipeline`.
+    /// `connection`, `variable`, `pipeline` or `parameter`. The id of a parameter is that of its
+    /// pipeline.
     pub(crate) noun: &'static str,
     pub(crate) tenant: Option<&'a TenantId>,
     pub(crate) id: &'a str,
-    pub(crate) name: &'static str,
+    pub(crate) name: &'a str,
 }
 
 impl<'a> Field<'a> {
@@ -130,6 +131,20 @@ impl Keyring {
         Ok(Secret::new(text))
     }
 
+    /// Returns a hash of a hash that nobody without the current key can compute.
+    #[cfg(feature = "secrets")]
+    pub(crate) fn conceal(&self, hash: [u8; 32]) -> [u8; 32] {
+        let current = self.current.as_ref();
+        current.map_or(hash, |key| key.conceal(&hash))
+    }
+
+    /// Returns the hash: without a key, nothing secret is stored.
+    #[cfg(not(feature = "secrets"))]
+    #[expect(clippy::unused_self, reason = "with the feature, the key matters")]
+    pub(crate) const fn conceal(&self, hash: [u8; 32]) -> [u8; 32] {
+        hash
+    }
+
     /// Seals nothing.
     ///
     /// # Errors
@@ -174,7 +189,7 @@ fn with_key(key: &SecretKey, sealed: &[u8]) -> Sealed {
 
 #[cfg(feature = "secrets")]
 impl Field<'_> {
-    /// Joins the parts with NUL, which no part can contain.
+    /// Joins the parts with NUL, which none but the last can contain.
     fn bytes(self) -> Vec<u8> {
         let tenant = self.tenant.map_or("", TenantId::as_str);
         [self.noun, tenant, self.id, self.name]
@@ -280,6 +295,15 @@ mod tests {
         ] {
             assert_ne!(nonce(&different), nonce(&sealed));
         }
+    }
+
+    #[test]
+    fn a_concealed_hash_depends_on_the_current_key() {
+        let concealed = |keys: &[u8]| keyring(keys.iter().copied()).conceal([7; 32]);
+        assert_eq!(concealed(&[1]), concealed(&[1, 2]));
+        assert_ne!(concealed(&[1]), concealed(&[2, 1]));
+        assert_ne!(concealed(&[1]), [7; 32]);
+        assert_eq!(concealed(&[]), [7; 32]);
     }
 
     #[test]

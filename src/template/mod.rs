@@ -94,7 +94,8 @@ pub(crate) fn resolve(
     resolver.object(config)
 }
 
-/// Resolves the templates in every string of a config, except those of variables.
+/// Resolves the templates in every string of a config, except those of variables and of secret
+/// parameters.
 ///
 /// # Errors
 /// Those of [`resolve`].
@@ -104,7 +105,16 @@ pub(crate) fn resolve_known(
 ) -> Result<Map<String, Value>, TemplateError> {
     let names = variables(config).into_iter();
     let vars = names.map(|name| (name.clone(), format!("${{var.{name}}}")));
-    resolve(config, &Bindings::of(run, &vars.collect()))
+    let vars = vars.collect();
+    let mut params = run.params.clone();
+    for (name, _) in run.params.sealed() {
+        params.set_text(name, format!("${{param.{name}}}"));
+    }
+    let bindings = Bindings {
+        params: &params,
+        ..Bindings::of(run, &vars)
+    };
+    resolve(config, &bindings)
 }
 
 struct Resolver<'a> {

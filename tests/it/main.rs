@@ -135,6 +135,7 @@ mod retries;
 mod reuse_options;
 mod run_dates;
 mod schedules;
+mod secret_params;
 mod seeds;
 mod services;
 mod shutdowns;

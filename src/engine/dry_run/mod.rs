@@ -53,7 +53,7 @@ impl Engine {
         let pipeline = shared
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
-        let mut run = shared.new_manual_run(&pipeline, request.params)?;
+        let mut run = shared.new_manual_run(&pipeline, &request.params.into())?;
         run.tenant.clone_from(&pipeline.tenant);
         let permit = Arc::clone(&shared.dry_runs)
             .try_acquire_owned()

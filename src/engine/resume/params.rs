@@ -6,30 +6,32 @@ use std::collections::BTreeMap;
 
 use super::{ResumeDefinition, ResumeRequest};
 use crate::engine::Shared;
+use crate::engine::secret_params::Owner;
 use crate::error::{Error, Issue, IssueLocation, Problem, Result, reference_token};
 use crate::graph::{param_defs, sizes};
-use crate::model::{DATE_PARAM, Params, Pipeline};
+use crate::model::{DATE_PARAM, Params, Pipeline, Run};
 
 impl Shared {
     /// Returns the parameters of a resume. On the current definition, they have the defaults of
     /// parameters that the resumed run does not have.
     ///
     /// # Errors
-    /// `Invalid` (`invalid-field` for the date, `params-too-large`, `param-invalid`).
+    /// `Invalid` (`invalid-field` for the date, `params-too-large`, `param-invalid`), and
+    /// `Conflict` (`encryption-key-missing`).
     pub(super) fn resume_params(
         &self,
         resume: &ResumeRequest,
-        old: &Params,
+        old: &Run,
         definition: &Pipeline,
     ) -> Result<Params> {
         let given = &resume.params;
         let is_current = resume.definition == ResumeDefinition::Current;
         if given.is_empty() && !is_current {
-            return Ok(old.clone());
+            return Ok(old.params.clone());
         }
         refuse_date(given)?;
-        let mut params = old.to_map();
-        params.extend(given.clone());
+        let repeated = self.repeated_params(old, given.clone())?;
+        let mut params = repeated.to_map();
         if !given.is_empty() {
             sizes::check_params(&params, &self.limits)?;
         }
@@ -43,7 +45,7 @@ impl Shared {
         if !issues.is_empty() {
             return Err(Error::invalid(Problem::ParamInvalid, issues));
         }
-        Ok(params.into())
+        self.seal_params(definition, Owner::of(old), params, &repeated)
     }
 }
 

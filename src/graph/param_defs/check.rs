@@ -7,7 +7,7 @@ use super::values::{self, expectation};
 use crate::error::{Problem, quote, reference_token};
 use crate::graph::issues::Issues;
 use crate::limits::PATTERN_VALUE_BYTES_MAX;
-use crate::model::{DATE_PARAM, ParamDef, ParamKind, Pipeline};
+use crate::model::{DATE_PARAM, MASKED, ParamDef, ParamKind, Pipeline};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// The number of defined names that a refusal lists if none is similar to the given one.
@@ -101,6 +101,15 @@ fn undefined(name: &str, names: &BTreeSet<&str>) -> String {
 
 /// Adds an issue if a text does not fit a definition.
 pub(super) fn check_value(def: &ParamDef, text: &str, patterns: &Patterns, issues: &mut Issues) {
+    if def.secret && text == MASKED {
+        add(issues, &def.name, || {
+            format!(
+                "{MASKED} stands for a stored value of the parameter {}, and there is none",
+                quote(&def.name)
+            )
+        });
+        return;
+    }
     // Each run has a date, so an empty one stands for none.
     let is_unset = def.name == DATE_PARAM && text.is_empty();
     if is_unset || fits(def, text, patterns) {
@@ -109,7 +118,7 @@ pub(super) fn check_value(def: &ParamDef, text: &str, patterns: &Patterns, issue
     add(issues, &def.name, || unfit("the parameter", def, text));
 }
 
-/// Describes a value that does not fit.
+/// Describes a value that does not fit. It does not show a secret.
 pub(super) fn unfit(what: &str, def: &ParamDef, text: &str) -> String {
     let (name, expects, received) = (quote(&def.name), expectation(def), quote(text));
     let mut hint = String::new();
@@ -118,6 +127,10 @@ pub(super) fn unfit(what: &str, def: &ParamDef, text: &str) -> String {
         hint = near.map(did_you_mean).unwrap_or_default();
     } else if def.pattern.is_some() && text.len() > PATTERN_VALUE_BYTES_MAX {
         hint = format!("; with a pattern, it has at most {PATTERN_VALUE_BYTES_MAX} bytes");
+    }
+    if def.secret {
+        let count = text.chars().count();
+        return format!("{what} {name} must be {expects}, received {count} characters{hint}");
     }
     format!("{what} {name} must be {expects}, received {received}{hint}")
 }
@@ -289,6 +302,21 @@ mod tests {
             detail.ends_with("; with a pattern, it has at most 256 bytes"),
             "{detail}"
         );
+    }
+
+    #[test]
+    fn a_refusal_does_not_show_a_secret() {
+        let secret = || ParamDef::string("it").pattern("[a-z]+").secret();
+        let detail = refusal(secret(), "Hunter2");
+        let expected = "the parameter \"it\" must be a text that matches [a-z]+ as a whole, \
+                        received 7 characters";
+        assert_eq!(detail, expected);
+        let detail = refusal(ParamDef::string("it").secret(), MASKED);
+        assert!(
+            detail.starts_with("******** stands for a stored value"),
+            "{detail}"
+        );
+        checked(&[secret()], &params([("it", "hunter")])).unwrap();
     }
 
     #[test]

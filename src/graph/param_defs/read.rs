@@ -7,7 +7,7 @@ use crate::graph::params::SCALAR;
 use crate::model::{ParamDef, ParamKind, scalar_text};
 
 /// The fields of a definition.
-pub(crate) const PARAM_DEF_FIELDS: [&str; 9] = [
+pub(crate) const PARAM_DEF_FIELDS: [&str; 10] = [
     "name",
     "type",
     "required",
@@ -17,6 +17,7 @@ pub(crate) const PARAM_DEF_FIELDS: [&str; 9] = [
     "max",
     "pattern",
     "description",
+    "secret",
 ];
 const BOUND: &str = "a number or a string";
 
@@ -42,14 +43,11 @@ pub(crate) fn read(mut fields: Fields<'_>) -> ParamDef {
         max: fields.take("max", BOUND, bound),
         pattern: fields.text("pattern"),
         description: fields.text("description"),
+        secret: fields
+            .take("secret", "true or false", Value::as_bool)
+            .unwrap_or_default(),
         fault: None,
     };
-    let only_false = |value: &Value| (*value == Value::Bool(false)).then_some(());
-    fields.take(
-        "secret",
-        "false, as secret parameters are not supported yet",
-        only_false,
-    );
     fields.refuse_rest(&PARAM_DEF_FIELDS);
     def
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::check::{check_names, check_value, fits, resolve, unfit};
 use super::patterns::{Patterns, compile};
 use super::values::{bound, bound_expectation};
-use crate::error::{Problem, Result, quote};
+use crate::error::{Problem, Result, quote, reference_token};
 use crate::graph::fields::mismatch;
 use crate::graph::issues::Issues;
 use crate::graph::params::SCALAR;
@@ -57,6 +57,7 @@ pub(crate) fn check_definitions(pipeline: &Pipeline, limits: &Limits, issues: &m
         rules.check(&patterns);
         let is_sound = rules.is_sound;
         match pipeline.params.get(&def.name) {
+            Some(_) if def.secret => refuse_secret_text(def, issues),
             Some(text) if is_sound => check_value(def, text, &patterns, issues),
             Some(_) => {}
             None if is_sound && pipeline.schedule.is_some() => {
@@ -97,12 +98,28 @@ fn check_given(
     if is_missing {
         let name = quote(&def.name);
         let detail = format!(
-            "{whose} no value of the required parameter {name}; give it a default, or a \
-             value in params"
+            "{whose} no value of the required parameter {name}; {}",
+            if def.secret {
+                "a secret has no default, so it must not be required"
+            } else {
+                "give it a default, or a value in params"
+            }
         );
         let at = format!("/param_defs/{index}");
         issues.push_with_problem(Problem::ParamInvalid, &at, detail);
     }
+}
+
+/// Refuses a secret in the definition of a pipeline, which everyone who may view it sees.
+fn refuse_secret_text(def: &ParamDef, issues: &mut Issues) {
+    let at = format!("/params/{}", reference_token(&def.name));
+    issues.push(&at, || {
+        format!(
+            "the parameter {} is secret, so only a run is given its value; keep one for all runs \
+             in a secret variable",
+            quote(&def.name)
+        )
+    });
 }
 
 /// The rules of one definition.
@@ -128,6 +145,7 @@ impl DefRules<'_> {
         self.check_values();
         self.check_bounds();
         self.check_pattern();
+        self.check_secret();
         if let Some(default) = def.default.as_ref().filter(|_| self.is_sound) {
             self.check_default(default, patterns);
         }
@@ -217,6 +235,25 @@ impl DefRules<'_> {
         } else if let Err(refused) = compile(pattern) {
             self.push("pattern", || {
                 format!("the pattern {} {refused}", quote(pattern))
+            });
+        }
+    }
+
+    /// A secret is a text that no answer shows, not even as a default.
+    fn check_secret(&mut self) {
+        let def = self.def;
+        if !def.secret {
+            return;
+        }
+        if def.kind != ParamKind::Text {
+            let kind = def.kind.as_str();
+            self.push("secret", || {
+                format!("only a string can be secret, and the type is {kind}")
+            });
+        }
+        if def.default.is_some() {
+            self.push("default", || {
+                "a secret has no default; keep a value for all runs in a secret variable".to_owned()
             });
         }
     }

@@ -159,7 +159,7 @@ mod tests {
             ("param_defs", json!([{"name": "rows", "type": "int"}])),
             (
                 "param_defs",
-                json!([{"name": "rows", "type": "integer", "secret": true}]),
+                json!([{"name": "rows", "type": "integer", "hidden": true}]),
             ),
             ("param_defs", json!([{"name": "rows"}])),
             ("param_defs", json!({"rows": "integer"})),

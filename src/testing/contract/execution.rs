@@ -13,6 +13,8 @@ macro_rules! execution_contract {
     };
     (@as $form:ident $open:expr) => {
         $crate::storage_contract! { @$form $open,
+            closed: [a_closed_storage_refuses_every_call],
+            secret_params: [a_run_keeps_its_secret_params, a_backfill_keeps_its_secret_params],
             traces: [a_run_keeps_its_traceparent, a_backfill_keeps_its_traceparents],
             profiles: [
                 the_previous_profile_is_of_the_newest_earlier_success,

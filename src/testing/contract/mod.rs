@@ -72,6 +72,7 @@ pub mod same_ids;
 pub mod schedule_claims;
 pub mod schedules;
 pub mod scopes;
+pub mod secret_params;
 pub(crate) mod settings;
 pub mod slugs;
 pub(crate) mod snapshot;
@@ -286,7 +287,6 @@ macro_rules! storage_contract {
                 a_purge_is_limited_to_its_scope,
                 a_purge_deletes_everything_that_belongs_to_its_runs,
             ],
-            closed: [a_closed_storage_refuses_every_call],
             purges: [
                 a_purge_keeps_the_last_runs_of_each_pipeline,
                 a_purge_continues_after_the_previous_step,

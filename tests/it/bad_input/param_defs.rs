@@ -96,8 +96,16 @@ const WRONG: &[(&str, &str)] = &[
         "/0/description",
     ),
     (
-        r#"[{"name": "a", "type": "string", "secret": true}]"#,
+        r#"[{"name": "a", "type": "string", "secret": "yes"}]"#,
         "/0/secret",
+    ),
+    (
+        r#"[{"name": "a", "type": "integer", "secret": true}]"#,
+        "/0/secret",
+    ),
+    (
+        r#"[{"name": "a", "type": "string", "secret": true, "default": "x"}]"#,
+        "/0/default",
     ),
     (r#"[{"name": "date", "type": "integer"}]"#, "/0/type"),
 ];
@@ -153,6 +161,18 @@ fn params_of_definitions() -> Vec<Row> {
         };
         rows.extend(saves(&defs, &params, slug, at));
     }
+    let secret = json!([{"name": "code", "type": "string", "secret": true}]);
+    rows.extend(saves(
+        &secret,
+        &json!({"code": "x"}),
+        "invalid-field",
+        "/params/code",
+    ));
+    let mut keyed = graph(&["a"], &[]);
+    keyed["param_defs"] = secret;
+    keyed["concurrency"] = json!({"key": "${param.code}"});
+    let bad = create_and_replace(&keyed).map(|bad| bad.at("/concurrency/key"));
+    rows.extend(all(422, "invalid-field", bad));
     let mut scheduled = graph(&["a"], &[]);
     scheduled["schedule"] = json!("@daily");
     scheduled["param_defs"] = defs;

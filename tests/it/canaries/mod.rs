@@ -35,6 +35,8 @@ const TOKEN: &str = "canary-token-\"47128153\"";
 const HOOK_TOKEN: &str = "canary-webhook-47158153";
 /// The secret of the hooks of each pipeline: its text contains no other one.
 const HOOK_SECRET: &str = "whsec_47168153AAAAAAAAAAAAAAAAAAAAAAAA";
+/// The value of a secret parameter of the runs.
+const PARAM: &str = "canary-param-47178153";
 const VARIABLE: &str = "canary-variable-47138153";
 /// The prefix of every secret.
 const CANARY: &str = "canary-";
@@ -53,6 +55,7 @@ async fn secrets(ctx: &Ctx) -> Result<Vec<String>, ExecutorError> {
         text(warehouse.extra),
         token.as_str().unwrap().to_owned(),
         ctx.node.config["token"].as_str().unwrap().to_owned(),
+        ctx.param("code").unwrap_or_default().to_owned(),
     ])
 }
 
@@ -108,6 +111,7 @@ async fn store_secrets(host: &Host) {
         let edges = json!([{"from": "leaky", "to": "next"}]);
         let pipeline = json!({
             "id": id, "name": id, "nodes": nodes, "edges": edges, "webhook_token": HOOK_TOKEN,
+            "param_defs": [{"name": "code", "type": "string", "secret": true}],
             "hooks": {"on_start": hook(), "on_success": hook(), "on_failure": hook()},
         });
         let created = host.post("/api/pipelines", Some(&pipeline)).await;
@@ -117,8 +121,13 @@ async fn store_secrets(host: &Host) {
 }
 
 async fn run(host: &Host, pipeline: &str) -> String {
+    run_with(host, pipeline, &json!({})).await
+}
+
+async fn run_with(host: &Host, pipeline: &str, params: &Value) -> String {
     let path = format!("/api/pipelines/{pipeline}/run");
-    let created = host.post(&path, None).await.json();
+    let body = json!({"params": params});
+    let created = host.post(&path, Some(&body)).await.json();
     let id = created["id"].as_str().unwrap().to_owned();
     host.wait_finished(&id).await;
     id
@@ -126,7 +135,9 @@ async fn run(host: &Host, pipeline: &str) -> String {
 
 /// Runs `fine` in a backfill and returns the ids of the backfill and its run.
 async fn backfill(host: &Host) -> (String, String) {
-    let body = json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
+    let body = json!({
+        "start_date": "2024-01-01", "end_date": "2024-01-01", "params": {"code": PARAM},
+    });
     let created = host
         .post("/api/pipelines/fine/backfill", Some(&body))
         .await
@@ -142,7 +153,9 @@ async fn backfill(host: &Host) -> (String, String) {
 fn assert_hidden(what: &str, text: &[u8]) {
     // Invalid UTF-8 is replaced; a canary stays unchanged.
     let text = String::from_utf8_lossy(text);
-    for canary in [CANARY, "47118153", "47128153", "47138153", "47168153"] {
+    for canary in [
+        CANARY, "47118153", "47128153", "47138153", "47168153", "47178153",
+    ] {
         let Some(at) = text.find(canary) else {
             continue;
         };
@@ -166,10 +179,12 @@ async fn assert_secrets_stay_hidden(backend: Backend) {
     })
     .await;
     store_secrets(&host).await;
-    let (fine, fails) = (run(&host, "fine").await, run(&host, "fails").await);
+    let params = json!({"code": PARAM});
+    let fine = run_with(&host, "fine", &params).await;
+    let fails = run_with(&host, "fails", &params).await;
     let (backfill, again) = backfill(&host).await;
     let extra = json!({"token": TOKEN}).to_string();
-    assert_eq!(*seen.lock(), [PASSWORD, &extra, TOKEN, VARIABLE]);
+    assert_eq!(*seen.lock(), [PASSWORD, &extra, TOKEN, VARIABLE, PARAM]);
 
     let text = collect_responses(&host, &[fine, fails, again], &backfill).await;
     for shown in ["with ***", "refused: ***", "\"drift\"", "variable:TOKEN"] {

@@ -203,6 +203,10 @@ fn param_def() -> Value {
                 "description": "The regular expression that the whole text must match.",
             },
             "description": {"type": "string", "maxLength": 2_000},
+            "secret": {
+                "type": "boolean",
+                "description": "Whether the values are stored encrypted and masked in answers.",
+            },
         },
     })
 }

@@ -38,12 +38,13 @@ pub(super) const IDEMPOTENCY: [Problem; 3] = [
     Problem::IdempotencyInProgress,
 ];
 /// What a route can answer that starts the nodes of a pipeline.
-pub(super) const START: [Problem; 5] = [
+pub(super) const START: [Problem; 6] = [
     Problem::ParamsTooLarge,
     Problem::ParamInvalid,
     Problem::NodeTypeUnknown,
     Problem::NodeTypeClosed,
     Problem::TooManyRequests,
+    Problem::EncryptionKeyMissing,
 ];
 
 /// Returns the problems that follow from the row of a route.
