@@ -6,12 +6,14 @@ import { build } from "esbuild";
 
 const home = join(import.meta.dirname, "..");
 
-export async function load(path) {
+/** Returns what the modules export. Those of one call share their state. */
+export async function load(...paths) {
   // Within the package, so that what is imported is found.
   const folder = mkdtempSync(join(home, "node_modules/.test-"));
   const outfile = join(folder, "module.mjs");
+  const contents = paths.map((path) => `export * from "./src/${path}";\n`).join("");
   await build({
-    absWorkingDir: home, entryPoints: [join("src", path)], outfile, bundle: true, format: "esm",
+    absWorkingDir: home, stdin: { contents, resolveDir: home }, outfile, bundle: true, format: "esm",
     jsx: "automatic", jsxImportSource: "preact", logLevel: "error",
   });
   const module = await import(pathToFileURL(outfile));

@@ -62,12 +62,16 @@ async function send(path: string, request: Request): Promise<Response> {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw Problem.unreachable();
   });
-  // A login of the host in front of the API answers with a redirect to its page.
-  if (response.status === 401 || response.type === "opaqueredirect") {
+  if (isUnknown(response)) {
     lock();
-    throw new Problem(401, "unauthenticated", "The server does not know you", "");
+    throw Problem.unauthenticated();
   }
   return response;
+}
+
+/** Whether nobody knows the caller. A login in front of the API answers with a redirect to its page. */
+export function isUnknown(response: Response): boolean {
+  return response.status === 401 || response.type === "opaqueredirect";
 }
 
 function read(text: string, status: number): unknown {

@@ -34,6 +34,10 @@ export class Problem extends Error {
     return new Problem(status, slug, words, detail ?? "", errors ?? [], instance ?? "");
   }
 
+  static unauthenticated(): Problem {
+    return new Problem(401, "unauthenticated", "The server does not know you", "");
+  }
+
   static unreachable(): Problem {
     const detail = "It may be restarting, or the network is down. The page tries again by itself.";
     return new Problem(0, "unreachable", "The server does not answer", detail);

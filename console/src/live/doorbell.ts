@@ -82,8 +82,10 @@ function stop(): void {
 function connect(): void {
   stop();
   if (since === undefined || locked.value) return;
-  if (document.hidden && state.value.kind === "hidden") return;
-  if (state.value.kind !== "waiting") state.value = { kind: "connecting" };
+  // An effect connects: it must not run again for each state of the stream.
+  const { kind } = state.peek();
+  if (document.hidden && kind === "hidden") return;
+  if (kind !== "waiting") state.value = { kind: "connecting" };
   const query = { ...filter, since };
   const open = refusedUpgrades >= UPGRADES_MAX ? serverSent : webSocket;
   stream = open(query, {
@@ -123,7 +125,7 @@ async function ended(opened: boolean, query: Query): Promise<void> {
   flush();
   if (opened) return later("The connection is lost");
   const problem = await probe(query);
-  if (stream !== undefined || since === undefined) return;
+  if (stream !== undefined || since === undefined || state.peek().kind === "hidden") return;
   switch (problem.status) {
     case 401:
       return lock();
@@ -170,12 +172,14 @@ function hide(): void {
     }, HIDDEN_MS);
   } else if (stream === undefined) {
     state.value = { kind: "connecting" };
-    connect();
+    retry();
   }
 }
 
 export function watchDoorbell(): void {
   document.addEventListener("visibilitychange", hide);
+  // A tab that was opened behind another one hears of no change.
+  if (document.hidden) hide();
   addEventListener("online", () => {
     if (state.value.kind === "waiting") connect();
   });

@@ -1,6 +1,6 @@
 // One stream of events: over a WebSocket, or as server-sent events where no WebSocket gets through.
 
-import { address, authorization, type Query } from "../api/client";
+import { address, authorization, isUnknown, type Query } from "../api/client";
 import { parse } from "../api/json";
 import { Problem } from "../api/problem";
 import { key } from "../api/session";
@@ -51,7 +51,7 @@ export function serverSent(query: Query, handlers: Handlers): Stream {
   const control = new AbortController();
   let opened = false;
   const run = async () => {
-    const response = await fetch(address("events", query), { headers: authorization(), signal: control.signal });
+    const response = await get("events", query, control.signal);
     if (!response.ok || response.body === null) return;
     opened = true;
     handlers.open();
@@ -66,11 +66,16 @@ export function serverSent(query: Query, handlers: Handlers): Stream {
     }
   };
   run()
+    // Whatever has ended the stream, its end is what counts.
     .catch(() => undefined)
     .finally(() => {
       if (!control.signal.aborted) handlers.close(opened);
     });
   return { close: () => control.abort() };
+}
+
+function get(path: string, query: Query, signal?: AbortSignal): Promise<Response> {
+  return fetch(address(path, query), { headers: authorization(), redirect: "manual", signal: signal ?? null });
 }
 
 function deliver(block: string, handlers: Handlers): void {
@@ -80,8 +85,9 @@ function deliver(block: string, handlers: Handlers): void {
 
 /** Browsers hide why an upgrade failed: asks the same address, and returns the problem. */
 export async function probe(query: Query): Promise<Problem> {
-  const response = await fetch(address("ws", query), { headers: authorization() }).catch(() => undefined);
+  const response = await get("ws", query).catch(() => undefined);
   if (response === undefined) return Problem.unreachable();
+  if (isUnknown(response)) return Problem.unauthenticated();
   const text = await response.text().catch(() => "");
   let body: unknown;
   try {
