@@ -6,7 +6,8 @@ import { listen } from "../../live/doorbell";
 import { ProblemBox } from "../../parts/problem";
 import { here, setQuery } from "../../router/location";
 import { clockOf, exact } from "../../text/time";
-import { LogLines } from "./log_lines";
+import { count } from "../../text/words";
+import { HELD_MAX, LogLines } from "./log_lines";
 import { useWindow } from "./window";
 
 const LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -49,6 +50,9 @@ export function LogView({ run, node }: { run: RunDetail; node?: string }) {
         <a class="button" href={log.download()} download data-plain>Download</a>
       </div>
       {log.problem.value !== undefined && <ProblemBox problem={log.problem.value} onRetry={() => log.follow()} />}
+      {log.isFull && log.hasOlder.value && (
+        <p class="faint">These are the newest {count(HELD_MAX, "line")}. The download has all of them.</p>
+      )}
       <div class="log-lines" ref={seen.frame} onScroll={seen.onScroll} tabIndex={0} role="log" aria-label="Log" aria-live="off">
         <div style={{ height: `${lines.length * ROW}px` }}>
           <div style={{ transform: `translateY(${seen.first * ROW}px)` }}>
@@ -65,6 +69,7 @@ function LogFilters() {
   const query = here.value.query;
   const [text, setText] = useState(query.get("q") ?? "");
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
   const type = (next: string) => {
     setText(next);
     clearTimeout(timer.current);
@@ -74,19 +79,20 @@ function LogFilters() {
     <>
       <input type="search" data-filter aria-label="Search the log" placeholder="Search the log" maxLength={200} value={text} onInput={(event) => type(event.currentTarget.value)} />
       <select aria-label="Level" value={query.get("level") ?? "debug"} onChange={(event) => setQuery({ level: event.currentTarget.value === "debug" ? undefined : event.currentTarget.value })}>
-        {LEVELS.map((level) => <option value={level}>{level === "error" ? "errors" : `${level} and above`}</option>)}
+        {LEVELS.map((level) => <option key={level} value={level}>{level === "error" ? "errors" : `${level} and above`}</option>)}
       </select>
     </>
   );
 }
 
 function Line({ line, hasNode }: { line: LogLine; hasNode: boolean }) {
+  const message = plain(line.message);
   return (
-    <p class={`line is-${line.level}`} title={`${exact(line.timestamp)}\n${line.message}`}>
+    <p class={`line is-${line.level}`} title={`${exact(line.timestamp)}\n${message}`}>
       <time dateTime={line.timestamp}>{clockOf(line.timestamp)}</time>
       <span class="level">{line.level}</span>
       {hasNode && <span class="line-node">{line.node_id ?? ""}</span>}
-      <span class="message">{plain(line.message)}</span>
+      <span class="message">{message}</span>
     </p>
   );
 }

@@ -5,10 +5,11 @@ import { address, ask } from "../../api/client";
 import type { Event, LogLine, PageOf } from "../../api/model";
 import { Problem } from "../../api/problem";
 import { locked } from "../../api/session";
+import { pause } from "../../live/backoff";
 import type { Listener } from "../../live/doorbell";
 
-/** So many lines are held. Older ones are read when the reader scrolls to them. */
-const HELD_MAX = 20_000;
+/** So many lines are held: the newest. Older ones are read when the reader scrolls to them. */
+export const HELD_MAX = 20_000;
 const PAGE = 1000;
 const END = "9007199254740991";
 /** So many lines fill every screen. */
@@ -23,16 +24,21 @@ export interface LogFilter {
 
 export class LogLines implements Listener {
   readonly lines = signal<LogLine[]>([]);
+  /** Whether the log has lines before the first one here. */
   readonly hasOlder = signal(false);
   readonly problem = signal<Problem | undefined>(undefined);
   readonly isLoading = signal(true);
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private retrying: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the end of the log was read. */
+  private isBegun = false;
   private oldest = END;
   /** Up to this event, the log has been read: also where no line has matched. */
   private newest = 0;
   private isBusy = false;
   private isOld = false;
-  private isStopped = false;
+  private tries = 0;
+  private readonly control = new AbortController();
 
   constructor(
     private readonly run: string,
@@ -48,8 +54,9 @@ export class LogLines implements Listener {
   }
 
   stop(): void {
-    this.isStopped = true;
+    this.control.abort();
     clearTimeout(this.timer);
+    clearTimeout(this.retrying);
   }
 
   /** Where the whole log can be downloaded. */
@@ -62,14 +69,20 @@ export class LogLines implements Listener {
     this.isLoading.value = false;
   }
 
+  /** Whether as many lines are held as may be: no older one is read. */
+  get isFull(): boolean {
+    return this.lines.value.length >= HELD_MAX;
+  }
+
   /** Reads the lines before the first one. A search may pass many pages that have none. */
   async older(): Promise<void> {
     const before = this.lines.value.length;
-    for (let isMore = true; isMore && !this.isStopped; ) {
+    for (let isMore = !this.isFull; isMore && !this.control.signal.aborted; ) {
       isMore = false;
       await this.read({ before: this.oldest }, ({ items, has_next, cursor }, seq) => {
-        if (this.oldest === END) this.newest = seq;
-        this.lines.value = [...items, ...this.lines.value].slice(0, HELD_MAX);
+        if (!this.isBegun) this.newest = seq;
+        this.isBegun = true;
+        this.lines.value = [...items, ...this.lines.value];
         this.oldest = cursor ?? this.oldest;
         this.hasOlder.value = has_next && cursor !== undefined;
         isMore = this.hasOlder.value && this.lines.value.length - before < ROOM;
@@ -79,26 +92,25 @@ export class LogLines implements Listener {
 
   /** Reads the lines after the last one, soon. */
   follow(): void {
-    if (this.timer !== undefined || this.isStopped) return;
+    if (this.timer !== undefined || this.control.signal.aborted) return;
+    clearTimeout(this.retrying);
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      void this.newer();
+      if (this.isBusy) this.isOld = true;
+      else void (this.isBegun ? this.newer() : this.older());
     }, BETWEEN_MS);
   }
 
   private async newer(): Promise<void> {
-    if (this.isBusy) {
-      this.isOld = true;
-      return;
-    }
     let isMore = false;
     await this.read({ after: String(this.newest) }, ({ items, has_next, cursor }, seq) => {
-      if (items.length > 0) this.lines.value = [...this.lines.value, ...items].slice(-HELD_MAX);
+      const all = [...this.lines.value, ...items];
+      if (items.length > 0) this.lines.value = all.slice(-HELD_MAX);
+      if (all.length > HELD_MAX) this.hasOlder.value = true;
       this.newest = has_next ? Number(cursor ?? items.at(-1)?.seq ?? this.newest) : Math.max(this.newest, seq);
       isMore = has_next;
     });
-    if (isMore || this.isOld) this.follow();
-    this.isOld = false;
+    if (isMore) this.follow();
   }
 
   private async read(part: Record<string, string>, take: (page: PageOf<LogLine>, seq: number) => void): Promise<void> {
@@ -106,15 +118,28 @@ export class LogLines implements Listener {
     this.isBusy = true;
     try {
       const query = { ...this.query(), ...part, limit: PAGE };
-      const { data, seq } = await ask<PageOf<LogLine>>(`runs/${this.run}/logs`, { query });
+      const { signal } = this.control;
+      const { data, seq } = await ask<PageOf<LogLine>>(`runs/${this.run}/logs`, { query, signal });
+      if (signal.aborted) return;
       this.problem.value = undefined;
-      if (!this.isStopped) take(data, seq);
+      this.tries = 0;
+      take(data, seq);
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      this.problem.value = error;
+      if (!this.control.signal.aborted) this.fail(error);
     } finally {
       this.isBusy = false;
+      // Lines have come while older ones were read, too.
+      if (this.isOld) this.follow();
+      this.isOld = false;
     }
+  }
+
+  private fail(error: unknown): void {
+    if (!(error instanceof Problem)) throw error;
+    this.problem.value = error;
+    if (!error.isTransient) return;
+    this.retrying = setTimeout(() => this.follow(), pause(this.tries));
+    this.tries += 1;
   }
 
   private query() {
