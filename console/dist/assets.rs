@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-c33308e000.js",
+        name: "app-b39862512f.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-c33308e000.js"),
-        gzip: include_bytes!("app-c33308e000.js.gz"),
+        plain: include_bytes!("app-b39862512f.js"),
+        gzip: include_bytes!("app-b39862512f.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

@@ -39,7 +39,7 @@ export function RunsPage() {
           {chosen.size > 0 && <BulkBar chosen={chosen} onDone={() => { setChosen(new Set()); list.refresh(); }} onClear={() => setChosen(new Set())} />}
           {page.items.length === 0 ? <Nothing /> : <RunsTable runs={page.items} chosen={chosen} onChoose={canSelect ? setChosen : undefined} />}
           <nav class="row" aria-label="Pages">
-            {after !== undefined && <a class="button" href={link(["runs"], firstPage(query))}>Newest</a>}
+            {after !== undefined && <button type="button" onClick={() => setQuery({ after: undefined }, "push")}>Newest</button>}
             {page.has_next && page.cursor !== undefined && (
               <button type="button" onClick={() => setQuery({ after: page.cursor }, "push")}>Older</button>
             )}
@@ -48,12 +48,6 @@ export function RunsPage() {
       )}
     </section>
   );
-}
-
-function firstPage(query: URLSearchParams): Record<string, string> {
-  const first = new URLSearchParams(query);
-  first.delete("after");
-  return Object.fromEntries(first);
 }
 
 function Nothing() {
