@@ -21,18 +21,18 @@ export function useCommand(): Command {
   const [isSending, setSending] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const busy = useRef(false);
-  const key = useRef({ body: "", text: "" });
+  const key = useRef({ asked: "", text: "" });
   const send = async <T,>(path: string, body?: unknown, query?: Record<string, string | boolean>) => {
     if (busy.current) return undefined;
     busy.current = true;
     setSending(true);
     setProblem(undefined);
-    const asked = JSON.stringify([path, body]);
-    if (key.current.body !== asked) key.current = { body: asked, text: newKey() };
+    const asked = JSON.stringify([path, body, query]);
+    if (key.current.asked !== asked) key.current = { asked, text: newKey() };
     try {
       const headers = { "idempotency-key": key.current.text };
       const answer = await ask<T>(path, { method: "POST", body, query, headers });
-      key.current = { body: "", text: "" };
+      key.current = { asked: "", text: "" };
       return answer.data;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
