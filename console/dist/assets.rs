@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-4506909df0.js",
+        name: "app-bc95d3da0f.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-4506909df0.js"),
-        gzip: include_bytes!("app-4506909df0.js.gz"),
+        plain: include_bytes!("app-bc95d3da0f.js"),
+        gzip: include_bytes!("app-bc95d3da0f.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

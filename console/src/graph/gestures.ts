@@ -1,4 +1,4 @@
-// Moves the view of a drawing: drag to pan, wheel with Ctrl or two fingers to zoom.
+// Moves the view of a drawing: drag to pan, wheel with Ctrl or two fingers of a touchpad to zoom.
 
 import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -44,9 +44,12 @@ export function usePanAndZoom(frame: RefObject<HTMLDivElement | null>) {
       const up = () => {
         element.removeEventListener("pointermove", move);
         removeEventListener("pointerup", up);
+        removeEventListener("pointercancel", up);
       };
       element.addEventListener("pointermove", move);
       addEventListener("pointerup", up);
+      // A finger that scrolls the page ends its drag so.
+      addEventListener("pointercancel", up);
     };
     element.addEventListener("wheel", wheel, { passive: false });
     element.addEventListener("pointerdown", down);
