@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-bc95d3da0f.js",
+        name: "app-4b77595248.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-bc95d3da0f.js"),
-        gzip: include_bytes!("app-bc95d3da0f.js.gz"),
+        plain: include_bytes!("app-4b77595248.js"),
+        gzip: include_bytes!("app-4b77595248.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

@@ -1,7 +1,7 @@
 // A dialog over the page. The browser keeps the focus in it, and gives it back.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface Props {
   title: string;
@@ -12,14 +12,21 @@ interface Props {
 
 export function Dialog({ title, children, onClose, isWide = false }: Props) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    element.current?.showModal();
+  useLayoutEffect(() => {
+    const own = element.current;
+    own?.showModal();
+    // Closed before it is removed: only then the browser gives the focus back.
+    return () => own?.close();
   }, []);
+  const closed = () => {
+    // A dialog that is no longer shown was closed by its owner.
+    if (element.current !== null) onClose();
+  };
   const outside = (event: MouseEvent) => {
     if (event.target === element.current) onClose();
   };
   return (
-    <dialog ref={element} class={isWide ? "is-wide" : ""} aria-label={title} onClose={onClose} onMouseDown={outside}>
+    <dialog ref={element} class={isWide ? "is-wide" : ""} aria-label={title} onClose={closed} onMouseDown={outside}>
       <div class="dialog">
         <h2>{title}</h2>
         {children}
