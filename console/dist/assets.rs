@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-4b77595248.js",
+        name: "app-6e4c03c151.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-4b77595248.js"),
-        gzip: include_bytes!("app-4b77595248.js.gz"),
+        plain: include_bytes!("app-6e4c03c151.js"),
+        gzip: include_bytes!("app-6e4c03c151.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

@@ -1,6 +1,7 @@
 // What the caller may do, as the API says. The page offers nothing else.
 
 import { effect, signal } from "@preact/signals";
+import { pause } from "../live/backoff";
 import { ask } from "./client";
 import type { Capabilities } from "./model";
 import { Problem } from "./problem";
@@ -13,20 +14,32 @@ export function may(permission: string): boolean {
   return capabilities.value?.caller.permissions.includes(permission) ?? false;
 }
 
-async function load(): Promise<void> {
-  try {
-    capabilities.value = (await ask<Capabilities>("capabilities")).data;
-    refusal.value = undefined;
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    refusal.value = error;
-    if (error.isTransient) setTimeout(() => void load(), 2000);
+async function load(signal: AbortSignal): Promise<void> {
+  for (let tries = 0; !signal.aborted; tries += 1) {
+    try {
+      const { data } = await ask<Capabilities>("capabilities", { signal });
+      if (signal.aborted) return;
+      capabilities.value = data;
+      refusal.value = undefined;
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Problem)) throw error;
+      refusal.value = error;
+      if (!error.isTransient) return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause(tries)));
   }
 }
 
-/** Asks once at the start, and again for another key. */
+/** Asks once at the start, and again for another key. Nothing is known of a locked out caller. */
 export function watchCaller(): void {
   effect(() => {
-    if (!locked.value) void load();
+    capabilities.value = undefined;
+    refusal.value = undefined;
+    if (locked.value) return;
+    const control = new AbortController();
+    void load(control.signal);
+    return () => control.abort();
   });
 }
