@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-6e4c03c151.js",
+        name: "app-e4309ef28e.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-6e4c03c151.js"),
-        gzip: include_bytes!("app-6e4c03c151.js.gz"),
+        plain: include_bytes!("app-e4309ef28e.js"),
+        gzip: include_bytes!("app-e4309ef28e.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

@@ -4,7 +4,7 @@ import { Dialog } from "../parts/dialog";
 import { opened } from "./keyboard";
 
 const KEYS: [string[], string][] = [
-  [["Ctrl", "K"], "search everything"],
+  [["Ctrl", "K"], "search"],
   [["/"], "go to the filter"],
   [["j"], "next row"],
   [["k"], "previous row"],

@@ -1,9 +1,10 @@
-// Searches everything: views, a run by its id, pipelines, connections and variables.
+// Finds views, a run by its id, and pipelines by their names.
 
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api/client";
 import type { SearchHit } from "../api/model";
 import { Problem } from "../api/problem";
+import { locked } from "../api/session";
 import { Dialog } from "../parts/dialog";
 import { go, link } from "../router/location";
 import { opened } from "./keyboard";
@@ -35,16 +36,20 @@ async function search(text: string, signal: AbortSignal): Promise<Hit[]> {
   }));
 }
 
-function useHits(text: string): Hit[] {
-  const [found, setFound] = useState<Hit[]>([]);
+/** Returns what is found, and whether the search is over. A hit of an earlier text is none. */
+function useHits(text: string): { hits: Hit[]; isDone: boolean } {
+  const [found, setFound] = useState<{ text: string; hits: Hit[] }>({ text: "", hits: [] });
   useEffect(() => {
-    if (text === "") return setFound([]);
+    if (text === "" || locked.value) return setFound({ text, hits: [] });
     const control = new AbortController();
+    const take = (hits: Hit[]) => {
+      if (!control.signal.aborted) setFound({ text, hits });
+    };
     const timer = setTimeout(() => {
-      search(text, control.signal).then(setFound, (error: unknown) => {
+      search(text, control.signal).then(take, (error: unknown) => {
         // A search that is refused or interrupted finds nothing.
         if (!(error instanceof Problem) && !control.signal.aborted) throw error;
-        if (!control.signal.aborted) setFound([]);
+        take([]);
       });
     }, TYPED_MS);
     return () => {
@@ -52,14 +57,16 @@ function useHits(text: string): Hit[] {
       control.abort();
     };
   }, [text]);
-  return [...placesFor(text), ...found];
+  const isDone = found.text === text;
+  return { hits: [...placesFor(text), ...(isDone ? found.hits : [])], isDone };
 }
 
 export function Palette() {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const hits = useHits(text.trim());
+  const { hits, isDone } = useHits(text.trim());
   const chosen = Math.min(at, hits.length - 1);
+  useEffect(() => document.getElementById(`hit-${chosen}`)?.scrollIntoView({ block: "nearest" }), [chosen]);
   const close = () => (opened.value = undefined);
   const open = (hit: Hit | undefined) => {
     if (hit === undefined) return;
@@ -100,7 +107,7 @@ export function Palette() {
           </li>
         ))}
       </ul>
-      {hits.length === 0 && <p class="faint">Nothing has this name.</p>}
+      {hits.length === 0 && isDone && <p class="faint">Nothing has this name.</p>}
     </Dialog>
   );
 }
