@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-e4309ef28e.js",
+        name: "app-b822637447.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-e4309ef28e.js"),
-        gzip: include_bytes!("app-e4309ef28e.js.gz"),
+        plain: include_bytes!("app-b822637447.js"),
+        gzip: include_bytes!("app-b822637447.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

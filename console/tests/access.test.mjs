@@ -1,5 +1,6 @@
 // Callers with keys: nobody without one, and only what the key allows.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { KEYS } from "./server.mjs";
 import { isLive, skip, world } from "./world.mjs";
@@ -26,6 +27,9 @@ test("a caller without a key is asked for one, and nothing else is asked meanwhi
   assert.ok(requests.every((url) => !url.includes(KEYS.operator)), "no key in an address");
   await page.reload();
   await page.locator(".node").first().waitFor();
+  const [log] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download" }).click()]);
+  assert.equal(log.suggestedFilename(), `run-${own.orders.id}-logs.txt`);
+  assert.match(readFileSync(await log.path(), "utf8"), /loading/);
   assert.deepEqual(faults, []);
 });
 

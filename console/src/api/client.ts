@@ -52,6 +52,16 @@ export async function ask<T>(path: string, request: Request = {}): Promise<Answe
   return { data: data as T, seq: Number(response.headers.get("floret-seq") ?? Number.NaN) };
 }
 
+/** Returns a file, or throws a `Problem`. */
+export async function askFile(path: string, query: Query): Promise<Blob> {
+  const response = await send(path, { query, headers: { accept: "*/*" } });
+  const file = await response.blob().catch(() => {
+    throw Problem.unreachable();
+  });
+  if (!response.ok) throw Problem.of(response.status, read(await file.text(), response.status));
+  return file;
+}
+
 async function send(path: string, request: Request): Promise<Response> {
   const { method = "GET", query, body, signal } = request;
   const headers: Record<string, string> = { accept: "application/json", ...authorization(), ...request.headers };

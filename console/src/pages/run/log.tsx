@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { LogLine, RunDetail } from "../../api/model";
 import { listen } from "../../live/doorbell";
+import { Download } from "../../parts/download";
 import { ProblemBox } from "../../parts/problem";
 import { here, setQuery } from "../../router/location";
 import { clockOf, exact } from "../../text/time";
@@ -47,7 +48,7 @@ export function LogView({ run, node }: { run: RunDetail; node?: string }) {
         <LogFilters />
         {firstError !== -1 && <button type="button" onClick={() => seen.show(firstError)}>First error</button>}
         <button type="button" aria-pressed={seen.isFollowing} onClick={() => seen.follow(!seen.isFollowing)}>Follow</button>
-        <a class="button" href={log.download()} download data-plain>Download</a>
+        <Download path={`runs/${run.id}/logs/export`} query={log.query()} name={`run-${run.id}-logs.txt`} />
       </div>
       {log.problem.value !== undefined && <ProblemBox problem={log.problem.value} onRetry={() => log.follow()} />}
       {log.isFull && log.hasOlder.value && (

@@ -1,7 +1,7 @@
 // The lines of a log that the page holds: the newest ones, read on from the last at each ring.
 
 import { signal } from "@preact/signals";
-import { address, ask } from "../../api/client";
+import { ask, type Query } from "../../api/client";
 import type { Event, LogLine, PageOf } from "../../api/model";
 import { Problem } from "../../api/problem";
 import { locked } from "../../api/session";
@@ -57,11 +57,6 @@ export class LogLines implements Listener {
     this.control.abort();
     clearTimeout(this.timer);
     clearTimeout(this.retrying);
-  }
-
-  /** Where the whole log can be downloaded. */
-  download(): string {
-    return address(`runs/${this.run}/logs/export`, this.query()).href;
   }
 
   async start(): Promise<void> {
@@ -142,7 +137,8 @@ export class LogLines implements Listener {
     this.tries += 1;
   }
 
-  private query() {
+  /** The filter as parameters of the API. */
+  query(): Query {
     const { node, level, text } = this.filter;
     return { node_id: node, level, q: text };
   }
