@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-b822637447.js",
+        name: "app-127754167c.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-b822637447.js"),
-        gzip: include_bytes!("app-b822637447.js.gz"),
+        plain: include_bytes!("app-127754167c.js"),
+        gzip: include_bytes!("app-127754167c.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

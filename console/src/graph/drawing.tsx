@@ -27,12 +27,12 @@ interface Props {
 /** Beyond so many, nodes become marks without a text. */
 const DRAWN_MAX = 400;
 
-function useLayout(nodes: DrawnNode[], edges: EdgeDef[]): Layout | undefined {
+function useLayout(nodes: DrawnNode[], edges: EdgeDef[]): Layout | "failed" | undefined {
   const name = useMemo(
     () => JSON.stringify([nodes.map((node) => node.id), edges.map((edge) => [edge.from, edge.to])]),
     [nodes.length, edges, nodes.map((node) => node.id).join()],
   );
-  const [made, setMade] = useState<Layout>();
+  const [made, setMade] = useState<Layout | "failed">();
   useEffect(() => {
     const index = new Map(nodes.map((node, at) => [node.id, at]));
     const pairs = edges.flatMap(({ from, to }): [number, number][] => {
@@ -40,9 +40,10 @@ function useLayout(nodes: DrawnNode[], edges: EdgeDef[]): Layout | undefined {
       return one === undefined || other === undefined ? [] : [[one, other]];
     });
     let isWanted = true;
-    void layoutOf(name, { count: nodes.length, edges: pairs }).then((layout) => {
+    const take = (layout: Layout | "failed") => {
       if (isWanted) setMade(layout);
-    });
+    };
+    layoutOf(name, { count: nodes.length, edges: pairs }).then(take, () => take("failed"));
     return () => {
       isWanted = false;
     };
@@ -51,7 +52,8 @@ function useLayout(nodes: DrawnNode[], edges: EdgeDef[]): Layout | undefined {
 }
 
 export function Drawing({ nodes, edges, selected, onSelect }: Props) {
-  const layout = useLayout(nodes, edges);
+  const made = useLayout(nodes, edges);
+  const layout = made === "failed" ? undefined : made;
   const frame = useRef<HTMLDivElement>(null);
   const { view, setView, size } = usePanAndZoom(frame);
   const isReady = layout !== undefined && layout.x.length === nodes.length && size.width > 0;
@@ -73,6 +75,7 @@ export function Drawing({ nodes, edges, selected, onSelect }: Props) {
           </g>
         </svg>
       )}
+      {made === "failed" && <p class="empty" role="alert">The graph cannot be drawn. Load the page again.</p>}
       <div class="drawing-tools">
         <button type="button" onClick={() => scaled(1.3)} aria-label="Larger">+</button>
         <button type="button" onClick={() => scaled(1 / 1.3)} aria-label="Smaller">−</button>
