@@ -2,6 +2,7 @@
 
 import { Dialog } from "../parts/dialog";
 import { opened } from "./keyboard";
+import { PLACES } from "./places";
 
 const KEYS: [string[], string][] = [
   [["Ctrl", "K"], "search"],
@@ -9,9 +10,7 @@ const KEYS: [string[], string][] = [
   [["j"], "next row"],
   [["k"], "previous row"],
   [["Enter"], "open the row, choose the node"],
-  [["g", "o"], "overview"],
-  [["g", "p"], "pipelines"],
-  [["g", "r"], "runs"],
+  ...PLACES.map(({ key, name }): [string[], string] => [["g", key], name.toLowerCase()]),
   [["Esc"], "close"],
   [["?"], "these keys"],
 ];

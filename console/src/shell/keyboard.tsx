@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { go, link } from "../router/location";
+import { PLACES } from "./places";
 
 export const opened = signal<"palette" | "help" | undefined>(undefined);
 
@@ -20,8 +21,6 @@ function move(step: number): void {
   next?.scrollIntoView({ block: "nearest" });
 }
 
-const PLACES: Record<string, string> = { o: "overview", p: "pipelines", r: "runs" };
-
 function press(event: KeyboardEvent): void {
   const isCommand = event.ctrlKey || event.metaKey;
   if (isCommand && event.key.toLowerCase() === "k") {
@@ -30,9 +29,9 @@ function press(event: KeyboardEvent): void {
     return;
   }
   if (isCommand || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]") !== null) return;
-  const place = isGo ? PLACES[event.key] : undefined;
+  const place = isGo ? PLACES.find(({ key }) => key === event.key) : undefined;
   isGo = event.key === "g";
-  if (place !== undefined) go(link([place]));
+  if (place !== undefined) go(link([place.id]));
   else if (event.key === "?") opened.value = "help";
   else if (event.key === "/") focusFilter(event);
   else if (event.key === "j") move(1);

@@ -8,6 +8,7 @@ import { locked } from "../api/session";
 import { Dialog } from "../parts/dialog";
 import { go, link } from "../router/location";
 import { opened } from "./keyboard";
+import { PLACES } from "./places";
 
 interface Hit {
   name: string;
@@ -19,9 +20,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const TYPED_MS = 150;
 
 function placesFor(text: string): Hit[] {
-  const places: [string, string][] = [["overview", "Overview"], ["pipelines", "Pipelines"], ["runs", "Runs"]];
-  const found = places.filter(([, name]) => name.toLowerCase().includes(text.toLowerCase()));
-  const hits = found.map(([id, name]) => ({ name, meta: "view", address: link([id]) }));
+  const found = PLACES.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
+  const hits = found.map(({ id, name }) => ({ name, meta: "view", address: link([id]) }));
   if (UUID.test(text)) hits.unshift({ name: text, meta: "run", address: link(["runs", text]) });
   return hits;
 }

@@ -11,19 +11,14 @@ import { Help } from "./help";
 import { Keyboard, opened } from "./keyboard";
 import { Login } from "./login";
 import { Palette } from "./palette";
+import { PLACES } from "./places";
 import { View } from "./view";
 import { ZoneSwitch } from "./zone";
-
-const PLACES = [
-  ["overview", "Overview"],
-  ["pipelines", "Pipelines"],
-  ["runs", "Runs"],
-] as const;
 
 export function Shell() {
   useSignalEffect(() => {
     const [place, ...rest] = here.value.path;
-    const name = rest.at(-1) ?? PLACES.find(([id]) => id === place)?.[1] ?? "";
+    const name = rest.at(-1) ?? PLACES.find(({ id }) => id === place)?.name ?? "";
     document.title = name === "" ? settings.title : `${name} · ${settings.title}`;
   });
   return (
@@ -59,7 +54,7 @@ function Head() {
     <header class="head">
       <a class="title" href={link(["overview"])}>{settings.title}</a>
       <nav aria-label="Views">
-        {PLACES.map(([id, name]) => (
+        {PLACES.map(({ id, name }) => (
           <a key={id} href={link([id])} aria-current={id === place ? "page" : undefined}>{name}</a>
         ))}
       </nav>
