@@ -2,9 +2,10 @@
 
 import { useEffect } from "preact/hooks";
 import { ask } from "../../api/client";
-import type { Dashboard, PageOf, Run, ScheduleStatus } from "../../api/model";
+import type { Dashboard, PageOf, Run } from "../../api/model";
 import { watch } from "../../live/doorbell";
 import { useResource } from "../../live/resource";
+import { RUN_EVENTS, schedulesSource } from "../../live/sources";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { link } from "../../router/location";
@@ -33,7 +34,7 @@ async function readDay(signal: AbortSignal) {
 }
 
 export function OverviewPage() {
-  useEffect(() => watch({ types: "run.created,run.started,run.cancelling,run.completed,run.failed,run.cancelled" }), []);
+  useEffect(() => watch({ types: RUN_EVENTS }), []);
   const dashboard = useResource<Dashboard>("dashboard", () => ({
     read: (signal) => ask<Dashboard>("dashboard", { signal }),
     concerns: () => true,
@@ -43,9 +44,7 @@ export function OverviewPage() {
     read: (signal) => ask<PageOf<Run>>("runs", { query: { status: ["pending", "running"], limit: 20 }, signal }),
     concerns: () => true,
   }));
-  const schedules = useResource<ScheduleStatus[]>("schedules", () => ({
-    read: (signal) => ask<ScheduleStatus[]>("scheduler/status", { signal }),
-  }));
+  const schedules = useResource("schedules", schedulesSource);
   const figures = dashboard.data.value;
   const problem = dashboard.problem.value;
   if (figures === undefined) {

@@ -2,11 +2,11 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { may } from "../../api/caller";
-import { ask } from "../../api/client";
 import { format, type Json } from "../../api/json";
-import type { Grid, Pipeline, ScheduleStatus } from "../../api/model";
+import type { Pipeline } from "../../api/model";
 import { watch } from "../../live/doorbell";
 import { useResource, type Resource } from "../../live/resource";
+import { GRID_EVENTS, gridSource, pipelineSource, schedulesSource } from "../../live/sources";
 import { CopyButton } from "../../parts/copy";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
@@ -14,7 +14,6 @@ import { Tabs, tabOf } from "../../parts/tabs";
 import { link } from "../../router/location";
 import { Markdown } from "../../text/markdown";
 import { PauseDialog } from "../pipelines/pause";
-import { gridSource } from "../pipelines/row";
 import { TriggerDialog } from "../pipelines/trigger";
 import { PipelineGraph } from "./graph";
 import { GridView } from "./grid";
@@ -30,16 +29,11 @@ const TABS = [
 const RUNS = 50;
 
 export function PipelinePage({ id }: { id: string }) {
-  useEffect(() => watch({ pipeline_id: id, types: TYPES }), [id]);
-  const pipeline = useResource<Pipeline>(`pipeline ${id}`, () => ({
-    read: (signal) => ask<Pipeline>(`pipelines/${encodeURIComponent(id)}`, { signal }),
-  }));
+  useEffect(() => watch({ pipeline_id: id, types: GRID_EVENTS }), [id]);
+  const pipeline = useResource(`pipeline ${id}`, () => pipelineSource(id));
   const own = pipeline.data.value;
-  const grid = useResource<Grid>(`grid ${own?.id ?? id}`, () => gridSource(own?.id ?? id, RUNS));
-  const schedules = useResource<ScheduleStatus[]>("schedules", () => ({
-    read: (signal) => ask<ScheduleStatus[]>("scheduler/status", { signal }),
-    concerns: (event) => event.type === "run.created",
-  }));
+  const grid = useResource(`grid ${own?.id ?? id}`, () => gridSource(own?.id ?? id, RUNS));
+  const schedules = useResource("schedules", schedulesSource);
   if (own === undefined) {
     const problem = pipeline.problem.value;
     return problem === undefined ? <Loading /> : <ProblemBox problem={problem} onRetry={() => pipeline.refresh()} />;
@@ -57,9 +51,6 @@ export function PipelinePage({ id }: { id: string }) {
     </article>
   );
 }
-
-const TYPES =
-  "run.created,run.started,run.completed,run.failed,run.cancelled,node.started,node.completed,node.failed,node.skipped,node.cancelled";
 
 function Head({ pipeline, resource }: { pipeline: Pipeline; resource: Resource<Pipeline> }) {
   const [open, setOpen] = useState<"trigger" | "pause">();

@@ -2,9 +2,10 @@
 
 import { useEffect } from "preact/hooks";
 import { ask } from "../../api/client";
-import type { PageOf, PipelineSummary, Run, ScheduleStatus } from "../../api/model";
+import type { PageOf, PipelineSummary, Run } from "../../api/model";
 import { watch } from "../../live/doorbell";
 import { useResource } from "../../live/resource";
+import { RUN_EVENTS, schedulesSource } from "../../live/sources";
 import { FilterBox, matches } from "../../parts/filter";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
@@ -30,12 +31,9 @@ async function readAll(signal: AbortSignal) {
 }
 
 export function PipelinesPage() {
-  useEffect(() => watch({ types: "run.created,run.started,run.completed,run.failed,run.cancelled" }), []);
+  useEffect(() => watch({ types: RUN_EVENTS }), []);
   const list = useResource<PipelineSummary[]>("pipelines", () => ({ read: readAll }));
-  const schedules = useResource<ScheduleStatus[]>("schedules", () => ({
-    read: (signal) => ask<ScheduleStatus[]>("scheduler/status", { signal }),
-    concerns: (event) => event.type === "run.created",
-  }));
+  const schedules = useResource("schedules", schedulesSource);
   // The list itself has no number of an event to follow from.
   useResource<PageOf<Run>>("newest", () => ({ read: (signal) => ask<PageOf<Run>>("runs", { query: { limit: 1 }, signal }) }));
   const all = list.data.value;

@@ -2,9 +2,9 @@
 
 import { useRef, useState } from "preact/hooks";
 import { may } from "../../api/caller";
-import { ask } from "../../api/client";
-import type { Grid, PipelineSummary, ScheduleStatus } from "../../api/model";
-import { useResource, type Source } from "../../live/resource";
+import type { PipelineSummary, ScheduleStatus } from "../../api/model";
+import { useResource } from "../../live/resource";
+import { gridSource } from "../../live/sources";
 import { Marks } from "../../parts/marks";
 import { Time } from "../../parts/time";
 import { useSeen } from "../../parts/visible";
@@ -18,13 +18,6 @@ interface Props {
   pipeline: PipelineSummary;
   schedule: ScheduleStatus | undefined;
   onChange(): void;
-}
-
-export function gridSource(id: string, runs: number): Source<Grid> {
-  return {
-    read: (signal) => ask<Grid>(`pipelines/${encodeURIComponent(id)}/grid`, { query: { runs }, signal }),
-    concerns: (event) => event.pipeline_id === id && event.type !== "log",
-  };
 }
 
 export function PipelineRow({ pipeline, schedule, onChange }: Props) {
@@ -55,7 +48,7 @@ export function PipelineRow({ pipeline, schedule, onChange }: Props) {
 }
 
 function LastRuns({ id }: { id: string }) {
-  const grid = useResource<Grid>(`grid ${id}`, () => gridSource(id, RUNS));
+  const grid = useResource(`grid ${id}`, () => gridSource(id, RUNS));
   const runs = grid.data.value?.runs;
   if (runs === undefined) return null;
   return runs.length === 0 ? <span class="faint">no run yet</span> : <Marks runs={[...runs].reverse()} />;

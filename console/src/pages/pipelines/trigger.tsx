@@ -2,9 +2,9 @@
 // it.
 
 import { useState } from "preact/hooks";
-import { ask } from "../../api/client";
 import type { ParamDef, Pipeline, Run } from "../../api/model";
 import { useResource } from "../../live/resource";
+import { pipelineSource } from "../../live/sources";
 import { useCommand } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
 import { Loading } from "../../parts/loading";
@@ -20,9 +20,7 @@ interface Props {
 }
 
 export function TriggerDialog({ id, onClose }: Props) {
-  const resource = useResource<Pipeline>(`trigger ${id}`, () => ({
-    read: (signal) => ask<Pipeline>(`pipelines/${encodeURIComponent(id)}`, { signal }),
-  }));
+  const resource = useResource(`trigger ${id}`, () => pipelineSource(id));
   const pipeline = resource.data.value;
   return (
     <Dialog title={`Run “${pipeline?.name ?? id}”`} onClose={onClose} isWide>

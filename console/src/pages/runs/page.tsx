@@ -6,6 +6,7 @@ import { ask } from "../../api/client";
 import type { PageOf, Run } from "../../api/model";
 import { watch } from "../../live/doorbell";
 import { useResource } from "../../live/resource";
+import { RUN_EVENTS } from "../../live/sources";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { here, link, setQuery } from "../../router/location";
@@ -17,7 +18,7 @@ import { RunsTable } from "./table";
 const PAGE = 50;
 
 export function RunsPage() {
-  useEffect(() => watch({ types: "run.created,run.started,run.cancelling,run.completed,run.failed,run.cancelled" }), []);
+  useEffect(() => watch({ types: RUN_EVENTS }), []);
   const query = here.value.query;
   const filter = filterOf(query);
   const after = query.get("after") ?? undefined;

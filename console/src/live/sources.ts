@@ -1,0 +1,31 @@
+// What several views read, and the events that they follow.
+
+import { ask } from "../api/client";
+import type { Grid, Pipeline, ScheduleStatus } from "../api/model";
+import type { Source } from "./resource";
+
+/** The events that change what a list shows of a run. */
+export const RUN_EVENTS = "run.created,run.started,run.cancelling,run.completed,run.failed,run.cancelled";
+
+/** The events that change what a grid shows of a run and its nodes. */
+export const GRID_EVENTS =
+  "run.created,run.started,run.completed,run.failed,run.cancelled,node.started,node.completed,node.failed,node.skipped,node.cancelled";
+
+export function pipelineSource(id: string): Source<Pipeline> {
+  return { read: (signal) => ask<Pipeline>(`pipelines/${encodeURIComponent(id)}`, { signal }) };
+}
+
+/** The newest runs of a pipeline, with the status of each node. */
+export function gridSource(id: string, runs: number): Source<Grid> {
+  return {
+    read: (signal) => ask<Grid>(`pipelines/${encodeURIComponent(id)}/grid`, { query: { runs }, signal }),
+    concerns: (event) => event.pipeline_id === id && event.type !== "log",
+  };
+}
+
+export function schedulesSource(): Source<ScheduleStatus[]> {
+  return {
+    read: (signal) => ask<ScheduleStatus[]>("scheduler/status", { signal }),
+    concerns: (event) => event.type === "run.created",
+  };
+}
