@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-8cee61f174.js",
+        name: "app-6495efac6c.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-8cee61f174.js"),
-        gzip: include_bytes!("app-8cee61f174.js.gz"),
+        plain: include_bytes!("app-6495efac6c.js"),
+        gzip: include_bytes!("app-6495efac6c.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

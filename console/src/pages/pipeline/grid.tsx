@@ -2,6 +2,7 @@
 
 import type { Grid, GridRun } from "../../api/model";
 import type { Problem } from "../../api/problem";
+import { Column } from "../../parts/column";
 import { Loading } from "../../parts/loading";
 import { Mark } from "../../parts/mark";
 import { ProblemBox } from "../../parts/problem";
@@ -12,6 +13,7 @@ import { statusOf } from "./cells";
 
 /** More nodes are in the run itself. */
 const NODES_MAX = 200;
+const HEIGHT = 56;
 
 interface Props {
   grid: Grid | undefined;
@@ -31,7 +33,7 @@ export function GridView({ grid, problem }: Props) {
         <thead>
           <tr>
             <th scope="col"><span class="faint">{duration(longest)}</span></th>
-            {runs.map((run) => <th key={run.id} scope="col"><Column run={run} longest={longest} /></th>)}
+            {runs.map((run) => <th key={run.id} scope="col"><RunColumn run={run} longest={longest} /></th>)}
           </tr>
         </thead>
         <tbody>
@@ -48,16 +50,10 @@ export function GridView({ grid, problem }: Props) {
   );
 }
 
-function Column({ run, longest }: { run: GridRun; longest: number }) {
-  const took = run.duration_ms === undefined ? run.status : duration(run.duration_ms);
-  const words = `Run of ${short(run.created_at, Date.now())}, ${run.status}, ${took}`;
-  const height = Math.max(2, Math.round((56 * (run.duration_ms ?? 0)) / longest));
-  return (
-    <a class="column" href={link(["runs", run.id])} title={words} aria-label={words}>
-      <span class={`height is-${run.status}`} style={{ height: `${height}px` }} />
-      <Mark status={run.status} />
-    </a>
-  );
+function RunColumn({ run, longest }: { run: GridRun; longest: number }) {
+  const took = run.duration_ms === undefined ? "" : `, ${duration(run.duration_ms)}`;
+  const words = `Run of ${short(run.created_at, Date.now())}, ${run.status}${took}`;
+  return <Column status={run.status} href={link(["runs", run.id])} words={words} ms={run.duration_ms} longest={longest} room={HEIGHT} />;
 }
 
 function GridCell({ run, node, letter }: { run: GridRun; node: string; letter: string | undefined }) {

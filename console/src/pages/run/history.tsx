@@ -4,7 +4,7 @@
 import { ask } from "../../api/client";
 import type { NodeHistory, NodeRun, RunDetail } from "../../api/model";
 import { useResource } from "../../live/resource";
-import { Mark } from "../../parts/mark";
+import { Column } from "../../parts/column";
 import { here, link } from "../../router/location";
 import { duration } from "../../text/duration";
 
@@ -20,6 +20,7 @@ export function HistoryView({ run, node }: { run: RunDetail; node: NodeRun }) {
   const history = resource.data.value;
   if (history === undefined || history.length < 2) return null;
   const runs = [...history].reverse();
+  const shown = Object.fromEntries([...here.value.query].filter(([name]) => name === "panel" || name === "view"));
   const longest = Math.max(1, ...runs.map((own) => own.duration_ms ?? 0));
   return (
     <section aria-label="In the newest runs">
@@ -29,19 +30,18 @@ export function HistoryView({ run, node }: { run: RunDetail; node: NodeRun }) {
           const took = own.duration_ms === undefined ? "" : `, ${duration(own.duration_ms)}`;
           const rows = own.row_count === undefined ? "" : `, ${own.row_count.toLocaleString("en-US")} rows`;
           const words = `${own.status}${took}${rows}`;
-          const query = Object.fromEntries([...here.value.query].filter(([name]) => name === "panel" || name === "view"));
+          const href = link(["runs", own.run_id], { ...shown, node: node.node_id });
           return (
-            <a
+            <Column
               key={own.run_id}
-              href={link(["runs", own.run_id], { ...query, node: node.node_id })}
-              class={own.run_id === run.id ? "column is-own" : "column"}
-              aria-current={own.run_id === run.id ? "true" : undefined}
-              title={words}
-              aria-label={words}
-            >
-              <span class={`height is-${own.status}`} style={{ height: `${Math.max(2, (HEIGHT * (own.duration_ms ?? 0)) / longest)}px` }} />
-              <Mark status={own.status} />
-            </a>
+              status={own.status}
+              href={href}
+              words={words}
+              ms={own.duration_ms}
+              longest={longest}
+              room={HEIGHT}
+              isOwn={own.run_id === run.id}
+            />
           );
         })}
       </div>
