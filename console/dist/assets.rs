@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-6495efac6c.js",
+        name: "app-ba1a50a51f.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-6495efac6c.js"),
-        gzip: include_bytes!("app-6495efac6c.js.gz"),
+        plain: include_bytes!("app-ba1a50a51f.js"),
+        gzip: include_bytes!("app-ba1a50a51f.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

@@ -6,7 +6,8 @@ import { load } from "./modules.mjs";
 test("a duration is said in its two largest units", async () => {
   const { duration } = await load("text/duration.ts");
   for (const [ms, expected] of [
-    [0, "0 ms"], [12.4, "12 ms"], [999, "999 ms"], [1500, "1.5 s"], [59_000, "59 s"], [60_000, "1 min"],
+    [0, "0 ms"], [12.4, "12 ms"], [999, "999 ms"], [999.6, "999 ms"], [1500, "1.5 s"],
+    [4100, "4.1 s"], [9960, "9.9 s"], [59_000, "59 s"], [59_900, "59 s"], [60_000, "1 min"],
     [61_000, "1 min 1 s"], [3_600_000, "1 h"], [47 * 3_600_000, "47 h"], [49 * 3_600_000, "2 d 1 h"], [-5, "0 ms"],
   ]) {
     assert.equal(duration(ms), expected);

@@ -35,33 +35,33 @@ function make(options: Intl.DateTimeFormatOptions, timeZone: string | undefined)
 
 const CLOCK: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 const DAY: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" };
-const YEAR: Intl.DateTimeFormatOptions = { ...DAY, year: "numeric" };
+const YEAR: Intl.DateTimeFormatOptions = { year: "numeric" };
+const DATE: Intl.DateTimeFormatOptions = { ...DAY, ...YEAR };
 
 /** The time of today, or the date before it. */
 export function short(time: string, now: number): string {
   const at = new Date(time);
-  const inZone = zone();
-  const day = format(YEAR, inZone);
-  const clock = format(CLOCK, inZone).format(at);
-  if (day.format(at) === day.format(now)) return clock;
-  const isThisYear = at.getFullYear() === new Date(now).getFullYear();
-  return `${format(isThisYear ? DAY : YEAR, inZone).format(at)}, ${clock}`;
+  const timeZone = zone();
+  const isSame = (unit: Intl.DateTimeFormatOptions) => format(unit, timeZone).format(at) === format(unit, timeZone).format(now);
+  const clock = format(CLOCK, timeZone).format(at);
+  if (isSame(DATE)) return clock;
+  return `${format(isSame(YEAR) ? DAY : DATE, timeZone).format(at)}, ${clock}`;
 }
 
-export function clockOf(time: string, inZone = zone()): string {
-  return format({ ...CLOCK, fractionalSecondDigits: 3 }, inZone).format(new Date(time));
+export function clockOf(time: string): string {
+  return format({ ...CLOCK, fractionalSecondDigits: 3 }, zone()).format(new Date(time));
 }
 
 /** The exact time with its zone, for the title of what shows it shorter. */
-export function exact(time: string, inZone = zone()): string {
+export function exact(time: string): string {
   const options: Intl.DateTimeFormatOptions = {
-    weekday: "short", ...YEAR, ...CLOCK, fractionalSecondDigits: 3, timeZoneName: "short",
+    weekday: "short", ...DATE, ...CLOCK, fractionalSecondDigits: 3, timeZoneName: "short",
   };
-  return `${format(options, inZone).format(new Date(time))} · ${time}`;
+  return `${format(options, zone()).format(new Date(time))} · ${time}`;
 }
 
 /** A time of a schedule, in its own zone. */
-export function inZone(time: string, timeZone: string): string {
+export function tickTime(time: string, timeZone: string): string {
   const options: Intl.DateTimeFormatOptions = {
     weekday: "short", ...DAY, hour: "2-digit", minute: "2-digit", timeZoneName: "short",
   };

@@ -1,7 +1,7 @@
 // When a pipeline runs by itself: its next times in its own zone and in that of the page.
 
 import type { Pipeline, ScheduleStatus } from "../../api/model";
-import { exact, inZone, zoneName } from "../../text/time";
+import { exact, tickTime, zoneName } from "../../text/time";
 import { cronWords } from "./cron_words";
 
 interface Props {
@@ -24,7 +24,7 @@ export function ScheduleView({ pipeline, schedule }: Props) {
         <thead><tr><th>Next runs in {timezone}</th><th>In {zoneName()}</th></tr></thead>
         <tbody>
           {(schedule?.next_runs ?? []).map((time) => (
-            <tr key={time}><td>{inZone(time, timezone)}</td><td title={exact(time)}>{inZone(time, zoneName())}</td></tr>
+            <tr key={time}><td>{tickTime(time, timezone)}</td><td title={exact(time)}>{tickTime(time, zoneName())}</td></tr>
           ))}
         </tbody>
       </table>

@@ -9,7 +9,7 @@ import { Status } from "../../parts/mark";
 import { Tabs, tabOf } from "../../parts/tabs";
 import { Time } from "../../parts/time";
 import { setQuery } from "../../router/location";
-import { duration } from "../../text/duration";
+import { duration, durationOrDash } from "../../text/duration";
 import { DataView } from "./data";
 import { HistoryView } from "./history";
 import { LogView } from "./log";
@@ -57,8 +57,8 @@ function Attempts({ run, node }: { run: RunDetail; node: NodeRun }) {
   return (
     <>
       <dl class="facts">
-        <div><dt>Waited</dt><dd class="number">{node.queue_ms === undefined ? "–" : duration(node.queue_ms)}</dd></div>
-        <div><dt>Took</dt><dd class="number">{node.duration_ms === undefined ? "–" : duration(node.duration_ms)}</dd></div>
+        <div><dt>Waited</dt><dd class="number">{durationOrDash(node.queue_ms)}</dd></div>
+        <div><dt>Took</dt><dd class="number">{durationOrDash(node.duration_ms)}</dd></div>
         <div><dt>Rows</dt><dd class="number">{node.row_count?.toLocaleString("en-US") ?? "–"}</dd></div>
         {node.branch !== undefined && <div><dt>Branch</dt><dd>{String(node.branch)}</dd></div>}
       </dl>

@@ -3,16 +3,12 @@
 import type { RunDetail } from "../../api/model";
 import { Status } from "../../parts/mark";
 import { Time } from "../../parts/time";
-import { duration } from "../../text/duration";
+import { durationOrDash } from "../../text/duration";
 
 interface Props {
   run: RunDetail;
   selected: string | undefined;
   onSelect(node: string): void;
-}
-
-function ms(value: number | undefined) {
-  return value === undefined ? "–" : duration(value);
 }
 
 export function NodesTable({ run, selected, onSelect }: Props) {
@@ -28,8 +24,8 @@ export function NodesTable({ run, selected, onSelect }: Props) {
               <td><button type="button" class="plain link" data-row onClick={() => onSelect(node.node_id)}>{node.node_id}</button></td>
               <td><Status status={node.status} />{node.reused_from !== undefined && <span class="faint"> reused</span>}</td>
               <td><Time at={node.started_at} /></td>
-              <td class="number">{ms(node.queue_ms)}</td>
-              <td class="number">{ms(node.duration_ms)}</td>
+              <td class="number">{durationOrDash(node.queue_ms)}</td>
+              <td class="number">{durationOrDash(node.duration_ms)}</td>
               <td class="number">{node.attempt === 0 ? "–" : node.attempt}</td>
               <td class="number">{node.row_count?.toLocaleString("en-US") ?? "–"}</td>
             </tr>
