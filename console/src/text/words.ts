@@ -23,6 +23,11 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
 }
 
+/** The first names of a list. */
+export function someOf(names: readonly string[], most: number): string {
+  return `${names.slice(0, most).join(", ")}${names.length > most ? ", …" : ""}`;
+}
+
 /** The last part of an id that grows with time: the first is the same for the runs of an hour. */
 export function shortId(id: string): string {
   return id.length === 36 ? id.slice(-8) : id;

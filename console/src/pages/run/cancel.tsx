@@ -5,7 +5,7 @@ import type { RunDetail } from "../../api/model";
 import { useCommand } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
 import { ProblemBox } from "../../parts/problem";
-import { count } from "../../text/words";
+import { count, someOf } from "../../text/words";
 
 interface Props {
   run: RunDetail;
@@ -17,10 +17,9 @@ function consequence(run: RunDetail, isForced: boolean): string {
   const running = run.node_runs.filter((node) => node.status === "running").map((node) => node.node_id);
   const open = run.node_runs.filter((node) => node.status === "pending").length;
   if (run.status === "pending") return "The run has not started. It is cancelled at once.";
-  const names = running.length === 0 ? "Nothing executes at the moment" : `${running.slice(0, 5).join(", ")}${running.length > 5 ? ", …" : ""}`;
   const end = isForced ? "get a signal to stop, and are abandoned after 30 s" : "may finish";
-  const now = running.length === 0 ? `${names}.` : `Still running: ${names}. They ${end}.`;
-  return `${now} ${count(open, "node")} that have not started will not.`;
+  const now = running.length === 0 ? "Nothing executes at the moment." : `Still running: ${someOf(running, 5)}. They ${end}.`;
+  return open === 0 ? now : `${now} ${count(open, "node")} will not start.`;
 }
 
 export function CancelDialog({ run, onClose, onDone }: Props) {

@@ -6,7 +6,9 @@ import { useCommand } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
 import { ProblemBox } from "../../parts/problem";
 import { go, link } from "../../router/location";
+import { someOf } from "../../text/words";
 import type { Definition } from "./page";
+import { StartFields, type Start } from "./start_from";
 
 interface Props {
   run: RunDetail;
@@ -16,17 +18,12 @@ interface Props {
 
 export function RerunDialog({ run, definition, onClose }: Props) {
   const [params, setParams] = useState(run.params);
-  const [isCurrent, setCurrent] = useState(false);
-  const [fromNode, setFromNode] = useState("");
+  const [start, setStart] = useState<Start>({});
   const command = useCommand();
   const changed = Object.fromEntries(Object.entries(params).filter(([name, value]) => run.params[name] !== value));
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const body = {
-      ...(Object.keys(changed).length === 0 ? {} : { params: changed }),
-      ...(isCurrent ? { definition: "current" } : {}),
-      ...(fromNode === "" ? {} : { from_node: fromNode }),
-    };
+    const body = Object.keys(changed).length === 0 ? start : { ...start, params: changed };
     const started = await command.send<Run>(`runs/${run.id}/rerun`, body);
     if (started !== undefined) go(link(["runs", started.id]));
   };
@@ -35,24 +32,15 @@ export function RerunDialog({ run, definition, onClose }: Props) {
     <Dialog title="Rerun" onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
         <p>
-          A new run executes {fromNode === "" ? "every node" : `“${fromNode}” and all nodes below it`} again
-          {sinks.length > 0 && `, also those that nothing follows: ${sinks.slice(0, 4).join(", ")}`}.
+          A new run executes {start.from_node === undefined ? "every node" : `“${start.from_node}” and all nodes below it`} again
+          {sinks.length > 0 && `, also those that nothing follows: ${someOf(sinks, 4)}`}.
         </p>
-        <label>From
-          <select value={fromNode} onChange={(event) => setFromNode(event.currentTarget.value)}>
-            <option value="">the beginning</option>
-            {run.node_runs.map(({ node_id }) => <option value={node_id}>{node_id}</option>)}
-          </select>
-        </label>
+        <StartFields run={run} start={start} onChange={setStart} label="From" otherwise="the beginning" />
         {Object.entries(params).map(([name, value]) => (
           <label key={name}>{name}
             <input value={value} onInput={(event) => setParams({ ...params, [name]: event.currentTarget.value })} />
           </label>
         ))}
-        <label class="check">
-          <input type="checkbox" checked={isCurrent} onChange={(event) => setCurrent(event.currentTarget.checked)} />
-          On the newest definition, not on version {run.pipeline_version}
-        </label>
         {command.problem !== undefined && <ProblemBox problem={command.problem} />}
         <div class="row is-end">
           <button type="button" onClick={onClose}>Close</button>

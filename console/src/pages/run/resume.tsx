@@ -10,6 +10,7 @@ import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { go, link } from "../../router/location";
 import { count } from "../../text/words";
+import { StartFields, type Start } from "./start_from";
 
 const ACTIONS: Record<string, string> = {
   execute: "runs again",
@@ -24,10 +25,8 @@ interface Props {
 }
 
 export function ResumeDialog({ run, onClose }: Props) {
-  const [isCurrent, setCurrent] = useState(false);
-  const [fromNode, setFromNode] = useState("");
+  const [body, setBody] = useState<Start>({});
   const command = useCommand();
-  const body = { ...(isCurrent ? { definition: "current" } : {}), ...(fromNode === "" ? {} : { from_node: fromNode }) };
   const path = `runs/${run.id}/resume`;
   const preview = useResource<ResumePreview>(JSON.stringify(body), () => ({
     read: (signal) => ask<ResumePreview>(path, { method: "POST", body: { ...body, preview: true }, signal }),
@@ -42,16 +41,7 @@ export function ResumeDialog({ run, onClose }: Props) {
     <Dialog title="Resume the run" onClose={onClose} isWide>
       <form onSubmit={(event) => void submit(event)}>
         <div class="fields">
-          <label>Run again from
-            <select value={fromNode} onChange={(event) => setFromNode(event.currentTarget.value)}>
-              <option value="">what has not succeeded</option>
-              {run.node_runs.map(({ node_id }) => <option value={node_id}>{node_id}</option>)}
-            </select>
-          </label>
-          <label class="check">
-            <input type="checkbox" checked={isCurrent} onChange={(event) => setCurrent(event.currentTarget.checked)} />
-            On the newest definition, not on version {run.pipeline_version}
-          </label>
+          <StartFields run={run} start={body} onChange={setBody} label="Run again from" otherwise="what has not succeeded" />
         </div>
         {problem !== undefined && <ProblemBox problem={problem} />}
         {problem === undefined && <Preview preview={preview.data.value} />}
