@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-9f2cf9a9a6.js",
+        name: "app-6304b12a29.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-9f2cf9a9a6.js"),
-        gzip: include_bytes!("app-9f2cf9a9a6.js.gz"),
+        plain: include_bytes!("app-6304b12a29.js"),
+        gzip: include_bytes!("app-6304b12a29.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

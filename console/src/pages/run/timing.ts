@@ -35,11 +35,16 @@ export function criticalPath(run: RunDetail, edges: readonly EdgeDef[], now: num
     }
     return found?.node.node_id;
   };
+  const before = new Map<string, string[]>();
+  for (const { from, to } of edges) {
+    const own = before.get(to);
+    if (own === undefined) before.set(to, [from]);
+    else own.push(from);
+  }
   const path: string[] = [];
   for (let at = latest(spans.keys()); at !== undefined && !path.includes(at); ) {
     path.unshift(at);
-    const own = at;
-    at = latest(edges.filter((edge) => edge.to === own).map((edge) => edge.from));
+    at = latest(before.get(at) ?? []);
   }
   return path;
 }
