@@ -50,7 +50,8 @@ function LabelFilter() {
   const [text, setText] = useState("");
   const add = (event: SubmitEvent) => {
     event.preventDefault();
-    if (text.includes(":")) setAll("label", [...labels, text.trim()]);
+    const label = text.trim();
+    if (label.includes(":") && !labels.includes(label)) setAll("label", [...labels, label]);
     setText("");
   };
   return (

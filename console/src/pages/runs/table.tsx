@@ -19,13 +19,21 @@ export function RunsTable({ runs, chosen = new Set(), onChoose }: Props) {
     onChoose?.(next);
   };
   const isAll = runs.length > 0 && runs.every((run) => chosen.has(run.id));
+  const toggleAll = () => {
+    const next = new Set(chosen);
+    for (const { id } of runs) {
+      if (isAll) next.delete(id);
+      else next.add(id);
+    }
+    onChoose?.(next);
+  };
   return (
     <table class="rows">
       <thead>
         <tr>
           {onChoose !== undefined && (
             <th class="choice">
-              <input type="checkbox" aria-label="All of this page" checked={isAll} onChange={() => onChoose(isAll ? new Set() : new Set(runs.map((run) => run.id)))} />
+              <input type="checkbox" aria-label="All of this page" checked={isAll} onChange={toggleAll} />
             </th>
           )}
           <th>Run</th><th>Status</th><th>Pipeline</th><th>Created</th><th class="number">Took</th><th class="wide-only">Trigger</th><th class="wide-only">Labels</th>
