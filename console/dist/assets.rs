@@ -1,16 +1,16 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
+        name: "app-c4b5af5e0c.js",
+        content_type: "text/javascript; charset=utf-8",
+        plain: include_bytes!("app-c4b5af5e0c.js"),
+        gzip: include_bytes!("app-c4b5af5e0c.js.gz"),
+    },
+    Asset {
         name: "app-ed1b5f7e70.css",
         content_type: "text/css; charset=utf-8",
         plain: include_bytes!("app-ed1b5f7e70.css"),
         gzip: include_bytes!("app-ed1b5f7e70.css.gz"),
-    },
-    Asset {
-        name: "app-ffe9ea7156.js",
-        content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-ffe9ea7156.js"),
-        gzip: include_bytes!("app-ffe9ea7156.js.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",

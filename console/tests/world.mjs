@@ -8,7 +8,7 @@ export const skip = hasChromium ? false : "there is no Chromium";
 
 /** Returns a world that is there while the tests of a file run. `more` adds to it. */
 export function world(options = {}, more = () => undefined) {
-  const own = { faults: [] };
+  const own = {};
   const open = [];
   before(async () => {
     if (skip) return;

@@ -88,6 +88,6 @@ function read(text: string, status: number): unknown {
   try {
     return parse(text);
   } catch {
-    throw new Problem(status, "unreadable", "The answer is not from Floret", "Something in between has answered.");
+    throw new Problem(status, "The answer is not from Floret", "Something in between has answered.");
   }
 }

@@ -68,8 +68,6 @@ export interface PipelineSummary {
   schedule?: string;
   enabled: boolean;
   tags: string[];
-  node_count: number;
-  edge_count: number;
   managed: string;
   paused?: Pause;
   tenant?: string;
@@ -101,7 +99,7 @@ export interface EdgeDef {
   condition?: boolean;
 }
 
-export interface Pipeline extends Omit<PipelineSummary, "node_count" | "edge_count"> {
+export interface Pipeline extends PipelineSummary {
   nodes: NodeDef[];
   edges: EdgeDef[];
   params: Record<string, string>;
@@ -136,7 +134,6 @@ export interface ScheduleStatus {
   enabled: boolean;
   next_run?: string;
   next_runs?: string[];
-  last_run?: string;
   skipped_reason?: string;
 }
 
@@ -218,12 +215,9 @@ export interface Event {
 }
 
 export interface Dashboard {
-  recent_runs: Run[];
   trends: { date: string; success: number; failed: number; total: number }[];
   top_failing: { pipeline_id: string; name: string; fail_count: number }[];
-  runs_today: number;
   runs_running: number;
-  runs_24h_total: number;
   runs_24h_success: number;
   runs_24h_failed: number;
   success_rate_24h?: number;
@@ -247,8 +241,6 @@ export interface ResumePreview {
 }
 
 export interface BulkOutcome {
-  matched: number;
   done: number;
   skipped: { run_id: string; reason: string }[];
-  next?: string;
 }

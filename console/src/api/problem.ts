@@ -7,7 +7,6 @@ export interface Issue {
 }
 
 interface Body {
-  type?: string;
   title?: string;
   detail?: string;
   instance?: string;
@@ -18,7 +17,6 @@ interface Body {
 export class Problem extends Error {
   constructor(
     readonly status: number,
-    readonly slug: string,
     readonly title: string,
     detail: string,
     readonly issues: Issue[] = [],
@@ -28,19 +26,18 @@ export class Problem extends Error {
   }
 
   static of(status: number, body: unknown): Problem {
-    const { type, title, detail, instance, errors } = (body ?? {}) as Body;
-    const slug = (type ?? "").split(":").pop() ?? "";
+    const { title, detail, instance, errors } = (body ?? {}) as Body;
     const words = title ?? `The server answered ${status}`;
-    return new Problem(status, slug, words, detail ?? "", errors ?? [], instance ?? "");
+    return new Problem(status, words, detail ?? "", errors ?? [], instance ?? "");
   }
 
   static unauthenticated(): Problem {
-    return new Problem(401, "unauthenticated", "The server does not know you", "");
+    return new Problem(401, "The server does not know you", "");
   }
 
   static unreachable(): Problem {
     const detail = "It may be restarting, or the network is down. The page tries again by itself.";
-    return new Problem(0, "unreachable", "The server does not answer", detail);
+    return new Problem(0, "The server does not answer", detail);
   }
 
   /** Whether the same request may succeed later. */

@@ -1,4 +1,4 @@
-// What the API says in words of its own, as sentences.
+// Words and numbers as the page says them.
 
 import type { Waiting } from "../api/model";
 

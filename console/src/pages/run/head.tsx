@@ -1,6 +1,5 @@
 // The head of a run: what it is, how it ended, and what can be done with it.
 
-import { may } from "../../api/caller";
 import type { RunDetail } from "../../api/model";
 import { Status } from "../../parts/mark";
 import { Time, Took } from "../../parts/time";
@@ -54,7 +53,7 @@ function Origin({ run }: { run: RunDetail }) {
       {origins.map(([what, id]) => id !== undefined && (
         <div key={what}><dt>{what}</dt><dd><a href={link(["runs", id])} title={id}>{shortId(id)}</a></dd></div>
       ))}
-      {may("runs.view") && run.backfill_id !== undefined && <div><dt>Backfill</dt><dd title={run.backfill_id}>{shortId(run.backfill_id)}</dd></div>}
+      {run.backfill_id !== undefined && <div><dt>Backfill</dt><dd title={run.backfill_id}>{shortId(run.backfill_id)}</dd></div>}
     </>
   );
 }

@@ -8,7 +8,7 @@ const STEPS = [
   5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 72 * HOUR, 168 * HOUR,
 ];
 
-/** Returns at most `most` round offsets within a length. */
+/** Returns round offsets within a length: 0, and at most `most` after it. */
 export function ticks(length: number, most = 6): number[] {
   const step = STEPS.find((own) => length / own <= most) ?? Math.ceil(length / most);
   const count = Math.floor(length / step);
