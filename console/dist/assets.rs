@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-c4b5af5e0c.js",
+        name: "app-a4420c6c7e.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-c4b5af5e0c.js"),
-        gzip: include_bytes!("app-c4b5af5e0c.js.gz"),
+        plain: include_bytes!("app-a4420c6c7e.js"),
+        gzip: include_bytes!("app-a4420c6c7e.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

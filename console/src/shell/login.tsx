@@ -4,6 +4,9 @@ import { useState } from "preact/hooks";
 import { key, unlock } from "../api/session";
 import { settings } from "../settings";
 
+/** What a header may have. A browser sends nothing with another key. */
+const KEY = "\\s*[!-~]*\\s*";
+
 export function Login() {
   const [text, setText] = useState("");
   const wasRefused = key() !== "";
@@ -20,7 +23,7 @@ export function Login() {
       <form onSubmit={submit}>
         <label for="key">Key of the API</label>
         <div class="row">
-          <input id="key" type="password" autoComplete="off" value={text} onInput={(event) => setText(event.currentTarget.value)} />
+          <input id="key" type="password" autoComplete="off" pattern={KEY} title="A key has no spaces, and letters without accents" value={text} onInput={(event) => setText(event.currentTarget.value)} />
           <button type="submit" class={settings.login_url === undefined ? "is-main" : ""}>Use the key</button>
         </div>
         <p class="faint">The key stays in this tab until you close it. It never becomes a part of an address.</p>
