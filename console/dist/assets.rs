@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-a4420c6c7e.js",
+        name: "app-b363eb15aa.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-a4420c6c7e.js"),
-        gzip: include_bytes!("app-a4420c6c7e.js.gz"),
+        plain: include_bytes!("app-b363eb15aa.js"),
+        gzip: include_bytes!("app-b363eb15aa.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

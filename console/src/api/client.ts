@@ -7,7 +7,7 @@ import { key, lock } from "./session";
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
 
 export interface Request {
-  method?: "GET" | "POST" | "PATCH";
+  method?: "GET" | "POST";
   query?: Query;
   body?: unknown;
   headers?: Record<string, string>;

@@ -2,6 +2,7 @@
 
 import { ask } from "../api/client";
 import type { Grid, Pipeline, ScheduleStatus } from "../api/model";
+import { pathOf } from "../router/path";
 import type { Source } from "./resource";
 
 /** The events that change what a list shows of a run. */
@@ -12,13 +13,13 @@ export const GRID_EVENTS =
   "run.created,run.started,run.completed,run.failed,run.cancelled,node.started,node.completed,node.failed,node.skipped,node.cancelled";
 
 export function pipelineSource(id: string): Source<Pipeline> {
-  return { read: (signal) => ask<Pipeline>(`pipelines/${encodeURIComponent(id)}`, { signal }) };
+  return { read: (signal) => ask<Pipeline>(pathOf("pipelines", id), { signal }) };
 }
 
 /** The newest runs of a pipeline, with the status of each node. */
 export function gridSource(id: string, runs: number): Source<Grid> {
   return {
-    read: (signal) => ask<Grid>(`pipelines/${encodeURIComponent(id)}/grid`, { query: { runs }, signal }),
+    read: (signal) => ask<Grid>(pathOf("pipelines", id, "grid"), { query: { runs }, signal }),
     concerns: (event) => event.pipeline_id === id && event.type !== "log",
   };
 }

@@ -1,6 +1,7 @@
 // Where the page is: the path below the mount names an object, the query is the state of its view.
 
 import { signal } from "@preact/signals";
+import { pathOf } from "./path";
 
 export interface Location {
   path: string[];
@@ -36,8 +37,7 @@ export function link(parts: readonly string[], query: Record<string, string> = {
   }
   for (const [name, value] of Object.entries(query)) search.set(name, value);
   const text = search.toString();
-  const path = parts.map(encodeURIComponent).join("/");
-  return new URL(path + (text === "" ? "" : `?${text}`), base).pathname + (text === "" ? "" : `?${text}`);
+  return new URL(pathOf(...parts), base).pathname + (text === "" ? "" : `?${text}`);
 }
 
 export function go(address: string): void {

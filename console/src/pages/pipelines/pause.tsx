@@ -6,6 +6,7 @@ import { useCommand } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
 import { ProblemBox } from "../../parts/problem";
 import { Time } from "../../parts/time";
+import { pathOf } from "../../router/path";
 
 interface Props {
   pipeline: { id: string; name: string; paused?: Pause };
@@ -20,7 +21,7 @@ export function PauseDialog({ pipeline, onClose, onDone }: Props) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = reason.trim() === "" || paused !== undefined ? {} : { reason: reason.trim() };
-    const path = `pipelines/${encodeURIComponent(id)}/${paused === undefined ? "pause" : "unpause"}`;
+    const path = pathOf("pipelines", id, paused === undefined ? "pause" : "unpause");
     if ((await command.send(path, body)) === undefined) return;
     onClose();
     onDone();

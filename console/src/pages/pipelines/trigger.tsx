@@ -10,6 +10,7 @@ import { Dialog } from "../../parts/dialog";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { go, link } from "../../router/location";
+import { pathOf } from "../../router/path";
 import { ParamField } from "./param_field";
 
 type Params = Record<string, string>;
@@ -58,7 +59,7 @@ function TriggerForm({ pipeline, onClose }: { pipeline: Pipeline; onClose(): voi
   };
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const run = await command.send<Run>(`pipelines/${encodeURIComponent(pipeline.id)}/run`, body);
+    const run = await command.send<Run>(pathOf("pipelines", pipeline.id, "run"), body);
     if (run !== undefined) go(link(["runs", run.id]));
   };
   const definitions = definitionsOf(pipeline);

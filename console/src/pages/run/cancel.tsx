@@ -5,6 +5,7 @@ import type { RunDetail } from "../../api/model";
 import { useCommand } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
 import { ProblemBox } from "../../parts/problem";
+import { pathOf } from "../../router/path";
 import { count, someOf } from "../../text/words";
 
 interface Props {
@@ -29,7 +30,7 @@ export function CancelDialog({ run, onClose, onDone }: Props) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = reason.trim() === "" ? {} : { reason: reason.trim() };
-    const answer = await command.send(`runs/${run.id}/cancel`, body, isForced ? { force: true } : {});
+    const answer = await command.send(pathOf("runs", run.id, "cancel"), body, isForced ? { force: true } : {});
     if (answer !== undefined) onDone();
   };
   return (

@@ -6,13 +6,14 @@ import type { Cell, NodeRun, Preview, RunDetail } from "../../api/model";
 import { useResource } from "../../live/resource";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
+import { pathOf } from "../../router/path";
 import { count } from "../../text/words";
 import { ProfileView } from "./profile";
 
 export function DataView({ run, node }: { run: RunDetail; node: NodeRun }) {
   const source = node.reused_from ?? run.id;
   const resource = useResource<Preview>(`${source} ${node.node_id} ${node.status}`, () => ({
-    read: (signal) => ask<Preview>(`runs/${source}/nodes/${encodeURIComponent(node.node_id)}/preview`, { signal }),
+    read: (signal) => ask<Preview>(pathOf("runs", source, "nodes", node.node_id, "preview"), { signal }),
   }));
   const { data, problem } = { data: resource.data.value, problem: resource.problem.value };
   if (problem?.status === 404) return <p class="faint">The node has no output to show: it has not succeeded, or it returned nothing.</p>;

@@ -6,13 +6,14 @@ import type { NodeHistory, NodeRun, RunDetail } from "../../api/model";
 import { useResource } from "../../live/resource";
 import { Column } from "../../parts/column";
 import { here, link } from "../../router/location";
+import { pathOf } from "../../router/path";
 import { duration } from "../../text/duration";
 
 const RUNS = 20;
 const HEIGHT = 36;
 
 export function HistoryView({ run, node }: { run: RunDetail; node: NodeRun }) {
-  const path = `pipelines/${encodeURIComponent(run.pipeline_id)}/nodes/${encodeURIComponent(node.node_id)}/history`;
+  const path = pathOf("pipelines", run.pipeline_id, "nodes", node.node_id, "history");
   const resource = useResource<NodeHistory[]>(path, () => ({
     read: (signal) => ask<NodeHistory[]>(path, { query: { runs: RUNS }, signal }),
     concerns: (event) => event.node_id === node.node_id && event.type !== "log" && event.type !== "node.started",

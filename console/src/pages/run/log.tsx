@@ -6,6 +6,7 @@ import { listen } from "../../live/doorbell";
 import { Download } from "../../parts/download";
 import { ProblemBox } from "../../parts/problem";
 import { here, setQuery } from "../../router/location";
+import { pathOf } from "../../router/path";
 import { clockOf, exact } from "../../text/time";
 import { count } from "../../text/words";
 import { HELD_MAX, LogLines } from "./log_lines";
@@ -48,7 +49,7 @@ export function LogView({ run, node }: { run: RunDetail; node?: string }) {
         <LogFilters />
         {firstError !== -1 && <button type="button" onClick={() => seen.show(firstError)}>First error</button>}
         <button type="button" aria-pressed={seen.isFollowing} onClick={() => seen.follow(!seen.isFollowing)}>Follow</button>
-        <Download path={`runs/${run.id}/logs/export`} query={log.query()} name={`run-${run.id}-logs.txt`} />
+        <Download path={pathOf("runs", run.id, "logs", "export")} query={log.query()} name={`run-${run.id}-logs.txt`} />
       </div>
       {log.problem.value !== undefined && <ProblemBox problem={log.problem.value} onRetry={() => log.follow()} />}
       {log.isFull && log.hasOlder.value && (

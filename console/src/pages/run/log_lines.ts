@@ -7,6 +7,7 @@ import { Problem } from "../../api/problem";
 import { locked } from "../../api/session";
 import { pause } from "../../live/backoff";
 import type { Listener } from "../../live/doorbell";
+import { pathOf } from "../../router/path";
 
 /** So many lines are held: the newest. Older ones are read when the reader scrolls to them. */
 export const HELD_MAX = 20_000;
@@ -114,7 +115,7 @@ export class LogLines implements Listener {
     try {
       const query = { ...this.query(), ...part, limit: PAGE };
       const { signal } = this.control;
-      const { data, seq } = await ask<PageOf<LogLine>>(`runs/${this.run}/logs`, { query, signal });
+      const { data, seq } = await ask<PageOf<LogLine>>(pathOf("runs", this.run, "logs"), { query, signal });
       if (signal.aborted) return;
       this.problem.value = undefined;
       this.tries = 0;

@@ -9,6 +9,7 @@ import { Status } from "../../parts/mark";
 import { Tabs, tabOf } from "../../parts/tabs";
 import { Time } from "../../parts/time";
 import { setQuery } from "../../router/location";
+import { pathOf } from "../../router/path";
 import { duration, durationOrDash } from "../../text/duration";
 import { DataView } from "./data";
 import { HistoryView } from "./history";
@@ -50,7 +51,7 @@ export function NodePanel({ run, node, definition }: Props) {
 
 function Attempts({ run, node }: { run: RunDetail; node: NodeRun }) {
   const resource = useResource<Attempt[]>(`${run.id} ${node.node_id}`, () => ({
-    read: (signal) => ask<Attempt[]>(`runs/${run.id}/nodes/${encodeURIComponent(node.node_id)}/attempts`, { signal }),
+    read: (signal) => ask<Attempt[]>(pathOf("runs", run.id, "nodes", node.node_id, "attempts"), { signal }),
     concerns: (event) => event.run_id === run.id && event.node_id === node.node_id && event.type !== "log",
   }));
   const attempts = resource.data.value ?? [];

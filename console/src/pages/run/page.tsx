@@ -8,6 +8,7 @@ import { useResource } from "../../live/resource";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { here, setQuery } from "../../router/location";
+import { pathOf } from "../../router/path";
 import { RunHead } from "./head";
 import { NodePanel } from "./node_panel";
 import { Nodes } from "./nodes";
@@ -29,7 +30,7 @@ function useDefinition(run: RunDetail | undefined): Definition {
   const resource = useResource<Pipeline | undefined>(name, () => ({
     read: async (signal) => {
       if (run === undefined) return { data: undefined, seq: Number.NaN };
-      const path = `pipelines/${encodeURIComponent(run.pipeline_id)}/versions/${run.pipeline_version}`;
+      const path = pathOf("pipelines", run.pipeline_id, "versions", String(run.pipeline_version));
       return ask<Pipeline>(path, { signal });
     },
   }));
@@ -45,7 +46,7 @@ function useDefinition(run: RunDetail | undefined): Definition {
 export function RunPage({ id }: { id: string }) {
   useEffect(() => watch({ run_id: id }), [id]);
   const resource = useResource<RunDetail>(`run ${id}`, () => ({
-    read: (signal) => ask<RunDetail>(`runs/${encodeURIComponent(id)}`, { signal }),
+    read: (signal) => ask<RunDetail>(pathOf("runs", id), { signal }),
     concerns: (event) => event.run_id === id && event.type !== "log",
     apply: applyEvent,
   }));

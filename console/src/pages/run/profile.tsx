@@ -4,10 +4,11 @@ import { ask } from "../../api/client";
 import { format } from "../../api/json";
 import type { ColumnProfile, Drift, NodeProfile } from "../../api/model";
 import { useResource } from "../../live/resource";
+import { pathOf } from "../../router/path";
 
 export function ProfileView({ run, node }: { run: string; node: string }) {
   const resource = useResource<NodeProfile>(`profile ${run} ${node}`, () => ({
-    read: (signal) => ask<NodeProfile>(`runs/${run}/nodes/${encodeURIComponent(node)}/profile`, { signal }),
+    read: (signal) => ask<NodeProfile>(pathOf("runs", run, "nodes", node, "profile"), { signal }),
   }));
   const found = resource.data.value;
   if (found === undefined || found.profile.columns.length === 0) return null;

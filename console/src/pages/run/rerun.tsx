@@ -6,6 +6,7 @@ import { useCommand } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
 import { ProblemBox } from "../../parts/problem";
 import { go, link } from "../../router/location";
+import { pathOf } from "../../router/path";
 import { someOf } from "../../text/words";
 import type { Definition } from "./page";
 import { StartFields, type Start } from "./start_from";
@@ -24,7 +25,7 @@ export function RerunDialog({ run, definition, onClose }: Props) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = Object.keys(changed).length === 0 ? start : { ...start, params: changed };
-    const started = await command.send<Run>(`runs/${run.id}/rerun`, body);
+    const started = await command.send<Run>(pathOf("runs", run.id, "rerun"), body);
     if (started !== undefined) go(link(["runs", started.id]));
   };
   const sinks = [...definition.nodes.keys()].filter((id) => !definition.edges.some((edge) => edge.from === id));

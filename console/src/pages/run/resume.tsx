@@ -9,6 +9,7 @@ import { Dialog } from "../../parts/dialog";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { go, link } from "../../router/location";
+import { pathOf } from "../../router/path";
 import { count } from "../../text/words";
 import { StartFields, type Start } from "./start_from";
 
@@ -27,7 +28,7 @@ interface Props {
 export function ResumeDialog({ run, onClose }: Props) {
   const [body, setBody] = useState<Start>({});
   const command = useCommand();
-  const path = `runs/${run.id}/resume`;
+  const path = pathOf("runs", run.id, "resume");
   const preview = useResource<ResumePreview>(JSON.stringify(body), () => ({
     read: (signal) => ask<ResumePreview>(path, { method: "POST", body: { ...body, preview: true }, signal }),
   }));
