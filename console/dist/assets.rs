@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-b363eb15aa.js",
+        name: "app-ddae0a1588.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-b363eb15aa.js"),
-        gzip: include_bytes!("app-b363eb15aa.js.gz"),
+        plain: include_bytes!("app-ddae0a1588.js"),
+        gzip: include_bytes!("app-ddae0a1588.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { EdgeDef, NodeStatus } from "../api/model";
 import { Mark } from "../parts/mark";
-import { edgePath, farPath, shownEdges } from "./edges";
+import { edgePath, farPaths, shownEdges } from "./edges";
 import { usePanAndZoom } from "./gestures";
 import type { Layout } from "./layout";
 import { layoutOf } from "./layouts";
@@ -110,7 +110,7 @@ function Contents({ nodes, edges, layout, view, size, selected, onSelect }: Cont
         ? paths.map(({ edge, path }) => <Edge key={`${edge.from} ${edge.to}`} {...{ edge, path }} isChosen={touches(edge)} />)
         : <path class="edge" d={paths.map(({ path }) => path).join("")} />}
       {isFar
-        ? farPath(nodes, seen, at).map(([status, path]) => <path key={status} class={`far is-${status}`} d={path} />)
+        ? farPaths(nodes, seen, at).map(([status, path]) => <path key={status} class={`far is-${status}`} d={path} />)
         : seen.map((own) => {
             const node = nodes[own] as DrawnNode;
             return <Node key={node.id} {...{ node, onSelect }} at={at(own)} isSelected={node.id === selected} />;

@@ -1,6 +1,7 @@
 // The lines of a drawing. Pure.
 
 import type { EdgeDef, NodeStatus } from "../api/model";
+import { groups } from "../groups";
 import { NODE } from "./view";
 
 interface Point {
@@ -24,19 +25,16 @@ export function edgePath(from: Point, to: Point): string {
   return `M${x} ${y}C${x + bend} ${y} ${to.x - bend} ${end} ${to.x} ${end}`;
 }
 
-/** One path for all nodes of a status, for a drawing seen from far away. */
-export function farPath(
+/** One path for all nodes of each status, for a drawing seen from far away. */
+export function farPaths(
   nodes: readonly { status?: NodeStatus }[],
   seen: readonly number[],
   at: (index: number) => Point,
 ): [string, string][] {
-  const paths = new Map<string, string[]>();
-  for (const index of seen) {
-    const status = nodes[index]?.status ?? "none";
+  const outline = (index: number) => {
     const { x, y } = at(index);
-    const own = paths.get(status) ?? [];
-    own.push(`M${x} ${y}h${NODE.width}v${NODE.height}h${-NODE.width}z`);
-    paths.set(status, own);
-  }
-  return [...paths].map(([status, parts]) => [status, parts.join("")]);
+    return `M${x} ${y}h${NODE.width}v${NODE.height}h${-NODE.width}z`;
+  };
+  const byStatus = groups(seen, (index) => nodes[index]?.status ?? "none");
+  return [...byStatus].map(([status, indexes]) => [status, indexes.map(outline).join("")]);
 }

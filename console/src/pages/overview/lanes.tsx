@@ -1,6 +1,7 @@
 // The last day as lanes: one a pipeline, its runs where they were, waiting apart from running.
 
 import type { Run } from "../../api/model";
+import { groups } from "../../groups";
 import { now } from "../../live/clock";
 import { link } from "../../router/location";
 import { duration } from "../../text/duration";
@@ -9,8 +10,7 @@ import { short } from "../../text/time";
 const LANES_MAX = 30;
 
 export function Lanes({ runs, length }: { runs: readonly Run[]; length: number }) {
-  const lanes = new Map<string, Run[]>();
-  for (const run of runs) lanes.set(run.pipeline_id, [...(lanes.get(run.pipeline_id) ?? []), run]);
+  const lanes = groups(runs, (run) => run.pipeline_id);
   if (lanes.size === 0) return null;
   // A lane moves by less than a pixel in a minute.
   const to = Math.ceil(now.value / 60_000) * 60_000;

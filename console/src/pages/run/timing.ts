@@ -2,8 +2,9 @@
 // Pure.
 
 import type { EdgeDef, NodeRun, RunDetail } from "../../api/model";
-import { count } from "../../text/words";
+import { groups } from "../../groups";
 import { duration } from "../../text/duration";
+import { count } from "../../text/words";
 
 export interface Span {
   node: NodeRun;
@@ -35,16 +36,11 @@ export function criticalPath(run: RunDetail, edges: readonly EdgeDef[], now: num
     }
     return found?.node.node_id;
   };
-  const before = new Map<string, string[]>();
-  for (const { from, to } of edges) {
-    const own = before.get(to);
-    if (own === undefined) before.set(to, [from]);
-    else own.push(from);
-  }
+  const leading = groups(edges, (edge) => edge.to);
   const path: string[] = [];
   for (let at = latest(spans.keys()); at !== undefined && !path.includes(at); ) {
     path.unshift(at);
-    at = latest(before.get(at) ?? []);
+    at = latest((leading.get(at) ?? []).map((edge) => edge.from));
   }
   return path;
 }
