@@ -1,10 +1,10 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-ddae0a1588.js",
+        name: "app-46313e8a33.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-ddae0a1588.js"),
-        gzip: include_bytes!("app-ddae0a1588.js.gz"),
+        plain: include_bytes!("app-46313e8a33.js"),
+        gzip: include_bytes!("app-46313e8a33.js.gz"),
     },
     Asset {
         name: "app-ed1b5f7e70.css",

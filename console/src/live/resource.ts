@@ -79,7 +79,7 @@ export class Resource<T> implements Listener {
     clearTimeout(this.timer);
     const wait = this.readAt + BETWEEN_MS - performance.now();
     if (wait <= 0) void this.read();
-    else this.timer = setTimeout(() => void this.read(), wait);
+    else this.timer = setTimeout(() => this.refresh(), wait);
   }
 
   private async read(): Promise<void> {
