@@ -1,4 +1,5 @@
-// Reads JSON without losing digits: a number that JavaScript cannot hold stays its text.
+// Reads JSON without losing digits: a number that JavaScript cannot hold stays its text. A browser
+// that does not show the text of a number, such as Firefox before 135, rounds it.
 
 /** A number as it is on the wire. */
 export class Exact {
