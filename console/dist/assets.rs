@@ -1,16 +1,22 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-46313e8a33.js",
-        content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-46313e8a33.js"),
-        gzip: include_bytes!("app-46313e8a33.js.gz"),
+        name: "app-78aa845279.css",
+        content_type: "text/css; charset=utf-8",
+        plain: include_bytes!("app-78aa845279.css"),
+        gzip: include_bytes!("app-78aa845279.css.gz"),
     },
     Asset {
-        name: "app-ed1b5f7e70.css",
-        content_type: "text/css; charset=utf-8",
-        plain: include_bytes!("app-ed1b5f7e70.css"),
-        gzip: include_bytes!("app-ed1b5f7e70.css.gz"),
+        name: "app-SUFUJLTA.js",
+        content_type: "text/javascript; charset=utf-8",
+        plain: include_bytes!("app-SUFUJLTA.js"),
+        gzip: include_bytes!("app-SUFUJLTA.js.gz"),
+    },
+    Asset {
+        name: "chunk-OZLNJVZ3.js",
+        content_type: "text/javascript; charset=utf-8",
+        plain: include_bytes!("chunk-OZLNJVZ3.js"),
+        gzip: include_bytes!("chunk-OZLNJVZ3.js.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",
@@ -23,5 +29,17 @@ static ASSETS: &[Asset] = &[
         content_type: "text/javascript; charset=utf-8",
         plain: include_bytes!("layout-b0a048563e.js"),
         gzip: include_bytes!("layout-b0a048563e.js.gz"),
+    },
+    Asset {
+        name: "more-5052dfd04a.css",
+        content_type: "text/css; charset=utf-8",
+        plain: include_bytes!("more-5052dfd04a.css"),
+        gzip: include_bytes!("more-5052dfd04a.css.gz"),
+    },
+    Asset {
+        name: "more-NUYKRDA6.js",
+        content_type: "text/javascript; charset=utf-8",
+        plain: include_bytes!("more-NUYKRDA6.js"),
+        gzip: include_bytes!("more-NUYKRDA6.js.gz"),
     },
 ];

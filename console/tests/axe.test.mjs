@@ -6,13 +6,18 @@ import { test } from "node:test";
 import { isLive, skip, world } from "./world.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const own = world();
+const own = world({}, async (made) => {
+  const [run] = await made.server.call("POST", "pipelines/quick/backfill", { start_date: "2024-01-01", end_date: "2024-02-02", max_parallel: 4 });
+  made.backfill = (await made.server.call("GET", `runs/${run}?wait=30`)).backfill_id;
+});
 
 const paths = () => [
   "/overview", "/pipelines", "/pipelines/orders", "/pipelines/orders?view=graph", "/pipelines/orders?view=schedule",
   "/pipelines/orders?view=definition", "/runs", `/runs/${own.orders.id}`, `/runs/${own.orders.id}?view=timeline`,
   `/runs/${own.orders.id}?view=table&node=extract&panel=data`, `/runs/${own.invoices.id}?node=send`,
   `/runs/${own.invoices.id}?node=send&panel=config`, `/runs/${own.orders.id}?node=extract`, "/nothing",
+  "/backfills", "/backfills?pipeline_id=orders", `/backfills/${own.backfill}`, `/backfills/${own.backfill}?view=table`,
+  "/pipelines/orders?view=backfill", "/pipelines/quick?view=backfill&from=2024-01-20&to=2024-03-10",
 ];
 
 async function serious(page) {
@@ -43,6 +48,7 @@ test("nothing serious in the dialogs", { skip }, async () => {
   const open = [
     ["/pipelines", "Run Daily orders"], ["/pipelines", "Pause Daily orders"], [`/runs/${own.invoices.id}`, "Resume…"],
     [`/runs/${own.orders.id}`, "Rerun…"], ["/overview", "Search Ctrl K"],
+    [`/backfills/${own.backfill}`, "Rerun…"],
   ];
   for (const [path, name] of open) {
     const { page, context } = await own.open(path);

@@ -6,8 +6,10 @@ import { key, lock } from "./session";
 
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
 
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
 export interface Request {
-  method?: "GET" | "POST";
+  method?: Method;
   query?: Query;
   body?: unknown;
   headers?: Record<string, string>;
@@ -18,6 +20,8 @@ export interface Answer<T> {
   data: T;
   /** The number of the newest event in the answer, or NaN if it shows no runs. */
   seq: number;
+  /** The last part of the address of what the request has created. */
+  created?: string;
 }
 
 /** Parameters of the address that every request of the page has. */
@@ -49,7 +53,8 @@ export async function ask<T>(path: string, request: Request = {}): Promise<Answe
   });
   const data = text === "" ? undefined : read(text, response.status);
   if (!response.ok) throw Problem.of(response.status, data);
-  return { data: data as T, seq: Number(response.headers.get("floret-seq") ?? Number.NaN) };
+  const created = response.headers.get("location")?.split("/").at(-1);
+  return { data: data as T, seq: Number(response.headers.get("floret-seq") ?? Number.NaN), created };
 }
 
 /** Returns a file, or throws a `Problem`. */

@@ -33,6 +33,7 @@ export interface Run {
   cancelling?: boolean;
   trigger: string;
   params: Record<string, string>;
+  scheduled_at?: string;
   created_at: string;
   started_at?: string;
   finished_at?: string;

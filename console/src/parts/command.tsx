@@ -1,7 +1,7 @@
 // Sends a command once: a second click waits for the answer of the first.
 
 import { useRef, useState } from "preact/hooks";
-import { ask } from "../api/client";
+import { ask, type Answer, type Method } from "../api/client";
 import { Problem } from "../api/problem";
 
 export interface Command {
@@ -9,6 +9,13 @@ export interface Command {
   problem: Problem | undefined;
   /** Returns the answer, or nothing after a problem. */
   send<T>(path: string, body?: unknown, query?: Record<string, string | boolean>): Promise<T | undefined>;
+  /** The same, for commands whose answer may be empty. */
+  request<T>(method: Method, path: string, body?: unknown, more?: More): Promise<Answer<T> | undefined>;
+}
+
+interface More {
+  query?: Record<string, string | boolean>;
+  headers?: Record<string, string>;
 }
 
 /** The key of a command: a repeat after a lost answer does nothing twice. */
@@ -22,18 +29,18 @@ export function useCommand(): Command {
   const [problem, setProblem] = useState<Problem>();
   const busy = useRef(false);
   const key = useRef({ asked: "", text: "" });
-  const send = async <T,>(path: string, body?: unknown, query?: Record<string, string | boolean>) => {
+  const request = async <T,>(method: Method, path: string, body?: unknown, { query, headers }: More = {}) => {
     if (busy.current) return undefined;
     busy.current = true;
     setSending(true);
     setProblem(undefined);
-    const asked = JSON.stringify([path, body, query]);
+    const asked = JSON.stringify([method, path, body, query]);
     if (key.current.asked !== asked) key.current = { asked, text: newKey() };
     try {
-      const headers = { "idempotency-key": key.current.text };
-      const answer = await ask<T>(path, { method: "POST", body, query, headers });
+      const own: Record<string, string> = method === "POST" ? { "idempotency-key": key.current.text } : {};
+      const answer = await ask<T>(path, { method, body, query, headers: { ...own, ...headers } });
       key.current = { asked: "", text: "" };
-      return answer.data;
+      return answer;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       setProblem(error);
@@ -43,5 +50,7 @@ export function useCommand(): Command {
       setSending(false);
     }
   };
-  return { isSending, problem, send };
+  const send = async <T,>(path: string, body?: unknown, query?: Record<string, string | boolean>) =>
+    (await request<T>("POST", path, body, { query }))?.data;
+  return { isSending, problem, send, request };
 }

@@ -8,7 +8,7 @@ import { locked } from "../api/session";
 import { Dialog } from "../parts/dialog";
 import { go, link } from "../router/location";
 import { opened } from "./keyboard";
-import { PLACES } from "./places";
+import { placesOf } from "./places";
 
 interface Hit {
   name: string;
@@ -20,7 +20,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const TYPED_MS = 150;
 
 function placesFor(text: string): Hit[] {
-  const found = PLACES.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
+  const found = placesOf().filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
   const hits = found.map(({ id, name }) => ({ name, meta: "view", address: link([id]) }));
   if (UUID.test(text)) hits.unshift({ name: text, meta: "run", address: link(["runs", text]) });
   return hits;

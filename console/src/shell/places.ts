@@ -1,15 +1,25 @@
 // The views that everybody reaches from everywhere.
 
+import { capabilities, may } from "../api/caller";
+
 export interface Place {
   /** The first part of its address. */
   id: string;
   name: string;
   /** The key after `g` that leads to it. */
   key: string;
+  /** The permission without which it shows nothing. */
+  needs?: string;
 }
 
 export const PLACES: readonly Place[] = [
   { id: "overview", name: "Overview", key: "o" },
   { id: "pipelines", name: "Pipelines", key: "p" },
   { id: "runs", name: "Runs", key: "r" },
+  { id: "backfills", name: "Backfills", key: "b", needs: "runs.view" },
 ];
+
+/** The views that the caller may see. */
+export function placesOf(): readonly Place[] {
+  return PLACES.filter(({ needs }) => needs === undefined || capabilities.value === undefined || may(needs));
+}

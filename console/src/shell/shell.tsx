@@ -11,7 +11,7 @@ import { Help } from "./help";
 import { Keyboard, opened } from "./keyboard";
 import { Login } from "./login";
 import { Palette } from "./palette";
-import { PLACES } from "./places";
+import { PLACES, placesOf } from "./places";
 import { View } from "./view";
 import { ZoneSwitch } from "./zone";
 
@@ -54,7 +54,7 @@ function Head() {
     <header class="head">
       <a class="title" href={link(["overview"])}>{settings.title}</a>
       <nav aria-label="Views">
-        {PLACES.map(({ id, name }) => (
+        {placesOf().map(({ id, name }) => (
           <a key={id} href={link([id])} aria-current={id === place ? "page" : undefined}>{name}</a>
         ))}
       </nav>

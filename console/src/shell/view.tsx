@@ -2,18 +2,23 @@
 
 import { here, link } from "../router/location";
 import { OverviewPage } from "../pages/overview/page";
-import { PipelinePage } from "../pages/pipeline/page";
 import { PipelinesPage } from "../pages/pipelines/page";
 import { RunPage } from "../pages/run/page";
 import { RunsPage } from "../pages/runs/page";
+import { MoreView } from "./more";
 
 export function View() {
-  const [place, id, ...rest] = here.value.path;
+  const { path } = here.value;
+  const [place, id, ...rest] = path;
   if (rest.length === 0) {
     if (place === undefined || (place === "overview" && id === undefined)) return <OverviewPage />;
-    if (place === "pipelines") return id === undefined ? <PipelinesPage /> : <PipelinePage key={id} id={id} />;
+    if (place === "pipelines" && id === undefined) return <PipelinesPage />;
     if (place === "runs") return id === undefined ? <RunsPage /> : <RunPage key={id} id={id} />;
   }
+  return <MoreView path={path}><Nothing /></MoreView>;
+}
+
+function Nothing() {
   return (
     <section class="empty">
       <h1>There is no such view</h1>

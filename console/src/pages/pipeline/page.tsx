@@ -15,6 +15,7 @@ import { link } from "../../router/location";
 import { Markdown } from "../../text/markdown";
 import { PauseDialog } from "../pipelines/pause";
 import { TriggerDialog } from "../pipelines/trigger";
+import { BackfillView } from "./backfill/view";
 import { PipelineGraph } from "./graph";
 import { GridView } from "./grid";
 import { ScheduleView } from "./schedule";
@@ -23,6 +24,7 @@ const TABS = [
   { id: "grid", title: "Grid" },
   { id: "graph", title: "Graph" },
   { id: "schedule", title: "Schedule" },
+  { id: "backfill", title: "Backfill" },
   { id: "definition", title: "Definition" },
 ] as const;
 
@@ -47,6 +49,7 @@ export function PipelinePage({ id }: { id: string }) {
       {tab === "grid" && <GridView grid={grid.data.value} problem={grid.problem.value} />}
       {tab === "graph" && <PipelineGraph pipeline={own} grid={grid.data.value} />}
       {tab === "schedule" && <ScheduleView pipeline={own} schedule={schedule} />}
+      {tab === "backfill" && <BackfillView pipeline={own} />}
       {tab === "definition" && <Definition pipeline={own} />}
     </article>
   );

@@ -32,7 +32,7 @@ export function TriggerDialog({ id, onClose }: Props) {
 }
 
 /** Without definitions, a run takes the parameters that its pipeline has, and every other one. */
-function definitionsOf(pipeline: Pipeline): ParamDef[] {
+export function definitionsOf(pipeline: Pipeline): ParamDef[] {
   const defined = pipeline.param_defs ?? [];
   const names = new Set(defined.map((own) => own.name));
   const others = Object.keys(pipeline.params).filter((name) => !names.has(name));

@@ -53,7 +53,7 @@ function Origin({ run }: { run: RunDetail }) {
       {origins.map(([what, id]) => id !== undefined && (
         <div key={what}><dt>{what}</dt><dd><a href={link(["runs", id])} title={id}>{shortId(id)}</a></dd></div>
       ))}
-      {run.backfill_id !== undefined && <div><dt>Backfill</dt><dd title={run.backfill_id}>{shortId(run.backfill_id)}</dd></div>}
+      {run.backfill_id !== undefined && <div><dt>Backfill</dt><dd><a href={link(["backfills", run.backfill_id])} title={run.backfill_id}>{shortId(run.backfill_id)}</a></dd></div>}
     </>
   );
 }

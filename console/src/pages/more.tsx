@@ -1,0 +1,17 @@
+// The views that are not of the first script: each is loaded with all the others of them.
+
+import type { VNode } from "preact";
+import { BackfillPage } from "./backfill/page";
+import { BackfillsPage } from "./backfills/page";
+import { PipelinePage } from "./pipeline/page";
+
+/** Returns the view of a path, or nothing if there is none. */
+export function viewOf([place, id, ...rest]: readonly string[]): VNode | undefined {
+  if (rest.length > 0) return undefined;
+  if (id === undefined) return place === "backfills" ? <BackfillsPage /> : undefined;
+  switch (place) {
+    case "pipelines": return <PipelinePage key={id} id={id} />;
+    case "backfills": return <BackfillPage key={id} id={id} />;
+    default: return undefined;
+  }
+}
