@@ -17,6 +17,7 @@ const paths = () => [
   `/runs/${own.orders.id}?view=table&node=extract&panel=data`, `/runs/${own.invoices.id}?node=send`,
   `/runs/${own.invoices.id}?node=send&panel=config`, `/runs/${own.orders.id}?node=extract`, "/nothing",
   "/backfills", "/backfills?pipeline_id=orders", `/backfills/${own.backfill}`, `/backfills/${own.backfill}?view=table`,
+  "/calendar", "/calendar?as=table", "/lineage?node=pipeline%3Aorders", "/lineage?as=table&nodes=1", "/pipelines/orders?view=lineage&nodes=1",
   "/pipelines/orders?view=backfill", "/pipelines/quick?view=backfill&from=2024-01-20&to=2024-03-10",
 ];
 

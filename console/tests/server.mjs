@@ -24,7 +24,7 @@ export function newFolder() {
 
 /** Starts a server. `folder` has its store, so that another one can go on with it. */
 export async function startServer({ folder = newFolder(), port = 0, keys = false } = {}) {
-  const options = ["--db", join(folder, "runs.db"), "--durability", "normal", "--allow-commands", "--listen", `127.0.0.1:${port}`];
+  const options = ["--db", join(folder, "runs.db"), "--durability", "normal", "--allow-commands", "--data-dir", folder, "--listen", `127.0.0.1:${port}`];
   if (keys) options.push("--api-keys", keyFile(folder));
   const child = spawn(PROGRAM, options, {
     stdio: ["ignore", "pipe", "inherit"],

@@ -22,6 +22,8 @@ export interface Answer<T> {
   seq: number;
   /** The last part of the address of what the request has created. */
   created?: string;
+  /** Whether the answer leaves something out. */
+  isCut?: boolean;
 }
 
 /** Parameters of the address that every request of the page has. */
@@ -53,8 +55,13 @@ export async function ask<T>(path: string, request: Request = {}): Promise<Answe
   });
   const data = text === "" ? undefined : read(text, response.status);
   if (!response.ok) throw Problem.of(response.status, data);
-  const created = response.headers.get("location")?.split("/").at(-1);
-  return { data: data as T, seq: Number(response.headers.get("floret-seq") ?? Number.NaN), created };
+  const { headers } = response;
+  return {
+    data: data as T,
+    seq: Number(headers.get("floret-seq") ?? Number.NaN),
+    created: headers.get("location")?.split("/").at(-1),
+    isCut: headers.has("floret-truncated"),
+  };
 }
 
 /** Returns a file, or throws a `Problem`. */

@@ -7,7 +7,7 @@ import { edgePath, farPaths, shownEdges } from "./edges";
 import { usePanAndZoom } from "./gestures";
 import type { Layout } from "./layout";
 import { layoutOf } from "./layouts";
-import { fit, isSeen, NODE, place, sizeOf, TOOLS, zoom, type Size, type View } from "./view";
+import { fit, heightOf, isSeen, NODE, place, reveal, sizeOf, zoom, type Size, type View } from "./view";
 
 export interface DrawnNode {
   id: string;
@@ -15,12 +15,17 @@ export interface DrawnNode {
   type: string;
   status?: NodeStatus;
   note?: string;
+  shape?: "raised" | "round";
 }
 
 interface Props {
   nodes: DrawnNode[];
   edges: EdgeDef[];
   selected?: string;
+  /** What belongs to the chosen node, or to a search. Everything else is dim. */
+  related?: ReadonlySet<string>;
+  /** What the drawing is called. */
+  label?: string;
   onSelect(id: string): void;
 }
 
@@ -51,27 +56,33 @@ function useLayout(nodes: DrawnNode[], edges: EdgeDef[]): Layout | "failed" | un
   return made;
 }
 
-export function Drawing({ nodes, edges, selected, onSelect }: Props) {
+export function Drawing({ nodes, edges, selected, related, label = "Graph of the nodes", onSelect }: Props) {
   const made = useLayout(nodes, edges);
   const layout = made === "failed" ? undefined : made;
   const frame = useRef<HTMLDivElement>(null);
   const { view, setView, size } = usePanAndZoom(frame);
   const isReady = layout !== undefined && layout.x.length === nodes.length && size.width > 0;
   const drawing = layout === undefined ? { width: 1, height: 1 } : sizeOf(layout.columns, layout.rows);
+  const show = (view: View | undefined) => {
+    const own = nodes.findIndex(({ id }) => id === selected);
+    if (!isReady || own === -1 || view === undefined) return view;
+    return reveal(view, size, place(layout.x[own] ?? 0, layout.y[own] ?? 0));
+  };
   useEffect(() => {
-    if (isReady) setView(fit(drawing, size));
+    if (isReady) setView(show(fit(drawing, size)));
   }, [layout, size.width, size.height]);
+  useEffect(() => setView(show), [selected]);
   const scaled = (factor: number) => {
     const middle = { x: size.width / 2, y: size.height / 2 };
     setView((own) => own && zoom(own, factor, middle));
   };
-  const height = Math.min(480, Math.max(120, drawing.height + 32 + TOOLS));
+  const height = heightOf(drawing, size.width);
   return (
-    <div class="drawing" ref={frame} style={{ height: `${height}px` }} role="group" aria-label="Graph of the nodes">
+    <div class="drawing" ref={frame} style={{ height: `${height}px` }} role="group" aria-label={label}>
       {isReady && view !== undefined && (
         <svg width="100%" height="100%">
           <g transform={`translate(${view.x} ${view.y}) scale(${view.scale})`}>
-            <Contents {...{ nodes, edges, layout, view, size, selected, onSelect }} />
+            <Contents {...{ nodes, edges, layout, view, size, selected, related, onSelect }} />
           </g>
         </svg>
       )}
@@ -91,7 +102,7 @@ interface ContentsProps extends Props {
   size: Size;
 }
 
-function Contents({ nodes, edges, layout, view, size, selected, onSelect }: ContentsProps) {
+function Contents({ nodes, edges, layout, view, size, selected, related, onSelect }: ContentsProps) {
   const at = (index: number) => place(layout.x[index] ?? 0, layout.y[index] ?? 0);
   const index = useMemo(() => new Map(nodes.map((node, own) => [node.id, own])), [nodes]);
   const seen = nodes.flatMap((_, own) => (isSeen(view, size, at(own)) ? [own] : []));
@@ -102,7 +113,8 @@ function Contents({ nodes, edges, layout, view, size, selected, onSelect }: Cont
       return from === undefined || to === undefined ? [] : [{ edge, path: edgePath(at(from), at(to)) }];
     });
   }, [edges, selected, layout, index]);
-  const touches = (edge: EdgeDef) => edge.from === selected || edge.to === selected;
+  const touches = (edge: EdgeDef) =>
+    related === undefined ? edge.from === selected || edge.to === selected : related.has(edge.from) && related.has(edge.to);
   const isFar = seen.length > DRAWN_MAX;
   return (
     <>
@@ -113,7 +125,7 @@ function Contents({ nodes, edges, layout, view, size, selected, onSelect }: Cont
         ? farPaths(nodes, seen, at).map(([status, path]) => <path key={status} class={`far is-${status}`} d={path} />)
         : seen.map((own) => {
             const node = nodes[own] as DrawnNode;
-            return <Node key={node.id} {...{ node, onSelect }} at={at(own)} isSelected={node.id === selected} />;
+            return <Node key={node.id} {...{ node, onSelect }} at={at(own)} isSelected={node.id === selected} isDim={related?.has(node.id) === false} />;
           })}
     </>
   );
@@ -132,11 +144,13 @@ interface NodeProps {
   node: DrawnNode;
   at: { x: number; y: number };
   isSelected: boolean;
+  isDim: boolean;
   onSelect(id: string): void;
 }
 
-function Node({ node, at, isSelected, onSelect }: NodeProps) {
+function Node({ node, at, isSelected, isDim, onSelect }: NodeProps) {
   const status = node.status ?? "none";
+  const x = node.status === undefined ? 12 : 30;
   // Who speaks to the browser says what is visible, so the name begins with it.
   const label = [node.name, node.note ?? node.type, node.status].filter((part) => part !== undefined && part !== "").join(" ");
   const choose = (event: KeyboardEvent) => {
@@ -147,7 +161,7 @@ function Node({ node, at, isSelected, onSelect }: NodeProps) {
   };
   return (
     <g
-      class={`node is-${status}${isSelected ? " is-selected" : ""}`}
+      class={`node is-${status}${isSelected ? " is-selected" : ""}${isDim ? " is-dim" : ""} ${node.shape ?? ""}`}
       transform={`translate(${at.x} ${at.y})`}
       role="button"
       // In SVG, the name of an attribute has a case.
@@ -159,8 +173,8 @@ function Node({ node, at, isSelected, onSelect }: NodeProps) {
       <title>{label}</title>
       <rect width={NODE.width} height={NODE.height} rx="6" />
       {node.status !== undefined && <Mark status={node.status} x={10} y={11} />}
-      <text x={node.status === undefined ? 10 : 30} y={node.note === undefined ? 21 : 15}>{cut(node.name, 20)}</text>
-      {node.note !== undefined && <text class="note" x={30} y={28}>{cut(node.note, 24)}</text>}
+      <text x={x} y={node.note === undefined ? 21 : 15}>{cut(node.name, 20)}</text>
+      {node.note !== undefined && <text class="note" x={x} y={28}>{cut(node.note, 24)}</text>}
     </g>
   );
 }

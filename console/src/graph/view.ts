@@ -44,6 +44,23 @@ export function zoom(view: View, factor: number, at: { x: number; y: number }): 
   return { scale, x: at.x - (at.x - view.x) * change, y: at.y - (at.y - view.y) * change };
 }
 
+/** A text is read from this scale on. */
+const READ = 0.7;
+
+/** Moves a node at this place of the drawing into the middle of the window, unless it can be read. */
+export function reveal(view: View, window: Size, at: { x: number; y: number }): View {
+  if (isSeen(view, window, at) && view.scale >= READ) return view;
+  const scale = Math.max(view.scale, READ);
+  const [x, y] = [at.x + NODE.width / 2, at.y + NODE.height / 2];
+  return { scale, x: window.width / 2 - x * scale, y: window.height / 2 - y * scale };
+}
+
+/** The height of the window of a drawing: low for one that is long and thin. */
+export function heightOf(drawing: Size, width: number): number {
+  const scale = width === 0 ? 1 : Math.min(1, width / drawing.width);
+  return Math.min(480, Math.max(scale < 1 ? 260 : 120, drawing.height * scale + 32 + TOOLS));
+}
+
 function clamp(scale: number): number {
   return Math.min(SCALES.most, Math.max(SCALES.least, scale));
 }

@@ -3,12 +3,26 @@
 import type { VNode } from "preact";
 import { BackfillPage } from "./backfill/page";
 import { BackfillsPage } from "./backfills/page";
+import { CalendarPage } from "./calendar/page";
+import { LineagePage } from "./lineage/page";
 import { PipelinePage } from "./pipeline/page";
 
 /** Returns the view of a path, or nothing if there is none. */
 export function viewOf([place, id, ...rest]: readonly string[]): VNode | undefined {
   if (rest.length > 0) return undefined;
-  if (id === undefined) return place === "backfills" ? <BackfillsPage /> : undefined;
+  return id === undefined ? listOf(place) : objectOf(place, id);
+}
+
+function listOf(place: string | undefined): VNode | undefined {
+  switch (place) {
+    case "backfills": return <BackfillsPage />;
+    case "calendar": return <CalendarPage />;
+    case "lineage": return <LineagePage />;
+    default: return undefined;
+  }
+}
+
+function objectOf(place: string | undefined, id: string): VNode | undefined {
   switch (place) {
     case "pipelines": return <PipelinePage key={id} id={id} />;
     case "backfills": return <BackfillPage key={id} id={id} />;

@@ -17,6 +17,8 @@ export const PLACES: readonly Place[] = [
   { id: "pipelines", name: "Pipelines", key: "p" },
   { id: "runs", name: "Runs", key: "r" },
   { id: "backfills", name: "Backfills", key: "b", needs: "runs.view" },
+  { id: "calendar", name: "Calendar", key: "c", needs: "runs.view" },
+  { id: "lineage", name: "Lineage", key: "l", needs: "pipelines.view" },
 ];
 
 /** The views that the caller may see. */

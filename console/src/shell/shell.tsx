@@ -19,6 +19,8 @@ export function Shell() {
   useSignalEffect(() => {
     const [place, ...rest] = here.value.path;
     const name = rest.at(-1) ?? PLACES.find(({ id }) => id === place)?.name ?? "";
+    // The names of the views may be wider than a phone.
+    requestAnimationFrame(() => document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest" }));
     document.title = name === "" ? settings.title : `${name} · ${settings.title}`;
   });
   return (

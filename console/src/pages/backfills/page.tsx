@@ -8,6 +8,7 @@ import { watch } from "../../live/doorbell";
 import { useResource, type Source } from "../../live/resource";
 import { RUN_EVENTS } from "../../live/sources";
 import { Loading } from "../../parts/loading";
+import { PipelineFilter } from "../../parts/pipeline_filter";
 import { ProblemBox } from "../../parts/problem";
 import { here, link, setQuery } from "../../router/location";
 import { pathOf } from "../../router/path";
@@ -45,9 +46,7 @@ export function BackfillsPage() {
     <section aria-labelledby="backfills-title">
       <div class="bar">
         <h1 id="backfills-title">Backfills</h1>
-        <input key={pipeline} aria-label="Pipeline" placeholder="Pipeline" data-filter defaultValue={pipeline ?? ""}
-          onChange={(event) => setQuery({ pipeline_id: event.currentTarget.value.trim(), after: undefined })} />
-        {pipeline !== undefined && <a class="button" href={link(["backfills"])}>Clear</a>}
+        <PipelineFilter place="backfills" />
       </div>
       {problem !== undefined && <ProblemBox problem={problem} onRetry={() => list.refresh()} />}
       {shown === undefined && problem === undefined && <Loading />}

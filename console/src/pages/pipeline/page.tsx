@@ -13,8 +13,10 @@ import { ProblemBox } from "../../parts/problem";
 import { Tabs, tabOf } from "../../parts/tabs";
 import { link } from "../../router/location";
 import { Markdown } from "../../text/markdown";
+import { LineageView } from "../lineage/view";
 import { PauseDialog } from "../pipelines/pause";
 import { TriggerDialog } from "../pipelines/trigger";
+import { CalendarView } from "../calendar/view";
 import { BackfillView } from "./backfill/view";
 import { PipelineGraph } from "./graph";
 import { GridView } from "./grid";
@@ -23,8 +25,10 @@ import { ScheduleView } from "./schedule";
 const TABS = [
   { id: "grid", title: "Grid" },
   { id: "graph", title: "Graph" },
+  { id: "calendar", title: "Calendar" },
   { id: "schedule", title: "Schedule" },
   { id: "backfill", title: "Backfill" },
+  { id: "lineage", title: "Lineage" },
   { id: "definition", title: "Definition" },
 ] as const;
 
@@ -48,8 +52,10 @@ export function PipelinePage({ id }: { id: string }) {
       <div class="bar"><Tabs name="view" label="What is shown of the pipeline" tabs={TABS} /></div>
       {tab === "grid" && <GridView grid={grid.data.value} problem={grid.problem.value} />}
       {tab === "graph" && <PipelineGraph pipeline={own} grid={grid.data.value} />}
+      {tab === "calendar" && <CalendarView pipeline={own.id} />}
       {tab === "schedule" && <ScheduleView pipeline={own} schedule={schedule} />}
       {tab === "backfill" && <BackfillView pipeline={own} />}
+      {tab === "lineage" && <LineageView around={own} />}
       {tab === "definition" && <Definition pipeline={own} />}
     </article>
   );

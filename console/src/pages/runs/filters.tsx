@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { RunStatus } from "../../api/model";
 import { Mark } from "../../parts/mark";
 import { here, link, setAll, setQuery } from "../../router/location";
-import { isFiltered } from "./query";
+import { isFiltered, localTime } from "./query";
 
 const STATUSES: readonly RunStatus[] = ["pending", "running", "success", "failed", "cancelled"];
 const TRIGGERS = ["manual", "schedule", "backfill", "resume", "catchup", "webhook", "dependency"];
@@ -68,7 +68,7 @@ function TimeFilter({ name, label }: { name: "from" | "to"; label: string }) {
   const value = here.value.query.get(name) ?? "";
   return (
     <label class="inline">{label}
-      <input type="datetime-local" value={value} onChange={(event) => setQuery({ [name]: event.currentTarget.value, after: undefined })} />
+      <input type="datetime-local" value={localTime(value)} onChange={(event) => setQuery({ [name]: event.currentTarget.value, after: undefined })} />
     </label>
   );
 }

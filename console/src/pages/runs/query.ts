@@ -32,6 +32,13 @@ function timeOf(name: string, value: string): string {
   return Number.isNaN(at.getTime()) ? value : at.toISOString();
 }
 
+/** A time of the address as such a field has it. */
+export function localTime(value: string): string {
+  const at = new Date(value);
+  if (!value.endsWith("Z") || Number.isNaN(at.getTime())) return value;
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
 export function isFiltered(query: URLSearchParams): boolean {
   return Object.keys(filterOf(query)).length > 0;
 }

@@ -1,6 +1,6 @@
 // Months whose days are chosen: drag over them, choose the first and the last, or use the arrows.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { addDays, addMonths, dayName, monthName, monthOf, weeks } from "../../../text/dates";
 import { moved } from "./moved";
 
@@ -38,7 +38,7 @@ export function DayPicker({ range, today, onChoose }: Props) {
     if (range !== undefined && (monthOf(range.to) > last || monthOf(range.to) < first)) setLast(monthOf(range.to));
     if (range !== undefined && !mustFocus.current && pressed.current === undefined) setCursor(range.to);
   }, [range?.from, range?.to]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!mustFocus.current) return;
     mustFocus.current = false;
     frame.current?.querySelector<HTMLElement>(`[data-day="${cursor}"]`)?.focus();

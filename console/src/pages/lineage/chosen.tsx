@@ -1,0 +1,47 @@
+// The chosen thing of a lineage: what is above and below it, and where it leads.
+
+import type { LineageNode } from "../../api/lineage";
+import { link } from "../../router/location";
+import { count } from "../../text/words";
+
+interface Props {
+  node: LineageNode;
+  up: readonly LineageNode[];
+  down: readonly LineageNode[];
+  onSelect(id: string | undefined): void;
+}
+
+/** More are counted. The table has all. */
+const SHOWN_MAX = 30;
+
+export function Chosen({ node, up, down, onSelect }: Props) {
+  return (
+    <aside class="panel" aria-label="Chosen">
+      <div class="panel-head">
+        <h2>{node.name}</h2>
+        <span class="chip">{node.type}</span>
+        <span class="grow" />
+        <button type="button" class="plain" aria-label="Close" onClick={() => onSelect(undefined)}>✕</button>
+      </div>
+      {node.pipeline_id !== undefined && <p><a href={link(["pipelines", node.pipeline_id])}>To the pipeline</a></p>}
+      <Side title={`Comes from ${count(up.length, "thing")}`} nodes={up} onSelect={onSelect} />
+      <Side title={`Leads to ${count(down.length, "thing")}`} nodes={down} onSelect={onSelect} />
+    </aside>
+  );
+}
+
+function Side({ title, nodes, onSelect }: { title: string; nodes: readonly LineageNode[]; onSelect(id: string): void }) {
+  return (
+    <>
+      <h3>{title}</h3>
+      <ul class="side">
+        {nodes.slice(0, SHOWN_MAX).map((node) => (
+          <li key={node.id}>
+            <button type="button" class="plain link" onClick={() => onSelect(node.id)}>{node.name}</button> <span class="faint">{node.type}</span>
+          </li>
+        ))}
+      </ul>
+      {nodes.length > SHOWN_MAX && <p class="faint">and {nodes.length - SHOWN_MAX} more</p>}
+    </>
+  );
+}
