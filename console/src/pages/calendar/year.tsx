@@ -1,4 +1,5 @@
-// A year as months of days, the newest month first. Each day shows which part of its runs has failed, and leads to them.
+// A year as months of days, the newest month first. Each day shows which part of its runs has
+// failed, and leads to them.
 
 import { useRef, useState } from "preact/hooks";
 import type { CalendarDay } from "../../api/calendar";

@@ -1,4 +1,5 @@
-// The graph of a lineage: with or without the nodes of pipelines, and what is above and below. Pure.
+// The graph of a lineage: with or without the nodes of pipelines, and what is above and below.
+// Pure.
 
 import type { Lineage, LineageEdge, LineageNode } from "../../api/lineage";
 import { groups } from "../../groups";

@@ -29,7 +29,7 @@ export function previewBody({ from, to }: Range, choices: Choices) {
 
 /**
  * Creates exactly what was previewed: its days by name. A day of hours or ticks may have some that
- * are skipped, which only the API tells apart.
+ * are skipped, which the API alone knows.
  */
 export function createBody({ dates }: BackfillPreview, choices: Choices) {
   const hasSeveral = choices.unit === "hour" || choices.unit === "tick";
