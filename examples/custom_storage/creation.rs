@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use floret::storage::{
     CreateRuns, CreatedRuns, FirstCreation, IdempotentOperation, NewBackfill, NewRun, Qualified,
 };
-use floret::{Error, EventKind, PipelineId, Problem, Result, Run, RunId, RunStatus, Trigger};
+use floret::{
+    BackfillUnit, Error, EventKind, PipelineId, Problem, Result, Run, RunId, RunStatus, Trigger,
+};
 
 use crate::keys::{check_key, replace_runs, skip_taken};
 use crate::rows::{BackfillRow, KeyRow, Rows, RunRow};
@@ -139,12 +141,19 @@ fn skip_existing(rows: &Rows, create: &mut CreateRuns, own: &Qualified<PipelineI
         true => run.date == new.date,
         false => run.scheduled_at.is_some() && run.scheduled_at == new.scheduled_at,
     };
-    let counts_for_its_date = |row: &&RunRow| {
-        let by = row.origin;
-        matches!(by, Trigger::Backfill | Trigger::Schedule | Trigger::Catchup)
+    let unit_of = |row: &RunRow| {
+        let first = rows.runs.get(&row.run.first_run);
+        let backfill = first.and_then(|first| first.run.backfill_id);
+        let backfill = backfill.and_then(|id| rows.backfills.get(&id));
+        backfill.map_or_else(BackfillUnit::default, |row| row.backfill.unit)
+    };
+    let is_covered_by = |row: &&RunRow| match row.origin {
+        Trigger::Backfill => unit.is_covered_by(Some(unit_of(row))),
+        Trigger::Schedule | Trigger::Catchup => unit.is_covered_by(None),
+        _ => false,
     };
     create.runs.retain(|new| {
-        let dated = rows.runs_of(own).filter(counts_for_its_date);
+        let dated = rows.runs_of(own).filter(is_covered_by);
         let has_succeeded = || {
             dated
                 .map(|row| &row.run)

@@ -167,8 +167,9 @@ impl BackfillBuilder {
         self
     }
 
-    /// Skips dates for which a backfill, a schedule or a catch-up run has already succeeded. Of a
-    /// backfill of hours or ticks it skips instants.
+    /// Skips what has already succeeded: dates for which a backfill of days, a schedule or a
+    /// catch-up run has, or, of another [unit](Self::unit), its instants for which a backfill of
+    /// the same unit has. A run of the schedule counts for its tick, too.
     pub const fn skip_existing(mut self) -> Self {
         self.start.skip_existing = true;
         self

@@ -69,4 +69,29 @@ impl BackfillUnit {
             Self::Hour | Self::Tick => false,
         }
     }
+
+    /// Returns whether an earlier run stands for a run of this unit that has the same date or
+    /// instant: one of a backfill with the unit `earlier`, or of the schedule for `None`.
+    ///
+    /// A run of another unit is for another interval, though both may begin together. A run of the
+    /// schedule is for its tick, and also for its date.
+    ///
+    /// ```
+    /// use floret::BackfillUnit::{Day, Hour, Tick};
+    ///
+    /// assert!(Day.is_covered_by(Some(Day)) && !Day.is_covered_by(Some(Hour)));
+    /// assert!(Day.is_covered_by(None) && Tick.is_covered_by(None) && !Hour.is_covered_by(None));
+    /// ```
+    #[must_use]
+    pub const fn is_covered_by(self, earlier: Option<Self>) -> bool {
+        match (self, earlier) {
+            (Self::Day, None | Some(Self::Day))
+            | (Self::Hour, Some(Self::Hour))
+            | (Self::Week, Some(Self::Week))
+            | (Self::Month, Some(Self::Month))
+            | (Self::Tick, None | Some(Self::Tick)) => true,
+            (Self::Hour | Self::Week | Self::Month, None) => false,
+            (_, Some(_)) => false,
+        }
+    }
 }

@@ -434,7 +434,9 @@ pub trait Runs: Send + Sync + 'static {
     /// - With [`NewBackfill::skip_existing`], a run MUST be skipped if this pipeline and tenant
     ///   have a successful run of the same date, or of the same `scheduled_at` unless the unit of
     ///   the backfill [is dated](crate::BackfillUnit::is_dated). That run counts if a backfill, a
-    ///   schedule or a catch-up created it, or if it resumes such a run. A run that repeats another
+    ///   schedule or a catch-up created it that
+    ///   [covers this unit](crate::BackfillUnit::is_covered_by), or if it resumes such a run. A run
+    ///   of a backfill that is not stored counts as one of a day. A run that repeats another
     ///   one (`rerun_of`) MUST be skipped instead if that one, or a resume or a rerun that descends
     ///   from it, has succeeded, and for no other reason.
     /// - If every run is skipped, nothing is created.

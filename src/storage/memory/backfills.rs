@@ -60,12 +60,13 @@ impl State {
             .filter_map(|id| self.runs.get(id));
         let runs = rows
             .map(|row| &row.run)
-            .filter(|run| self.is_run_of_its_date(run));
+            .filter(|run| self.is_covered_by(unit, run));
         Existing::of(unit, runs.map(|run| (run.date, run.scheduled_at)))
     }
 
-    /// Returns whether a run was created for its date, or resumes one that was.
-    fn is_run_of_its_date(&self, run: &Run) -> bool {
+    /// Returns whether a run stands for one of this unit: it was created for its interval, or
+    /// resumes one that was.
+    fn is_covered_by(&self, unit: BackfillUnit, run: &Run) -> bool {
         let first = match run.trigger {
             Trigger::Resume => self.runs.get(&run.first_run),
             Trigger::Manual
@@ -75,7 +76,17 @@ impl State {
             | Trigger::Webhook
             | Trigger::Dependency => self.runs.get(&run.id),
         };
-        first.is_some_and(|first| is_dated(first.run.trigger))
+        first.is_some_and(|first| match first.run.trigger {
+            Trigger::Backfill => unit.is_covered_by(Some(self.unit_of(&first.run))),
+            Trigger::Schedule | Trigger::Catchup => unit.is_covered_by(None),
+            Trigger::Manual | Trigger::Resume | Trigger::Webhook | Trigger::Dependency => false,
+        })
+    }
+
+    /// Returns the unit of the backfill of a run.
+    fn unit_of(&self, run: &Run) -> BackfillUnit {
+        let backfill = run.backfill_id.and_then(|id| self.backfills.get(&id));
+        backfill.map_or_else(BackfillUnit::default, |row| row.backfill.unit)
     }
 
     /// Stores a backfill whose runs are inserted next.
@@ -272,13 +283,6 @@ impl State {
             .ok_or_else(|| Error::backfill_not_found(id))?;
         self.audit(audit.clone(), detail.backfill.tenant.as_ref());
         Ok(CancelBackfillOutcome::new(detail, self.events.newest()))
-    }
-}
-
-const fn is_dated(trigger: Trigger) -> bool {
-    match trigger {
-        Trigger::Backfill | Trigger::Schedule | Trigger::Catchup => true,
-        Trigger::Manual | Trigger::Resume | Trigger::Webhook | Trigger::Dependency => false,
     }
 }
 

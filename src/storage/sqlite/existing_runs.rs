@@ -73,8 +73,8 @@ impl Tx {
 
     /// Returns the dates or the instants in the range of these runs that have a successful run.
     ///
-    /// A run counts if a backfill, a schedule or a catch-up created it, or if it resumed such a
-    /// run.
+    /// A run counts if a backfill of the same unit, or what else the unit is covered by, created
+    /// it, or if it resumed such a run. `f` is the run itself or the one that it resumes.
     fn existing(
         &self,
         pipeline: &CachedPipeline,
@@ -87,12 +87,22 @@ impl Tx {
             false => ("r.date, coalesce(r.fire_at, r.scheduled_at)", ZONE_DAYS_MAX),
         };
         let sql = format!(
-            "SELECT {columns} FROM runs r WHERE r.pipeline = ?1 AND r.date BETWEEN ?2 AND ?3 AND r.status = 2 AND r.trigger IN (1, 2, 3, 4) \
-             AND (r.trigger <> 3 OR EXISTS (SELECT 1 FROM runs f WHERE f.id = r.first_run AND f.trigger IN (1, 2, 4)))",
+            "SELECT {columns} FROM runs r CROSS JOIN runs f ON f.id = iif(r.trigger = 3, r.first_run, r.id) \
+             LEFT JOIN backfills b ON b.key = f.backfill \
+             WHERE r.pipeline = ?1 AND r.date BETWEEN ?2 AND ?3 AND r.status = 2 AND r.trigger IN (1, 2, 3, 4) \
+             AND +f.trigger IN (1, 2, 4) AND iif(f.trigger = 2, coalesce(b.unit, 0) = ?4, ?5)",
         );
         let from = days().min().map(|day| day.saturating_sub(margin));
         let to = days().max().map(|day| day.saturating_add(margin));
-        let found = self.rows(&sql, params![pipeline.key, from, to], |row| {
+        let of_schedule = unit.is_covered_by(None);
+        let values = params![
+            pipeline.key,
+            from,
+            to,
+            values::backfill_unit(unit),
+            of_schedule
+        ];
+        let found = self.rows(&sql, values, |row| {
             let date = date(row.get(0)?)?;
             if unit.is_dated() {
                 return Ok((date, None));

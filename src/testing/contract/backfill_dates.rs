@@ -2,14 +2,14 @@
 //!
 //! `backfills` covers how a backfill is created for the remaining dates.
 
-use chrono::{NaiveTime, TimeDelta};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::backfills::{finish_all, run_ids, with_key};
 use super::fixtures::{
     at, create, date, new_backfill, new_run, pipeline_id, purge_all, resume, run_id, save,
     save_for, snapshot,
 };
-use crate::model::{BackfillUnit, RunStatus, Trigger};
+use crate::model::{BackfillUnit, Run, RunId, RunStatus, Trigger};
 use crate::storage::{CreateRuns, DeletePipeline, NewRun, Storage};
 
 fn skip_existing(mut create: CreateRuns) -> CreateRuns {
@@ -58,45 +58,131 @@ pub async fn dates_with_a_successful_run_are_skipped(storage: &dyn Storage) {
     }
 }
 
+/// Returns the runs of a preview of five that would be skipped: four at 11 to 14 o'clock of
+/// 2024-01-02, and one of 2024-01-04 without an instant.
+async fn skipped_of_five(storage: &dyn Storage, unit: BackfillUnit) -> Vec<RunId> {
+    let noon = noon();
+    let mut create = skip_existing(new_backfill(1, "daily", 10, 5));
+    create.is_preview = true;
+    create.backfill.as_mut().unwrap().backfill.unit = unit;
+    for (hour, new) in (-1..).zip(&mut create.runs) {
+        new.run.date = date("2024-01-02");
+        new.run.scheduled_at = Some(noon + TimeDelta::hours(hour));
+    }
+    let last = &mut create.runs[4].run;
+    (last.date, last.scheduled_at) = (date("2024-01-04"), None);
+    storage.create_runs(create).await.unwrap().skipped
+}
+
+fn noon() -> DateTime<Utc> {
+    date("2024-01-02").and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(12)
+}
+
 /// Where a date may have several runs, a run MUST be skipped if a run of the same instant has
 /// succeeded, whatever its date, and for no other reason. Elsewhere the date decides.
+///
+/// A success MUST count for no backfill of another unit, though both begin together: an hour is not
+/// its day, nor a Monday its week. A run of the schedule MUST count for its tick and its date. The
+/// success of a resume MUST count as that of the run that it resumes.
 pub async fn instants_with_a_successful_run_are_skipped_where_a_date_has_several(
     storage: &dyn Storage,
 ) {
     use BackfillUnit::{Day, Hour, Month, Tick, Week};
     save(storage, "daily").await;
-    let noon = date("2024-01-02").and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(12);
-    // The date of a run is that of the zone at its creation.
-    let mut moved = new_run(1, "daily");
-    (moved.trigger, moved.date) = (Trigger::Backfill, date("2024-01-03"));
-    moved.scheduled_at = Some(noon);
-    let mut tick = NewRun::new(new_run(2, "daily"));
-    (tick.run.trigger, tick.run.date) = (Trigger::Schedule, date("2024-01-02"));
-    tick.fire_at = Some(noon + TimeDelta::hours(1));
-    let mut unknown = new_run(3, "daily");
-    (unknown.trigger, unknown.date) = (Trigger::Backfill, date("2024-01-02"));
-    let earlier = CreateRuns::new(vec![NewRun::new(moved), tick, NewRun::new(unknown)]);
-    storage.create_runs(earlier).await.unwrap();
+    let mut tick = new_run(2, "daily");
+    (tick.trigger, tick.date) = (Trigger::Schedule, date("2024-01-02"));
+    let mut tick = NewRun::new(tick);
+    tick.fire_at = Some(noon() + TimeDelta::hours(1));
+    storage
+        .create_runs(CreateRuns::new(vec![tick]))
+        .await
+        .unwrap();
     finish_all(storage, RunStatus::Success).await;
+    let mut n = 100;
     for (unit, expected) in [
-        (Hour, &[1, 2][..]),
+        (Hour, &[1][..]),
         (Tick, &[1, 2]),
         (Day, &[0, 1, 2, 3]),
         (Week, &[0, 1, 2, 3]),
         (Month, &[0, 1, 2, 3]),
     ] {
-        let mut create = skip_existing(new_backfill(1, "daily", 10, 5));
-        create.is_preview = true;
-        create.backfill.as_mut().unwrap().backfill.unit = unit;
-        for (hour, new) in (-1..).zip(&mut create.runs) {
-            new.run.date = date("2024-01-02");
-            new.run.scheduled_at = Some(noon + TimeDelta::hours(hour));
-        }
-        let last = &mut create.runs[4].run;
-        (last.date, last.scheduled_at) = (date("2024-01-04"), None);
-        let skipped = storage.create_runs(create).await.unwrap().skipped;
+        n += 10;
+        let mut earlier = new_backfill(n, "daily", n, 2);
+        earlier.backfill.as_mut().unwrap().backfill.unit = unit;
+        // The date of a run is that of the zone at its creation.
+        let [moved, unknown] = [0, 1].map(|index| earlier.runs[index].run.clone());
+        let moved = Run {
+            date: date("2024-01-03"),
+            scheduled_at: Some(noon()),
+            ..moved
+        };
+        let unknown = Run {
+            date: date("2024-01-02"),
+            scheduled_at: None,
+            ..unknown
+        };
+        earlier.runs = [moved, unknown].map(NewRun::new).into();
+        storage.create_runs(earlier).await.unwrap();
+        finish_all(storage, RunStatus::Success).await;
+        let skipped = skipped_of_five(storage, unit).await;
         let expected = expected.iter().map(|n| run_id(10 + n));
         assert!(skipped.iter().copied().eq(expected), "{unit:?} {skipped:?}");
+    }
+    purge_all(storage).await;
+    check_other_units(storage).await;
+}
+
+/// Creates run `n` at the first instant of 2024-01-01: of a backfill with this unit, or of the
+/// schedule.
+async fn create_at_midnight(storage: &dyn Storage, n: u64, unit: Option<BackfillUnit>) {
+    let mut create = new_backfill(n, "daily", n, 1);
+    let midnight = create.runs[0].run.date.and_time(NaiveTime::MIN).and_utc();
+    let new = &mut create.runs[0];
+    match unit {
+        Some(unit) => {
+            new.run.scheduled_at = Some(midnight);
+            create.backfill.as_mut().unwrap().backfill.unit = unit;
+        }
+        None => {
+            (new.run.trigger, new.run.backfill_id) = (Trigger::Schedule, None);
+            new.fire_at = Some(midnight);
+            create.backfill = None;
+        }
+    }
+    storage.create_runs(create).await.unwrap();
+}
+
+/// Checks which units the success of a run counts for, on a store without runs.
+async fn check_other_units(storage: &dyn Storage) {
+    use BackfillUnit::{Day, Hour, Month, Tick, Week};
+    let units = [Day, Hour, Week, Month, Tick];
+    let mut n = 1_000;
+    for earlier in units.map(Some).into_iter().chain([None]) {
+        for is_resumed in [false, true] {
+            n += 10;
+            create_at_midnight(storage, n, earlier).await;
+            if is_resumed {
+                finish_all(storage, RunStatus::Failed).await;
+                let mut run = resume(n + 1, run_id(n), run_id(n));
+                run.date = date("2024-01-01");
+                run.scheduled_at = Some(run.date.and_time(NaiveTime::MIN).and_utc());
+                create(storage, run).await.unwrap();
+            }
+            finish_all(storage, RunStatus::Success).await;
+            let mut covered = Vec::new();
+            for unit in units {
+                let mut preview = skip_existing(new_backfill(1, "daily", 1, 1));
+                preview.is_preview = true;
+                preview.backfill.as_mut().unwrap().backfill.unit = unit;
+                let run = &mut preview.runs[0].run;
+                run.scheduled_at = Some(run.date.and_time(NaiveTime::MIN).and_utc());
+                let skipped = storage.create_runs(preview).await.unwrap().skipped;
+                covered.extend((!skipped.is_empty()).then_some(unit));
+            }
+            let expected = earlier.map_or_else(|| vec![Day, Tick], |unit| vec![unit]);
+            assert_eq!(covered, expected, "{earlier:?}, resumed: {is_resumed}");
+            purge_all(storage).await;
+        }
     }
 }
 
