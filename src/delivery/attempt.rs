@@ -10,16 +10,17 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
 use super::exclusive::Exclusive;
+use super::run_queue::QueueKey;
 use super::stopwatch::Stopwatch;
 use crate::error::{catch_panic, log, panic_message, trace_panic};
-use crate::model::{Event, RunId};
+use crate::model::Event;
 use crate::notifier::{Notifier, NotifierError};
 use crate::storage::EventFilter;
 
 /// An attempt to deliver one event. `event` is `None` if the event is parked.
 #[derive(Debug)]
 pub(super) struct DeliveryAttempt {
-    pub(super) run: RunId,
+    pub(super) queue: QueueKey,
     pub(super) seq: u64,
     pub(super) event: Option<Arc<Event>>,
 }
@@ -27,7 +28,7 @@ pub(super) struct DeliveryAttempt {
 /// An attempt that has finished.
 #[derive(Debug)]
 pub(super) struct FinishedAttempt {
-    pub(super) run: RunId,
+    pub(super) queue: QueueKey,
     pub(super) outcome: DeliveryOutcome,
 }
 
@@ -59,7 +60,7 @@ pub(super) async fn execute_attempt(
     attempt: DeliveryAttempt,
     admission: Admission,
 ) -> FinishedAttempt {
-    let run = attempt.run;
+    let queue = attempt.queue;
     let delivering = async {
         match load_event(&shared, attempt).await {
             Ok(event) => call_notifier(&shared, notifier, event, admission).await,
@@ -71,7 +72,7 @@ pub(super) async fn execute_attempt(
         trace_panic("a delivery panicked outside of its notifier", &panic);
         DeliveryOutcome::Failed(NotifierError::retryable("the delivery panicked"))
     });
-    FinishedAttempt { run, outcome }
+    FinishedAttempt { queue, outcome }
 }
 
 /// Returns the event, and reads it from storage if it is parked.
@@ -79,12 +80,12 @@ async fn load_event(
     shared: &Shared,
     attempt: DeliveryAttempt,
 ) -> Result<Arc<Event>, DeliveryOutcome> {
-    let DeliveryAttempt { run, seq, event } = attempt;
+    let DeliveryAttempt { queue, seq, event } = attempt;
     if let Some(event) = event {
         return Ok(event);
     }
     let filter = EventFilter {
-        run: Some(run),
+        run: Some(queue.run),
         ..EventFilter::default()
     };
     let before = seq.saturating_sub(1);

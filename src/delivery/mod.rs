@@ -1,4 +1,5 @@
-//! Delivers stored events to notifiers: at least once, in order per run, from a stored cursor.
+//! Delivers stored events to notifiers: at least once, in order per run, from a stored cursor. Of
+//! a notifier with many receivers, an event that is retried may come after later ones of its run.
 //!
 //! Each notifier has its own worker (`worker`), so no notifier waits for another.
 //! `ledger` holds the worker's deliveries. The notifier decides what it does with an event.

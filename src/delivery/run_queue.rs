@@ -1,14 +1,34 @@
 //! The events of one run that a notifier has not received, in order.
 //!
-//! `ledger` decides when each queue proceeds.
+//! `ledger` decides when each queue proceeds, and which deliveries have a queue of their own.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::Event;
+use crate::model::{Event, RunId};
 
-/// The queued deliveries of one run, by sequence number. All deliveries behind a parked one are
+/// Which deliveries a queue has: those of a run, or one of them that waits for its retry alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct QueueKey {
+    pub(super) run: RunId,
+    alone: Option<u64>,
+}
+
+impl QueueKey {
+    /// The queue of a run.
+    pub(super) const fn of_run(run: RunId) -> Self {
+        Self { run, alone: None }
+    }
+
+    /// The queue of one delivery of a run.
+    pub(super) const fn of_one(run: RunId, seq: u64) -> Self {
+        let alone = Some(seq);
+        Self { run, alone }
+    }
+}
+
+/// The deliveries of a queue, by sequence number. All deliveries behind a parked one are
 /// parked.
 #[derive(Debug, Default)]
 pub(super) struct RunQueue {
@@ -59,6 +79,11 @@ impl RunQueue {
         self.deliveries
             .binary_search_by_key(&seq, |delivery| delivery.seq)
             .err()
+    }
+
+    /// Returns whether a delivery is queued, or will be once the attempt in flight has finished.
+    pub(super) fn contains(&self, seq: u64) -> bool {
+        self.insertion_index(seq).is_none() || self.requested.contains(&seq)
     }
 
     /// Counts the deliveries in memory behind the first one.

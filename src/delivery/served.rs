@@ -19,12 +19,15 @@ pub(super) struct ServedNotifier {
     pub(super) backlog: Backlog,
 }
 
-/// What follows when as many events are parked as may be.
+/// What waits for an event that is retried, and what follows when as many events are parked as may
+/// be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Backlog {
-    /// No more are read: a receiver that is back gets all of them.
+    /// The later events of its run wait, and no more events are read: a receiver that is back gets
+    /// all of them in order.
     Waits,
-    /// Further events that fail become dead letters: those of other receivers do not wait.
+    /// No event waits, and further ones that fail become dead letters: the next event of a run may
+    /// be for another receiver.
     IsBuried,
 }
 

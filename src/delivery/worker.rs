@@ -68,10 +68,10 @@ impl DeliveryWorker {
             backlog,
         } = served;
         let permits = limits.notifier_in_flight_max;
-        let ledger = Ledger::new(&cursor, schedule, limits, shared.now());
+        let ledger = Ledger::new(&cursor, (schedule, backlog), limits, shared.now());
         Self {
             requested: shared.requests.serve(&cursor.name),
-            ledger: ledger.with_backlog(backlog),
+            ledger,
             shared: Arc::clone(shared),
             name: cursor.name,
             notifier,
@@ -249,11 +249,12 @@ impl DeliveryWorker {
 
     fn finish_attempt(&mut self, finished: Result<FinishedAttempt, JoinError>) {
         match finished {
-            Ok(FinishedAttempt { run, outcome }) => {
+            Ok(FinishedAttempt { queue, outcome }) => {
                 if matches!(outcome, DeliveryOutcome::Delivered) {
                     metrics::delivery_tried(&self.name, Try::Delivered);
                 }
-                let failed = self.ledger.finish_attempt(run, outcome, self.shared.now());
+                let now = self.shared.now();
+                let failed = self.ledger.finish_attempt(queue, outcome, now);
                 if let Some(failed) = failed {
                     failed.report(&self.name);
                 }

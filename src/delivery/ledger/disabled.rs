@@ -6,7 +6,7 @@
 use super::Ledger;
 use super::outcome::dead_letter;
 use crate::delivery::Moment;
-use crate::delivery::run_queue::RunQueue;
+use crate::delivery::run_queue::QueueKey;
 use crate::model::RunId;
 
 impl Ledger {
@@ -16,36 +16,29 @@ impl Ledger {
         self.has_unsaved_dead_letter = true;
         self.sendable.clear();
         self.retries.clear();
-        let runs: Vec<_> = self.queues.keys().copied().collect();
-        for run in runs {
-            self.bury(run, now);
+        let keys: Vec<_> = self.queues.keys().copied().collect();
+        for key in keys {
+            self.bury(key, now);
         }
         self.queues.retain(|_, queue| !queue.deliveries.is_empty());
     }
 
-    fn bury(&mut self, run: RunId, now: Moment) {
-        let Some(queue) = self.queues.get_mut(&run) else {
+    fn bury(&mut self, key: QueueKey, now: Moment) {
+        let Some(queue) = self.queues.get_mut(&key) else {
             return;
         };
         let first = usize::from(queue.is_in_flight);
         for delivery in queue.deliveries.split_off(first) {
-            let row = dead_letter(run, delivery.seq, delivery.tries(), now);
+            let row = dead_letter(key.run, delivery.seq, delivery.tries(), now);
             self.remove(&delivery, Some(row));
         }
     }
 
     /// Turns an event into a dead letter without a try, unless it is queued already.
     pub(super) fn bury_new(&mut self, run: RunId, seq: u64, now: Moment) {
-        let queue = self.queues.get(&run);
-        if queue.is_none_or(|queue| !queue.contains(seq)) {
+        if !self.is_queued(run, seq) {
             let row = dead_letter(run, seq, 0, now);
             self.changes.insert(seq, Some(row));
         }
-    }
-}
-
-impl RunQueue {
-    fn contains(&self, seq: u64) -> bool {
-        self.insertion_index(seq).is_none() || self.requested.contains(&seq)
     }
 }

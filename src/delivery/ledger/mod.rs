@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 
 use super::Moment;
 use super::attempt::DeliveryAttempt;
-use super::run_queue::{DeliveryState, QueuedDelivery, RunQueue};
+use super::run_queue::{DeliveryState, QueueKey, QueuedDelivery, RunQueue};
 use super::served::Backlog;
 use crate::limits::Limits;
 use crate::model::{Event, RunId};
@@ -30,12 +30,12 @@ pub(super) struct Ledger {
     limits: Limits,
     schedule: RetrySchedule,
     backlog: Backlog,
-    queues: HashMap<RunId, RunQueue>,
-    /// Runs whose first delivery is in memory and not in flight, in the order in which they
+    queues: HashMap<QueueKey, RunQueue>,
+    /// Queues whose first delivery is in memory and not in flight, in the order in which they
     /// proceed.
-    sendable: VecDeque<RunId>,
-    /// Runs whose first delivery is parked and not in flight, by the time of its retry.
-    retries: BTreeSet<(Duration, RunId)>,
+    sendable: VecDeque<QueueKey>,
+    /// Queues whose first delivery is parked and not in flight, by the time of its retry.
+    retries: BTreeSet<(Duration, QueueKey)>,
     /// The numbers of all deliveries in memory. The cursor is before the smallest.
     in_memory: BTreeSet<u64>,
     parked_count: usize,
@@ -64,14 +64,14 @@ impl Ledger {
     /// Restores the ledger of a notifier from its stored cursor.
     pub(super) fn new(
         cursor: &NotifierCursor,
-        schedule: RetrySchedule,
+        (schedule, backlog): (RetrySchedule, Backlog),
         limits: Limits,
         now: Moment,
     ) -> Self {
         let mut ledger = Self {
             limits,
             schedule,
-            backlog: Backlog::Waits,
+            backlog,
             queues: HashMap::new(),
             sendable: VecDeque::new(),
             retries: BTreeSet::new(),
@@ -93,10 +93,24 @@ impl Ledger {
         ledger
     }
 
-    /// Sets what follows when as many events are parked as may be.
-    pub(super) const fn with_backlog(mut self, backlog: Backlog) -> Self {
-        self.backlog = backlog;
-        self
+    /// Returns the queue in which a delivery waits for its retry.
+    ///
+    /// With many receivers it waits alone: the next event of its run may be for another one.
+    const fn queue_of_retry(&self, run: RunId, seq: u64) -> QueueKey {
+        match self.backlog {
+            Backlog::Waits => QueueKey::of_run(run),
+            Backlog::IsBuried => QueueKey::of_one(run, seq),
+        }
+    }
+
+    /// Returns whether a delivery waits in a queue.
+    fn is_queued(&self, run: RunId, seq: u64) -> bool {
+        [QueueKey::of_run(run), QueueKey::of_one(run, seq)]
+            .iter()
+            .any(|key| {
+                let queue = self.queues.get(key);
+                queue.is_some_and(|queue| queue.contains(seq))
+            })
     }
 
     fn restore(&mut self, parked: &ParkedEvent, now: Moment) {
@@ -111,7 +125,12 @@ impl Ledger {
             self.dead_letters.insert(seq);
             return;
         }
-        let queue = self.queues.entry(run).or_default();
+        // One that was not tried yet has waited for an earlier event of its run.
+        let key = match tries {
+            0 => QueueKey::of_run(run),
+            _ => self.queue_of_retry(run, seq),
+        };
+        let queue = self.queues.entry(key).or_default();
         if queue.deliveries.is_empty() {
             // The wall clock may have stepped since the row was written.
             let delay = next_at.signed_duration_since(now.wall).to_std();
@@ -119,7 +138,7 @@ impl Ledger {
                 .unwrap_or_default()
                 .min(self.schedule.delay_max(&self.limits));
             queue.retry_at = now.elapsed.saturating_add(delay);
-            self.retries.insert((queue.retry_at, run));
+            self.retries.insert((queue.retry_at, key));
         }
         let state = DeliveryState::Parked { tries };
         queue.deliveries.push_back(QueuedDelivery { seq, state });
@@ -168,14 +187,15 @@ impl Ledger {
     /// Adds a wanted event. Events MUST be added in the order of their numbers.
     pub(super) fn add(&mut self, event: Event, now: Moment) {
         let (run, seq) = (event.run_id, event.seq);
-        if self.dead_letters.contains(&seq) {
+        if self.dead_letters.contains(&seq) || self.is_queued(run, seq) {
             return;
         }
         if self.is_disabled {
             self.bury_new(run, seq, now);
             return;
         }
-        let queue = self.queues.entry(run).or_default();
+        let key = QueueKey::of_run(run);
+        let queue = self.queues.entry(key).or_default();
         let Some(index) = queue.insertion_index(seq) else {
             return;
         };
@@ -195,8 +215,8 @@ impl Ledger {
         if index == 0 {
             // Deliveries behind it were parked before a crash and are not in flight: this one is
             // first.
-            self.retries.remove(&(queue.retry_at, run));
-            self.sendable.push_back(run);
+            self.retries.remove(&(queue.retry_at, key));
+            self.sendable.push_back(key);
         }
         let state = DeliveryState::InMemory(Arc::new(event));
         queue
@@ -209,15 +229,15 @@ impl Ledger {
     ///
     /// At most half of the attempts in flight are retries, so that retries never block new events.
     pub(super) fn start_attempt(&mut self, now: Moment) -> Option<DeliveryAttempt> {
-        let run = match self.due_retry(now) {
-            Some((retry_at, run)) => {
-                self.retries.remove(&(retry_at, run));
+        let key = match self.due_retry(now) {
+            Some((retry_at, key)) => {
+                self.retries.remove(&(retry_at, key));
                 self.retries_in_flight += 1;
-                run
+                key
             }
             None => self.sendable.pop_front()?,
         };
-        let queue = self.queues.get_mut(&run)?;
+        let queue = self.queues.get_mut(&key)?;
         let first = queue.deliveries.front()?;
         let event = match &first.state {
             DeliveryState::InMemory(event) => Some(Arc::clone(event)),
@@ -225,10 +245,11 @@ impl Ledger {
         };
         let seq = first.seq;
         queue.is_in_flight = true;
-        Some(DeliveryAttempt { run, seq, event })
+        let queue = key;
+        Some(DeliveryAttempt { queue, seq, event })
     }
 
-    fn due_retry(&self, now: Moment) -> Option<(Duration, RunId)> {
+    fn due_retry(&self, now: Moment) -> Option<(Duration, QueueKey)> {
         if self.retries_in_flight >= (self.limits.notifier_in_flight_max / 2).max(1) {
             return None;
         }
@@ -238,12 +259,12 @@ impl Ledger {
             .take_while(|(retry_at, _)| *retry_at <= now.elapsed);
         // Earlier events of its run may still be unread if a delivery was parked ahead of the
         // cursor.
-        let is_read = |run: &RunId| {
-            let queue = self.queues.get(run);
+        let is_read = |key: &QueueKey| {
+            let queue = self.queues.get(key);
             let first = queue.and_then(|queue| queue.deliveries.front());
             first.is_some_and(|delivery| delivery.seq <= self.read_to)
         };
-        due.find(|(_, run)| is_read(run)).copied()
+        due.find(|(_, key)| is_read(key)).copied()
     }
 
     /// Returns whether a delivery could be attempted if there were a permit.
@@ -268,17 +289,17 @@ impl Ledger {
                 .queues
                 .iter()
                 .max_by_key(|(_, queue)| queue.in_memory_behind_first());
-            let Some((run, _)) = longest.filter(|(_, queue)| queue.in_memory_behind_first() > 0)
+            let Some((key, _)) = longest.filter(|(_, queue)| queue.in_memory_behind_first() > 0)
             else {
                 return;
             };
-            self.park_behind_first(*run, now.wall);
+            self.park_behind_first(*key, now.wall);
         }
     }
 
-    /// Parks all deliveries of a run but the first.
-    fn park_behind_first(&mut self, run: RunId, next_at: DateTime<Utc>) {
-        let Some(queue) = self.queues.get_mut(&run) else {
+    /// Parks all deliveries of a queue but the first.
+    fn park_behind_first(&mut self, key: QueueKey, next_at: DateTime<Utc>) {
+        let Some(queue) = self.queues.get_mut(&key) else {
             return;
         };
         for delivery in queue.deliveries.iter_mut().skip(1) {
@@ -288,20 +309,20 @@ impl Ledger {
             delivery.state = DeliveryState::Parked { tries: 0 };
             self.in_memory.remove(&delivery.seq);
             self.parked_count += 1;
-            let row = ParkedEvent::new(run, delivery.seq, next_at);
+            let row = ParkedEvent::new(key.run, delivery.seq, next_at);
             self.changes.insert(delivery.seq, Some(row));
         }
     }
 
-    /// Requeues a run by the state of its first delivery.
-    fn requeue(&mut self, run: RunId) {
-        let Some(queue) = self.queues.get(&run) else {
+    /// Queues a queue again, by the state of its first delivery.
+    fn requeue(&mut self, key: QueueKey) {
+        let Some(queue) = self.queues.get(&key) else {
             return;
         };
         match queue.deliveries.front() {
-            None => drop(self.queues.remove(&run)),
-            Some(first) if first.is_parked() => drop(self.retries.insert((queue.retry_at, run))),
-            Some(_) => self.sendable.push_back(run),
+            None => drop(self.queues.remove(&key)),
+            Some(first) if first.is_parked() => drop(self.retries.insert((queue.retry_at, key))),
+            Some(_) => self.sendable.push_back(key),
         }
     }
 }

@@ -10,21 +10,21 @@ use super::Ledger;
 use crate::delivery::Moment;
 use crate::delivery::attempt::DeliveryOutcome;
 use crate::delivery::failed_try::FailedTry;
-use crate::delivery::run_queue::{DeliveryState, QueuedDelivery};
+use crate::delivery::run_queue::{DeliveryState, QueueKey, QueuedDelivery};
 use crate::delivery::served::Backlog;
 use crate::model::RunId;
 use crate::notifier::NotifierError;
 use crate::storage::ParkedEvent;
 
 impl Ledger {
-    /// Records the outcome of the attempt of a run. Returns the failed try, if it failed.
+    /// Records the outcome of the attempt of a queue. Returns the failed try, if it failed.
     pub(in crate::delivery) fn finish_attempt(
         &mut self,
-        run: RunId,
+        key: QueueKey,
         outcome: DeliveryOutcome,
         now: Moment,
     ) -> Option<FailedTry> {
-        let queue = self.queues.get_mut(&run)?;
+        let queue = self.queues.get_mut(&key)?;
         queue.retry_at = now.elapsed;
         queue.is_in_flight = false;
         let delivery = queue.deliveries.pop_front()?;
@@ -46,10 +46,10 @@ impl Ledger {
                 queue.deliveries.push_front(delivery);
                 None
             }
-            DeliveryOutcome::Failed(error) => Some(self.fail(run, &delivery, error, now)),
+            DeliveryOutcome::Failed(error) => Some(self.fail(key, &delivery, error, now)),
         };
-        self.insert_requested(run, now);
-        self.requeue(run);
+        self.insert_requested(key, now);
+        self.requeue(key);
         if failed.as_ref().is_some_and(|failed| failed.disables) {
             self.disable(now);
         }
@@ -69,12 +69,12 @@ impl Ledger {
 
     fn fail(
         &mut self,
-        run: RunId,
+        key: QueueKey,
         delivery: &QueuedDelivery,
         error: NotifierError,
         now: Moment,
     ) -> FailedTry {
-        let seq = delivery.seq;
+        let (run, seq) = (key.run, delivery.seq);
         let tries = delivery.tries().saturating_add(1);
         let delay = self.schedule.delay(tries, seq, &self.limits);
         let has_place = match self.backlog {
@@ -93,14 +93,9 @@ impl Ledger {
         };
         self.remove(delivery, Some(row));
         self.has_unsaved_dead_letter |= row.is_dead;
-        if let Some(delay) = delay
-            && let Some(queue) = self.queues.get_mut(&run)
-        {
-            queue.retry_at = now.elapsed.saturating_add(delay);
-            let state = DeliveryState::Parked { tries };
-            queue.deliveries.push_front(QueuedDelivery { seq, state });
-            self.parked_count += 1;
-            self.park_behind_first(run, now.wall);
+        if let Some(delay) = delay {
+            let retry_at = now.elapsed.saturating_add(delay);
+            self.park_again(key, (seq, tries), (retry_at, now));
         }
         FailedTry {
             run,
@@ -109,6 +104,25 @@ impl Ledger {
             is_dead: row.is_dead,
             disables: error.is_gone() && !self.is_disabled,
             error,
+        }
+    }
+
+    /// Queues a delivery of the queue `key` that has failed, until its retry.
+    fn park_again(
+        &mut self,
+        key: QueueKey,
+        (seq, tries): (u64, u32),
+        (retry_at, now): (Duration, Moment),
+    ) {
+        let own = self.queue_of_retry(key.run, seq);
+        let queue = self.queues.entry(own).or_default();
+        queue.retry_at = retry_at;
+        let state = DeliveryState::Parked { tries };
+        queue.deliveries.push_front(QueuedDelivery { seq, state });
+        self.parked_count += 1;
+        self.park_behind_first(own, now.wall);
+        if own != key {
+            self.requeue(own);
         }
     }
 }

@@ -26,7 +26,16 @@ fn second(n: u64) -> Moment {
 
 fn new_ledger() -> Ledger {
     let cursor = NotifierCursor::new("slack".to_owned(), 0);
-    Ledger::new(&cursor, RetrySchedule::default(), limits(), second(0))
+    Ledger::new(
+        &cursor,
+        (RetrySchedule::default(), Backlog::Waits),
+        limits(),
+        second(0),
+    )
+}
+
+fn of(run: u64) -> QueueKey {
+    QueueKey::of_run(run_id(run))
 }
 
 fn event(seq: u64, run: u64) -> Event {
@@ -73,20 +82,20 @@ fn one_event_per_run_is_in_flight_and_runs_do_not_wait_for_each_other() {
     assert_eq!(start(&mut ledger, now), None);
     assert!(
         ledger
-            .finish_attempt(run_id(2), DeliveryOutcome::Delivered, now)
+            .finish_attempt(of(2), DeliveryOutcome::Delivered, now)
             .is_none()
     );
     assert_eq!((ledger.cursor(), start(&mut ledger, now)), (0, None));
     assert!(
         ledger
-            .finish_attempt(run_id(1), DeliveryOutcome::Delivered, now)
+            .finish_attempt(of(1), DeliveryOutcome::Delivered, now)
             .is_none()
     );
     assert_eq!((ledger.cursor(), start(&mut ledger, now)), (1, Some(2)));
     for run in [1, 3] {
         assert!(
             ledger
-                .finish_attempt(run_id(run), DeliveryOutcome::Delivered, now)
+                .finish_attempt(of(run), DeliveryOutcome::Delivered, now)
                 .is_none()
         );
     }
@@ -99,12 +108,12 @@ fn a_failure_parks_the_later_events_of_its_run_and_the_cursor_advances() {
     read(&mut ledger, second(1), [(1, 1), (2, 1), (3, 2)]);
     assert_eq!(start(&mut ledger, second(1)), Some(1));
     let failure = ledger
-        .finish_attempt(run_id(1), retryable(), second(1))
+        .finish_attempt(of(1), retryable(), second(1))
         .unwrap();
     assert_eq!((failure.seq, failure.tries, failure.is_dead), (1, 1, false));
     read(&mut ledger, second(1), [(4, 1)]);
     assert_eq!(start(&mut ledger, second(1)), Some(3));
-    ledger.finish_attempt(run_id(2), DeliveryOutcome::Delivered, second(1));
+    ledger.finish_attempt(of(2), DeliveryOutcome::Delivered, second(1));
     assert_eq!(ledger.cursor(), 4);
     let parked = [
         (1, Some((1, false))),
@@ -120,7 +129,7 @@ fn a_failure_parks_the_later_events_of_its_run_and_the_cursor_advances() {
     ledger.mark_saved();
     for seq in [1, 2, 4] {
         assert_eq!(start(&mut ledger, second(2)), Some(seq));
-        ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(2));
+        ledger.finish_attempt(of(1), DeliveryOutcome::Delivered, second(2));
     }
     assert_eq!(rows(&ledger), [(1, None), (2, None), (4, None)]);
     assert_eq!(start(&mut ledger, second(9)), None);
@@ -133,15 +142,13 @@ fn too_many_tries_or_a_permanent_error_make_a_dead_letter_and_the_run_continues(
     for (tries, seconds) in [(1, 0), (2, 1), (3, 3)] {
         assert_eq!(start(&mut ledger, second(seconds)), Some(1), "{tries}");
         let failure = ledger
-            .finish_attempt(run_id(1), retryable(), second(seconds))
+            .finish_attempt(of(1), retryable(), second(seconds))
             .unwrap();
         assert_eq!((failure.tries, failure.is_dead), (tries, tries == 3));
     }
     assert_eq!(start(&mut ledger, second(3)), Some(2));
     let permanent = DeliveryOutcome::Failed(NotifierError::permanent("never"));
-    let failure = ledger
-        .finish_attempt(run_id(1), permanent, second(3))
-        .unwrap();
+    let failure = ledger.finish_attempt(of(1), permanent, second(3)).unwrap();
     assert!(failure.is_dead);
     let dead = [
         (1, Some((3, true))),
@@ -160,7 +167,7 @@ fn a_permanent_failure_in_memory_parks_no_later_event() {
     read(&mut ledger, second(0), [(1, 1), (2, 1)]);
     assert_eq!(start(&mut ledger, second(0)), Some(1));
     let permanent = DeliveryOutcome::Failed(NotifierError::permanent("never"));
-    ledger.finish_attempt(run_id(1), permanent, second(0));
+    ledger.finish_attempt(of(1), permanent, second(0));
     assert_eq!(rows(&ledger), [(1, Some((1, true)))]);
     assert_eq!(
         (start(&mut ledger, second(0)), ledger.cursor()),
@@ -173,19 +180,19 @@ fn unavailable_storage_does_not_count_as_a_try() {
     let mut ledger = new_ledger();
     read(&mut ledger, second(0), [(1, 1)]);
     start(&mut ledger, second(0));
-    ledger.finish_attempt(run_id(1), retryable(), second(0));
+    ledger.finish_attempt(of(1), retryable(), second(0));
     for n in [1, 2, 3, 4] {
         assert_eq!(start(&mut ledger, second(n)), Some(1));
         assert!(
             ledger
-                .finish_attempt(run_id(1), DeliveryOutcome::StorageUnavailable, second(n))
+                .finish_attempt(of(1), DeliveryOutcome::StorageUnavailable, second(n))
                 .is_none()
         );
         assert_eq!(start(&mut ledger, second(n)), None);
     }
     assert_eq!(rows(&ledger), [(1, Some((1, false)))]);
     start(&mut ledger, second(5));
-    ledger.finish_attempt(run_id(1), DeliveryOutcome::EventPurged, second(5));
+    ledger.finish_attempt(of(1), DeliveryOutcome::EventPurged, second(5));
     assert_eq!(rows(&ledger), [(1, None)]);
 }
 
@@ -195,12 +202,12 @@ fn retries_take_at_most_half_of_the_attempts_in_flight() {
     read(&mut ledger, second(0), (1..=4).map(|n| (n, n)));
     for n in 1..=4 {
         start(&mut ledger, second(0));
-        ledger.finish_attempt(run_id(n), retryable(), second(0));
+        ledger.finish_attempt(of(n), retryable(), second(0));
     }
     read(&mut ledger, second(0), [(5, 5)]);
     let taken = [(); 4].map(|()| start(&mut ledger, second(9)));
     assert_eq!(taken, [Some(1), Some(2), Some(5), None]);
-    ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(9));
+    ledger.finish_attempt(of(1), DeliveryOutcome::Delivered, second(9));
     assert_eq!(start(&mut ledger, second(9)), Some(3));
 }
 
@@ -217,13 +224,13 @@ fn a_long_attempt_does_not_hold_up_the_events_of_other_runs() {
     assert_eq!(rows(&ledger).len(), 7);
     read(&mut ledger, second(0), [(9, 1), (10, 2)]);
     assert_eq!(start(&mut ledger, second(0)), Some(10));
-    ledger.finish_attempt(run_id(2), DeliveryOutcome::Delivered, second(0));
+    ledger.finish_attempt(of(2), DeliveryOutcome::Delivered, second(0));
     assert_eq!(ledger.cursor(), 0);
-    ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(30));
+    ledger.finish_attempt(of(1), DeliveryOutcome::Delivered, second(30));
     assert_eq!(ledger.cursor(), 10);
     for n in 2..=9 {
         assert_eq!(start(&mut ledger, second(30)), Some(n));
-        ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(30));
+        ledger.finish_attempt(of(1), DeliveryOutcome::Delivered, second(30));
     }
 }
 
@@ -232,14 +239,19 @@ fn reading_stops_while_too_many_events_are_parked() {
     let mut small = limits();
     small.notifier_parked_max = 2;
     let cursor = NotifierCursor::new("slack".to_owned(), 0);
-    let mut ledger = Ledger::new(&cursor, RetrySchedule::default(), small, second(0));
+    let mut ledger = Ledger::new(
+        &cursor,
+        (RetrySchedule::default(), Backlog::Waits),
+        small,
+        second(0),
+    );
     read(&mut ledger, second(0), [(1, 1), (2, 1)]);
     start(&mut ledger, second(0));
     assert!(ledger.has_room());
-    ledger.finish_attempt(run_id(1), retryable(), second(0));
+    ledger.finish_attempt(of(1), retryable(), second(0));
     assert!(!ledger.has_room());
     start(&mut ledger, second(1));
-    ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(1));
+    ledger.finish_attempt(of(1), DeliveryOutcome::Delivered, second(1));
     assert!(ledger.has_room());
 }
 
@@ -259,7 +271,12 @@ fn a_restored_retry_delay_stays_within_its_bounds_after_a_clock_step() {
     for (next_at, expected) in [(at(1_030), 30), (at(990), 0), (at(1_000_000), 600)] {
         let mut cursor = NotifierCursor::new("slack".to_owned(), 5);
         cursor.parked = vec![ParkedEvent::new(run_id(1), 3, next_at)];
-        let mut ledger = Ledger::new(&cursor, RetrySchedule::default(), limits(), second(1_000));
+        let mut ledger = Ledger::new(
+            &cursor,
+            (RetrySchedule::default(), Backlog::Waits),
+            limits(),
+            second(1_000),
+        );
         let retry_at = 1_000 + expected;
         if expected > 0 {
             assert_eq!(start(&mut ledger, second(retry_at - 1)), None);
@@ -273,7 +290,7 @@ fn gone() -> DeliveryOutcome {
 }
 
 fn finish(ledger: &mut Ledger, run: u64, outcome: DeliveryOutcome, now: Moment) {
-    ledger.finish_attempt(run_id(run), outcome, now);
+    ledger.finish_attempt(of(run), outcome, now);
 }
 
 #[test]
@@ -288,7 +305,7 @@ fn a_receiver_that_is_gone_gets_nothing_more_and_every_event_becomes_a_dead_lett
         [(); 2].map(|()| start(&mut ledger, second(0))),
         [1, 3].map(Some)
     );
-    let failed = ledger.finish_attempt(run_id(1), gone(), second(0)).unwrap();
+    let failed = ledger.finish_attempt(of(1), gone(), second(0)).unwrap();
     assert!(failed.is_dead && failed.disables);
     assert_eq!(start(&mut ledger, second(9)), None);
     // Run 2 is in flight meanwhile.
@@ -380,7 +397,7 @@ fn a_receiver_can_delay_a_retry_beyond_the_schedule() {
 fn a_schedule_of_the_notifier_replaces_that_of_the_limits() {
     let cursor = NotifierCursor::new("slack".to_owned(), 0);
     let schedule = RetrySchedule::after([Duration::from_secs(100)]);
-    let mut ledger = Ledger::new(&cursor, schedule, limits(), second(0));
+    let mut ledger = Ledger::new(&cursor, (schedule, Backlog::Waits), limits(), second(0));
     read(&mut ledger, second(0), [(1, 1)]);
     start(&mut ledger, second(0));
     finish(&mut ledger, 1, retryable(), second(0));
@@ -410,12 +427,12 @@ impl Stored {
         ledger.mark_saved();
     }
 
-    fn restore(&self, now: Moment) -> Ledger {
+    fn restore(&self, backlog: Backlog, now: Moment) -> Ledger {
         let mut cursor = NotifierCursor::new("slack".to_owned(), self.cursor);
         let rows = self.rows.values();
         let rows = rows.filter(|row| !row.is_dead || row.seq > self.cursor);
         cursor.parked = rows.copied().collect();
-        Ledger::new(&cursor, RetrySchedule::default(), limits(), now)
+        Ledger::new(&cursor, (RetrySchedule::default(), backlog), limits(), now)
     }
 }
 
@@ -448,20 +465,22 @@ impl Random {
 ///
 /// Each event must be delivered or dead at the end, in order per run.
 ///
-/// If the receiver may be gone, dead letters are retried on request, and only the order is free.
-fn play(seed: u64, may_be_gone: bool) {
+/// If the receiver may be gone, dead letters are retried on request, and only the order is free. It
+/// is also free if there are many receivers.
+fn play(seed: u64, may_be_gone: bool, backlog: Backlog) {
     const LAST: u64 = 60;
     let mut random = Random(seed);
     let runs: Vec<u64> = (0..LAST).map(|_| random.below(4)).collect();
     let run_of = |seq: u64| runs[usize::try_from(seq - 1).unwrap()];
     let receive = |got: &mut Vec<u64>, seq| {
-        let is_in_order = may_be_gone || is_in_order(got, seq, run_of);
+        let is_free = may_be_gone || backlog == Backlog::IsBuried;
+        let is_in_order = is_free || is_in_order(got, seq, run_of);
         assert!(is_in_order, "seed {seed}: {seq}");
         got.push(seq);
     };
     let mut stored = Stored::default();
-    let mut ledger = stored.restore(second(0));
-    let mut in_flight: Vec<(RunId, u64)> = Vec::new();
+    let mut ledger = stored.restore(backlog, second(0));
+    let mut in_flight: Vec<(QueueKey, u64)> = Vec::new();
     let mut got: Vec<u64> = Vec::new();
     for step in 0_u64..2_000 {
         let now = second(step);
@@ -469,7 +488,7 @@ fn play(seed: u64, may_be_gone: bool) {
             0 => stored.save(&mut ledger),
             1 if random.below(6) == 0 => {
                 in_flight.clear();
-                ledger = stored.restore(now);
+                ledger = stored.restore(backlog, now);
             }
             2..=5 if ledger.has_room() && ledger.read_to() < LAST => {
                 let next = ledger.read_to() + 1;
@@ -481,19 +500,19 @@ fn play(seed: u64, may_be_gone: bool) {
                 in_flight.extend(
                     ledger
                         .start_attempt(now)
-                        .map(|attempt| (attempt.run, attempt.seq)),
+                        .map(|attempt| (attempt.queue, attempt.seq)),
                 );
             }
             _ if !in_flight.is_empty() => {
                 let index = usize::try_from(random.below(in_flight.len() as u64)).unwrap();
-                let (run, seq) = in_flight.swap_remove(index);
+                let (queue, seq) = in_flight.swap_remove(index);
                 if may_be_gone && random.below(9) == 0 {
-                    ledger.finish_attempt(run, gone(), now);
+                    ledger.finish_attempt(queue, gone(), now);
                 } else if random.below(3) == 0 {
-                    ledger.finish_attempt(run, retryable(), now);
+                    ledger.finish_attempt(queue, retryable(), now);
                 } else {
                     receive(&mut got, seq);
-                    ledger.finish_attempt(run, DeliveryOutcome::Delivered, now);
+                    ledger.finish_attempt(queue, DeliveryOutcome::Delivered, now);
                 }
                 if ledger.is_save_urgent() {
                     stored.save(&mut ledger);
@@ -502,16 +521,16 @@ fn play(seed: u64, may_be_gone: bool) {
             _ => {}
         }
     }
-    for (run, seq) in in_flight {
+    for (queue, seq) in in_flight {
         receive(&mut got, seq);
-        ledger.finish_attempt(run, DeliveryOutcome::Delivered, second(10_000));
+        ledger.finish_attempt(queue, DeliveryOutcome::Delivered, second(10_000));
     }
     for next in ledger.read_to() + 1..=LAST {
         read(&mut ledger, second(10_000), [(next, run_of(next))]);
     }
     while let Some(attempt) = ledger.start_attempt(second(10_000)) {
         receive(&mut got, attempt.seq);
-        ledger.finish_attempt(attempt.run, DeliveryOutcome::Delivered, second(10_000));
+        ledger.finish_attempt(attempt.queue, DeliveryOutcome::Delivered, second(10_000));
     }
     stored.save(&mut ledger);
     assert_eq!(stored.cursor, LAST, "seed {seed}");
@@ -529,12 +548,49 @@ fn is_in_order(got: &[u64], seq: u64, run_of: impl Fn(u64) -> u64) -> bool {
 
 #[test]
 fn every_event_is_delivered_in_order_or_dead_in_any_history() {
-    (0..400).for_each(|seed| play(seed, false));
+    (0..400).for_each(|seed| play(seed, false, Backlog::Waits));
 }
 
 #[test]
 fn every_event_is_delivered_or_dead_though_the_receiver_goes_and_dead_letters_are_retried() {
-    (0..400).for_each(|seed| play(seed, true));
+    (0..400).for_each(|seed| play(seed, true, Backlog::Waits));
+}
+
+#[test]
+fn every_event_is_delivered_or_dead_in_any_history_with_many_receivers() {
+    for seed in 0..200 {
+        play(seed, false, Backlog::IsBuried);
+        play(seed, true, Backlog::IsBuried);
+    }
+}
+
+/// A receiver that is down must not keep the later events of its run from other ones.
+#[test]
+fn a_delivery_that_is_retried_holds_nothing_up_if_there_are_many_receivers() {
+    let with = (RetrySchedule::default(), Backlog::IsBuried);
+    let cursor = NotifierCursor::new("hooks".to_owned(), 0);
+    let mut ledger = Ledger::new(&cursor, with.clone(), limits(), second(0));
+    read(&mut ledger, second(0), [(1, 1), (2, 1)]);
+    // Until one has failed, they are in order.
+    assert_eq!(start(&mut ledger, second(0)), Some(1));
+    assert_eq!(start(&mut ledger, second(0)), None);
+    finish(&mut ledger, 1, retryable(), second(0));
+    assert_eq!(start(&mut ledger, second(0)), Some(2));
+    assert_eq!(rows(&ledger), [(1, Some((1, false)))]);
+    finish(&mut ledger, 1, retryable(), second(0));
+    assert_eq!(ledger.cursor(), 2);
+    // Nor after a restart, in which the first one waits longer.
+    let mut cursor = NotifierCursor::new("hooks".to_owned(), 2);
+    cursor.parked = vec![
+        ParkedEvent::new(run_id(1), 1, at(100)),
+        ParkedEvent::new(run_id(1), 2, at(1)),
+    ];
+    cursor.parked.iter_mut().for_each(|parked| parked.tries = 1);
+    let mut ledger = Ledger::new(&cursor, with, limits(), second(0));
+    let attempt = ledger.start_attempt(second(1)).unwrap();
+    assert_eq!((attempt.seq, start(&mut ledger, second(9))), (2, None));
+    ledger.finish_attempt(attempt.queue, DeliveryOutcome::Delivered, second(1));
+    assert_eq!(start(&mut ledger, second(100)), Some(1));
 }
 
 /// One receiver that is down must not keep the events of others unread.
@@ -550,14 +606,14 @@ fn a_backlog_that_is_full_is_buried_if_it_has_many_receivers() {
         read(ledger, now, (1..=3).map(|n| (n, n)));
         for run in 1..=3 {
             start(ledger, now).unwrap();
-            ledger.finish_attempt(run_id(run), retryable(), now);
+            ledger.finish_attempt(of(run), retryable(), now);
         }
     };
-    let schedule = RetrySchedule::default;
-    let mut waits = Ledger::new(&cursor, schedule(), limits.clone(), now);
+    let with = |backlog| (RetrySchedule::default(), backlog);
+    let mut waits = Ledger::new(&cursor, with(Backlog::Waits), limits.clone(), now);
     fail_all(&mut waits);
     assert!(!waits.has_room());
-    let mut buries = Ledger::new(&cursor, schedule(), limits, now).with_backlog(Backlog::IsBuried);
+    let mut buries = Ledger::new(&cursor, with(Backlog::IsBuried), limits, now);
     fail_all(&mut buries);
     assert!(buries.has_room());
     let expected = [
@@ -568,7 +624,7 @@ fn a_backlog_that_is_full_is_buried_if_it_has_many_receivers() {
     assert_eq!(rows(&buries), expected);
     // A delivery that is parked keeps its place.
     let later = second(2);
-    assert_eq!(start(&mut buries, later), Some(1));
-    buries.finish_attempt(run_id(1), retryable(), later);
+    let attempt = buries.start_attempt(later).unwrap();
+    buries.finish_attempt(attempt.queue, retryable(), later);
     assert_eq!(rows(&buries)[0], (1, Some((2, false))));
 }
