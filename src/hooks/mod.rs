@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::receivers::Receivers;
+use self::receivers::{Place, Receivers};
 use crate::clock::Clock;
 use crate::error::trace_causes;
 use crate::model::{Event, Hook, HookMoment, HookSecret, Run, Scope};
@@ -81,7 +81,11 @@ impl HookNotifier {
         let secret = secret.map(|secret| self.open(run, moment, secret));
         let secret = secret.transpose()?;
         let begun_at = self.clock.elapsed();
-        let request = self.receivers.admit(&hook.url, event.seq, begun_at)?;
+        let place = Place {
+            host: self.client.host(&hook.url),
+            url: hook.url.clone(),
+        };
+        let request = self.receivers.admit(place, event.seq, begun_at)?;
         let sent = self.client.send(&hook.url, secret.as_ref(), event).await;
         let now = self.clock.elapsed();
         match &sent {

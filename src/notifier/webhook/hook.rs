@@ -118,6 +118,12 @@ impl HookClient {
         self.allowed.target(url).1
     }
 
+    /// Returns the host of a URL with its port, or nothing for what is no URL.
+    pub(crate) fn host(&self, url: &str) -> String {
+        let target = self.allowed.target(url).0;
+        target.map(|target| target.authority()).unwrap_or_default()
+    }
+
     /// Returns what is wrong with a secret. The text repeats no part of it.
     pub(crate) fn secret_fault(secret: &str) -> Option<&'static str> {
         SigningKey::new(secret).err()
