@@ -38,6 +38,11 @@ const PIPELINE_WORDS: &[(&str, &str)] = &[
     ("upstream", "depends_on"),
     ("upstreams", "depends_on"),
     ("triggers", "dependency_rules"),
+    ("on_start", "hooks"),
+    ("on_success", "hooks"),
+    ("on_failure", "hooks"),
+    ("callbacks", "hooks"),
+    ("notifications", "hooks"),
 ];
 
 /// Words of other systems for the keys that the engine reads.

@@ -5,6 +5,7 @@
 
 mod kind;
 pub(crate) mod log;
+mod mask;
 mod panic;
 mod pointer;
 mod problem;
@@ -14,6 +15,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 pub use kind::ErrorKind;
+pub(crate) use mask::{has_hook_secret, mask_hook_secrets};
 pub(crate) use panic::{catch_panic, catch_panic_in, contain, panic_message, trace_panic};
 pub(crate) use pointer::reference_token;
 pub use problem::Problem;
@@ -84,21 +86,21 @@ pub enum IssueLocation {
 }
 
 impl Issue {
-    /// Creates an issue at a JSON pointer (RFC 6901) into the body.
+    /// Creates an issue at a JSON pointer (RFC 6901) into the body. Secrets of hooks are masked.
     #[must_use]
     pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            location: IssueLocation::Pointer(pointer.into()),
-            detail: detail.into(),
+            location: IssueLocation::Pointer(mask_hook_secrets(pointer.into())),
+            detail: mask_hook_secrets(detail.into()),
         }
     }
 
-    /// Creates an issue of a query parameter.
+    /// Creates an issue of a query parameter. Secrets of hooks are masked.
     #[must_use]
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            location: IssueLocation::Parameter(name.into()),
-            detail: detail.into(),
+            location: IssueLocation::Parameter(mask_hook_secrets(name.into())),
+            detail: mask_hook_secrets(detail.into()),
         }
     }
 }
@@ -127,7 +129,8 @@ struct Inner {
 }
 
 impl Error {
-    /// Creates an error with this problem and a message for the client.
+    /// Creates an error with this problem and a message for the client. Secrets of hooks
+    /// (`whsec_…`) are masked in it.
     #[must_use]
     pub fn new(problem: Problem, message: impl Into<String>) -> Self {
         Self::with_kind(problem, problem.kind(), message.into())
@@ -137,7 +140,7 @@ impl Error {
         Self(Box::new(Inner {
             problem,
             kind,
-            message,
+            message: mask_hook_secrets(message),
             issues: Vec::new(),
             source: None,
         }))
@@ -362,7 +365,7 @@ pub(crate) fn causes(error: &dyn StdError) -> Vec<String> {
     let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(own) = cause {
-        causes.push(own.to_string());
+        causes.push(mask_hook_secrets(own.to_string()));
         cause = own.source();
     }
     causes

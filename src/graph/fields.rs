@@ -158,6 +158,15 @@ impl<'a> Fields<'a> {
         items.into_iter().enumerate().map(&mut read_one).collect()
     }
 
+    /// Takes a field that may not be there. If it is, adds an issue.
+    pub(crate) fn refuse(&mut self, key: &str, detail: impl FnOnce() -> String) {
+        if self.rest.remove(key).is_some() {
+            let at = self.pointer(key);
+            self.issues
+                .push_with_problem(Problem::UnknownField, &at, detail());
+        }
+    }
+
     /// Adds an issue for each field that was not taken. `known` has the names of those that may be.
     pub(crate) fn refuse_rest(self, known: &[&str]) {
         for key in self.rest.keys() {

@@ -2,16 +2,20 @@
 //!
 //! `engine/hooks` checks where a hook may lead, and whether its secret can sign.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::fields::Fields;
 use super::issues::Issues;
+use crate::error::{Problem, has_hook_secret, quote, reference_token};
 use crate::model::{Hook, HookKind, HookMoment, HookSecret, Hooks, Pipeline};
 
 /// The fields of the hooks of a pipeline.
 pub(crate) const HOOKS_FIELDS: [&str; 3] = ["on_start", "on_success", "on_failure"];
 /// The fields of a hook.
 pub(crate) const HOOK_FIELDS: [&str; 3] = ["type", "url", "secret"];
+
+/// What a hook of cancelled runs might be called. None of the known names is meant.
+const OF_CANCELLED: [&str; 3] = ["on_cancel", "on_cancelled", "on_canceled"];
 
 const WHAT: &str = "a hook";
 const KINDS: &str = "webhook";
@@ -23,6 +27,12 @@ pub(super) fn read(mut fields: Fields<'_>) -> Hooks {
     let mut hooks = Hooks::default();
     for moment in HookMoment::ALL {
         hooks.set(moment, fields.inner(moment.field(), WHAT, read_hook));
+    }
+    for field in OF_CANCELLED {
+        fields.refuse(field, || {
+            let known = HOOKS_FIELDS.join(", ");
+            format!("a cancelled run calls no hook, so that there is no {field}; known are {known}")
+        });
     }
     fields.refuse_rest(&HOOKS_FIELDS);
     hooks
@@ -44,14 +54,48 @@ fn read_kind(value: &Value) -> Option<HookKind> {
     HookKind::ALL.into_iter().find(|kind| kind.as_str() == text)
 }
 
-/// Adds an issue for each URL that is too long. No text repeats a part of it.
+/// Adds an issue for each URL that is too long or has a template, and for each secret of a hook in
+/// a field that Floret keeps as it is. No text repeats a part of a URL or of a secret.
 pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
     for (moment, hook) in pipeline.hooks.each() {
+        let at = format!("/hooks/{}/url", moment.field());
         let (count, max) = (hook.url.chars().count(), Hook::URL_CHARS_MAX);
         if count > max {
-            issues.push(&format!("/hooks/{}/url", moment.field()), || {
+            issues.push(&at, || {
                 format!("url must be at most {max} characters, received {count}")
             });
+        }
+        if hook.url.contains("${") {
+            issues.push(&at, || {
+                "url has a template, which a hook sends as it stands: write the URL itself, without ${…}"
+                    .to_owned()
+            });
+        }
+    }
+    check_extra("", &pipeline.extra, issues);
+    for (index, node) in pipeline.nodes.iter().enumerate() {
+        check_extra(&format!("/nodes/{index}"), &node.extra, issues);
+    }
+    for (index, edge) in pipeline.edges.iter().enumerate() {
+        check_extra(&format!("/edges/{index}"), &edge.extra, issues);
+    }
+}
+
+/// Adds an issue for each unknown field with the secret of a hook, which would be stored and shown
+/// in plain.
+fn check_extra(at: &str, extra: &Map<String, Value>, issues: &mut Issues) {
+    for (key, value) in extra {
+        if issues.is_full() {
+            return;
+        }
+        // Serialized, since the secret may be anywhere in it, also in the name of a field.
+        if has_hook_secret(key) || has_hook_secret(&value.to_string()) {
+            let at = format!("{at}/{}", reference_token(key));
+            let key = quote(key);
+            let detail = format!(
+                "{key} is not a field that Floret reads, so that the secret of a hook in it would be stored and shown in plain; did you mean \"hooks\"?"
+            );
+            issues.push_with_problem(Problem::UnknownField, &at, detail);
         }
     }
 }

@@ -319,6 +319,23 @@ async fn only_a_caller_gives_secrets(store: Store) {
         let at = IssueLocation::Pointer("/hooks/on_start/secret".to_owned());
         assert_eq!(refused.issues()[0].location, at);
     }
+    // Elsewhere, too, no refusal repeats one: `ask` looks for it.
+    for misplaced in [
+        json!({"hook": {"on_success": {"secret": FIRST}}}),
+        json!({"id": format!("{FIRST} ")}),
+        json!({"schedule": FIRST}),
+        json!({"timeout": FIRST}),
+        json!({"hooks": {"on_success": FIRST}}),
+        json!({"hooks": {FIRST: {}}}),
+        json!({"hooks": {"on_success": {"type": FIRST, "url": FIRST, FIRST: 1}}}),
+        json!({"nodes": [{"id": format!("{FIRST} "), "type": FIRST}]}),
+    ] {
+        let mut body = definition(port, Value::Null);
+        let fields = misplaced.as_object().unwrap().clone();
+        body.as_object_mut().unwrap().extend(fields);
+        let refused = ask(&host, Verb::POST, "/api/pipelines", Some(&body)).await;
+        assert_eq!(refused.status, 422, "{misplaced}");
+    }
 }
 
 /// Swaps the sealed secrets of the two definitions of a store.

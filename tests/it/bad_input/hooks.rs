@@ -20,7 +20,26 @@ pub(super) fn rows() -> Vec<Row> {
         let at = "/hooks/on_success/url";
         rows.extend(refused(&hooks, "invalid-field", at, detail));
     }
+    for (at, field, value) in misplaced() {
+        let mut definition = graph(&["a"], &[]);
+        let object = definition.pointer_mut(at).unwrap();
+        object[field] = value;
+        let at = format!("{at}/{field}");
+        let bad = create_and_replace(&definition).map(|bad| bad.at(&at).with_detail("\"hooks\""));
+        rows.extend(all(422, "unknown-field", bad));
+    }
     rows
+}
+
+/// Returns secrets of hooks in objects that keep their unknown fields.
+fn misplaced() -> [(&'static str, &'static str, Value); 4] {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    [
+        ("", "hook", with("secret", json!(secret))),
+        ("", "on_failure", json!({"secret": secret})),
+        ("", "x", json!([{secret: 1}])),
+        ("/nodes/0", "hooks", with("secret", json!(secret))),
+    ]
 }
 
 fn refused(hooks: &Value, slug: &'static str, at: &str, detail: &'static str) -> Vec<Row> {
@@ -89,6 +108,11 @@ fn unknown() -> Vec<(Value, &'static str, &'static str)> {
             "on_failure",
         ),
         (hook, "/hooks/on_failure/headers", "type, url, secret"),
+        (
+            json!({"on_cancel": {"type": "webhook", "url": "https://a.example"}}),
+            "/hooks/on_cancel",
+            "a cancelled run calls no hook",
+        ),
     ]
 }
 
@@ -111,6 +135,8 @@ fn urls() -> Vec<(String, &'static str)> {
         ("https://0x7f.1/", "four decimal numbers"),
         ("https://2130706433/", "four decimal numbers"),
         ("https://example.com:0/", "port"),
+        ("https://example.com/${var.X}", "write the URL itself"),
+        ("${var.X}", "write the URL itself"),
     ];
     let urls = urls.map(|(url, detail)| (url.to_owned(), detail));
     let mut urls = Vec::from(urls);
