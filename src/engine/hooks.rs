@@ -142,6 +142,24 @@ impl Shared {
         unopened
     }
 
+    /// Warns of the hooks of a pipeline whose secrets no key of the host opens: their deliveries
+    /// will fail.
+    pub(super) fn unopened_warnings(
+        &self,
+        pipeline: &Pipeline,
+        tenant: Option<&TenantId>,
+        id: &PipelineId,
+    ) -> Vec<Issue> {
+        let unopened = self.unopened_hooks(pipeline, tenant, id).into_iter();
+        let warning = |(moment, error)| {
+            let detail = format!(
+                "the secret that is stored cannot be opened: {error}; until it is saved again, the hook calls nobody"
+            );
+            Issue::pointer(at_secret(moment), detail)
+        };
+        unopened.map(warning).collect()
+    }
+
     /// Wakes the notifier of hooks, if a definition has any. Its cursor is stored before: it gets
     /// every event from then on.
     ///

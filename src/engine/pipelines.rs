@@ -221,6 +221,7 @@ impl Engine {
         self.0
             .warn_of_upstreams(definition, tenant, &mut warnings)
             .await?;
+        warnings.extend(self.0.unopened_warnings(definition, tenant, &found.id));
         Ok(ValidationReport {
             errors: self.0.definition_errors(&found),
             warnings,
@@ -261,6 +262,7 @@ impl Shared {
         let mut warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
         self.warn_of_upstreams(&pipeline, tenant, &mut warnings)
             .await?;
+        warnings.extend(self.unopened_warnings(&pipeline, tenant, &id));
         let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
         put.webhook_token = webhook_token;
         Ok((put, warnings))

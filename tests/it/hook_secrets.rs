@@ -283,6 +283,15 @@ async fn a_secret_that_no_key_opens_is_a_dead_letter(store: Store) {
     host.stop().await;
     let other = |builder: Builder| with_policy(builder).secret_key(key(8));
     let host = world.start_with(other).await;
+    // Each answer about the definition says so.
+    let report = ask(&host, Verb::GET, "/api/pipelines/p/validate", None).await;
+    let kept = put(&host, port, json!(MASK)).await;
+    for shown in [report.json(), kept.json()] {
+        let warning = &shown["warnings"][0];
+        assert_eq!(warning["pointer"], "/hooks/on_success/secret", "{shown}");
+        let detail = warning["detail"].as_str().unwrap();
+        assert!(detail.contains("cannot be opened"), "{detail}");
+    }
     host.run("p").await;
     let dead = loop {
         let dead = host.floret.deliveries().state(DeliveryState::Dead).await;
@@ -310,15 +319,6 @@ async fn only_a_caller_gives_secrets(store: Store) {
         refused.assert_problem(422, "invalid-field");
         assert!(!refused.json().to_string().contains("hunter2"));
     }
-    let stored = r#"{"id": "p", "name": "p", "nodes": [{"id": "a", "type": "step", "name": "a"}],
-        "hooks": {"on_start": {"type": "webhook", "url": "https://example.com", "secret": "S"}}}"#;
-    for secret in ["sealed:00", MASK] {
-        let pipeline: Pipeline =
-            serde_json::from_str(&stored.replace("\"S\"", &json!(secret).to_string())).unwrap();
-        let refused = host.floret.add_pipeline(pipeline).await.unwrap_err();
-        let at = IssueLocation::Pointer("/hooks/on_start/secret".to_owned());
-        assert_eq!(refused.issues()[0].location, at);
-    }
     // Elsewhere, too, no refusal repeats one: `ask` looks for it.
     for misplaced in [
         json!({"hook": {"on_success": {"secret": FIRST}}}),
@@ -335,6 +335,15 @@ async fn only_a_caller_gives_secrets(store: Store) {
         body.as_object_mut().unwrap().extend(fields);
         let refused = ask(&host, Verb::POST, "/api/pipelines", Some(&body)).await;
         assert_eq!(refused.status, 422, "{misplaced}");
+    }
+    let stored = r#"{"id": "p", "name": "p", "nodes": [{"id": "a", "type": "step", "name": "a"}],
+        "hooks": {"on_start": {"type": "webhook", "url": "https://example.com", "secret": "S"}}}"#;
+    for secret in ["sealed:00", MASK] {
+        let pipeline: Pipeline =
+            serde_json::from_str(&stored.replace("\"S\"", &json!(secret).to_string())).unwrap();
+        let refused = host.floret.add_pipeline(pipeline).await.unwrap_err();
+        let at = IssueLocation::Pointer("/hooks/on_start/secret".to_owned());
+        assert_eq!(refused.issues()[0].location, at);
     }
 }
 
