@@ -157,6 +157,13 @@ pub(crate) fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     }
 }
 
+/// Returns whether the clock of a zone ever shows a date. Samoa left one out, 2011-12-30, when it
+/// moved to the other side of the date line.
+pub(crate) fn has_date(zone: Tz, date: NaiveDate) -> bool {
+    let begin = zone::wall(zone, start_of_day(zone, date));
+    begin.is_none_or(|begin| begin.date() == date)
+}
+
 /// Returns the minute before a wall time.
 fn before(wall: NaiveDateTime) -> NaiveDateTime {
     wall.checked_sub_signed(TimeDelta::minutes(1))

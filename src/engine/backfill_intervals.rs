@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::backfill_dates::{BackfillDates, DateBounds, dates_of};
 use super::run_date::pipeline_timezone;
-use crate::cron::{Schedule, start_of_day};
+use crate::cron::{Schedule, has_date, start_of_day};
 use crate::error::{Issue, Problem};
 use crate::model::{BackfillRun, BackfillUnit, Pipeline, RunId};
 
@@ -91,13 +91,41 @@ impl IntervalPlan {
             }
             (BackfillDates::Range(range), Some(schedule)) => self.in_range(schedule, range),
             (BackfillDates::Listed(dates), Some(schedule)) => self.on_dates(schedule, dates),
-            (BackfillDates::Range(range), None) => Ok(self.days(dates_of(range))),
-            (BackfillDates::Listed(dates), None) => {
-                let mut dates = dates.clone();
-                dates.sort_unstable();
-                Ok(self.days(dates))
-            }
+            (BackfillDates::Range(range), None) => self.days_in_range(range),
+            (BackfillDates::Listed(dates), None) => self.days_listed(dates),
         }
+    }
+
+    fn days_in_range(&self, range: &RangeInclusive<NaiveDate>) -> Result<Vec<Interval>, Problems> {
+        let exists = |date: &NaiveDate| has_date(self.bounds.zone, *date);
+        let days = self.days(dates_of(range).filter(exists));
+        if days.is_empty() {
+            let detail = self.no_date(*range.end());
+            let issue = Issue::pointer("/end_date", detail);
+            return Err(vec![(Problem::RangeInvalid, issue)]);
+        }
+        Ok(days)
+    }
+
+    fn days_listed(&self, dates: &[NaiveDate]) -> Result<Vec<Interval>, Problems> {
+        let absent = dates.iter().enumerate();
+        let absent = absent.filter(|(_, date)| !has_date(self.bounds.zone, **date));
+        let problem = |(index, date): (usize, &NaiveDate)| {
+            let issue = Issue::pointer(format!("/dates/{index}"), self.no_date(*date));
+            (Problem::RangeInvalid, issue)
+        };
+        let problems: Vec<_> = absent.map(problem).collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut dates = dates.to_vec();
+        dates.sort_unstable();
+        Ok(self.days(dates))
+    }
+
+    fn no_date(&self, date: NaiveDate) -> String {
+        let zone = self.bounds.zone;
+        format!("there is no {date} in {zone}: the clock went from the day before to the day after")
     }
 
     fn days(&self, dates: impl IntoIterator<Item = NaiveDate>) -> Vec<Interval> {
@@ -336,6 +364,29 @@ mod tests {
         );
         let found = instants(&plan, &range("2024-04-25", "2024-04-26"));
         assert_eq!(found, ["2024-04-25T00:00+0200", "2024-04-26T01:00+0300"]);
+    }
+
+    #[test]
+    fn a_date_that_the_zone_leaves_out_has_no_run() {
+        // Samoa moved across the date line at the end of 2011-12-29.
+        let (zone, now) = ("Pacific/Apia", "2012-06-01T00:00:00Z");
+        let day = plan(BackfillUnit::Day, zone, None, now);
+        let found = instants(&day, &range("2011-12-29", "2011-12-31"));
+        assert_eq!(found, ["2011-12-29T00:00-1000", "2011-12-31T00:00+1400"]);
+        let listed = BackfillDates::Listed(vec![date("2011-12-29"), date("2011-12-30")]);
+        for (dates, at) in [
+            (range("2011-12-30", "2011-12-30"), "/end_date"),
+            (listed, "/dates/1"),
+        ] {
+            let (problem, issue) = day.intervals(&dates).unwrap_err().remove(0);
+            let detail = "there is no 2011-12-30 in Pacific/Apia: the clock went from the day before to the day after";
+            let expected = (Problem::RangeInvalid, Issue::pointer(at, detail));
+            assert_eq!((problem, issue), expected);
+        }
+        // A schedule fires at the end of the time that is left out, as on any such day.
+        let tick = plan(BackfillUnit::Tick, zone, Some("0 6 * * *"), now);
+        let found = instants(&tick, &range("2011-12-30", "2011-12-31"));
+        assert_eq!(found, ["2011-12-31T00:00+1400", "2011-12-31T06:00+1400"]);
     }
 
     #[test]
