@@ -25,13 +25,33 @@ pub(super) fn check_reason(reason: Option<&str>) -> Result<()> {
 }
 
 fn check(name: &str, text: Option<&str>, max: usize) -> Result<()> {
-    let Some(text) = text.filter(|text| text.chars().nth(max).is_some()) else {
+    let Some(text) = text else {
         return Ok(());
     };
-    let count = text.chars().count();
-    let detail = format!("{name} has at most {max} characters, this one has {count}");
+    let detail = if text.chars().nth(max).is_some() {
+        let count = text.chars().count();
+        format!("{name} has at most {max} characters, this one has {count}")
+    } else if let Some(hidden) = text.chars().find(|character| is_hidden(*character)) {
+        let hidden = hidden.escape_unicode();
+        format!(
+            "{name} must not have control characters but line breaks and tabs, nor ones that change the direction of the text; received {hidden}"
+        )
+    } else {
+        return Ok(());
+    };
     let issues = vec![Issue::pointer(format!("/{name}"), detail)];
     Err(Error::invalid(Problem::InvalidField, issues))
+}
+
+/// Returns whether a character shows a text other than it is: a control character that is neither a
+/// line break nor a tab, or an embedding, an override or an isolate of a direction. Marks of a
+/// direction, which texts in Arabic or Hebrew have, are none.
+fn is_hidden(character: char) -> bool {
+    match character {
+        '\n' | '\r' | '\t' => false,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        other => other.is_control(),
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +69,13 @@ mod tests {
         let expected = "note has at most 2000 characters, this one has 2001";
         assert_eq!(error.to_string(), expected);
         check_reason(Some(&"x".repeat(REASON_CHARS_MAX))).unwrap();
+        for text in ["a\u{0}b", "\u{1b}[31m", "\u{85}", "a\u{202e}b", "\u{2066}a"] {
+            let error = check_reason(Some(text)).unwrap_err();
+            assert_eq!(error.slug(), "invalid-field");
+            assert!(error.to_string().contains("\\u{"), "{error}");
+            check_note(Some(text)).unwrap_err();
+        }
+        check_reason(Some("one\r\n\ttwo \u{200f}שלום")).unwrap();
         check_reason(Some(&"x".repeat(REASON_CHARS_MAX + 1))).unwrap_err();
     }
 }

@@ -7,8 +7,11 @@ use serde::{Serialize, Serializer};
 
 use super::Views;
 use super::pages::Listed;
-use crate::error::{Error, Result};
-use crate::model::{AuditEntry, AuditOutcome, CallerName, Page, PageRequest, TenantId, rfc3339};
+use crate::error::{Error, Problem, Result};
+use crate::model::{
+    AuditEntry, AuditOutcome, AuditSubject, CallerName, Page, PageRequest, PipelineId, Scope,
+    TenantId, rfc3339,
+};
 use crate::storage::AuditFilter;
 
 impl Listed for AuditEntry {
@@ -25,7 +28,7 @@ impl Views {
     /// `Unavailable`.
     pub(crate) async fn list_audit(
         &self,
-        filter: AuditFilter,
+        mut filter: AuditFilter,
         page: PageRequest,
     ) -> Result<Page<AuditEntry>> {
         if let (Some(from), Some(to)) = (filter.from, filter.to)
@@ -34,7 +37,21 @@ impl Views {
             let detail = "must not be later than to";
             return Err(Error::invalid_parameter("from", detail));
         }
+        if let Some(AuditSubject::Pipeline(key)) = &filter.subject {
+            let key = self.audited_pipeline(key, &filter.scope).await?;
+            filter.subject = Some(AuditSubject::Pipeline(key));
+        }
         self.storage.list_audit(filter, page).await
+    }
+
+    /// Returns the id that entries of a pipeline have, of which the caller may know the slug. One
+    /// that was deleted, or whose name several tenants have, is found by its id alone.
+    async fn audited_pipeline(&self, key: &PipelineId, scope: &Scope) -> Result<PipelineId> {
+        match self.storage.find_pipeline(key.as_str(), scope).await {
+            Ok(found) => Ok(found.map_or_else(|| key.clone(), |found| found.id)),
+            Err(error) if error.problem() == Problem::TenantRequired => Ok(key.clone()),
+            Err(error) => Err(error),
+        }
     }
 }
 

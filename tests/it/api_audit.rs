@@ -220,6 +220,24 @@ async fn a_refusal_that_cannot_be_recorded_is_answered_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_pipeline_is_found_by_its_slug_too() {
+    on_each_backend(async |host: &Host| {
+        let body = json!({"name": "Named", "nodes": [{"id": "a", "type": "any"}]});
+        let created = host.post("/api/pipelines", Some(&body)).await.json();
+        let (id, slug) = (created["id"].as_str().unwrap(), created["slug"].as_str());
+        assert_ne!(Some(id), slug);
+        let slug = slug.unwrap();
+        host.post(&format!("/api/pipelines/{slug}/pause"), None)
+            .await;
+        let by_id = audit(host, &format!("?subject=pipeline:{id}")).await;
+        assert_eq!(by_id.len(), 2);
+        let by_slug = audit(host, &format!("?subject=pipeline:{slug}")).await;
+        assert_eq!(by_slug, by_id);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn filters_and_pages_apply_together() {
     on_each_backend(async |host: &Host| {
         let (alice, ben) = (service_of(host, "alice"), service_of(host, "ben"));
