@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 
 use super::body::Body;
 use super::call::Call;
-use super::input::BodyFields;
+use super::input::{BodyFields, DATE};
 use super::{idempotency, paging, response, trace};
 use crate::engine::{
     BackfillDates, BackfillRequest, BackfillRerun, RepeatedDates, StartedBackfill,
@@ -132,7 +132,7 @@ fn dates(fields: &mut BodyFields<'_>) -> BackfillDates {
         return BackfillDates::Range(fields.date("start_date")..=fields.date("end_date"));
     }
     fields.refuse_beside("dates", &["start_date", "end_date"]);
-    let listed = fields.all_parsed("dates", "an array of dates like 2024-01-31", parse_date);
+    let listed = fields.all_parsed("dates", DATE, parse_date);
     BackfillDates::Listed(listed.unwrap_or_default())
 }
 

@@ -164,7 +164,7 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
     });
     let from = fields.instant("from");
     let to = fields.instant("to");
-    let labels = fields.all_parsed("label", "an array of labels like team:data", label);
+    let labels = fields.all_parsed("label", "a label like team:data", label);
     for (name, is_empty) in [
         ("status", chosen.as_ref().is_some_and(Vec::is_empty)),
         ("label", labels.as_ref().is_some_and(Vec::is_empty)),

@@ -17,6 +17,9 @@ use crate::graph::issues::Issues;
 use crate::graph::params::parse_date;
 use crate::model::{LabelChanges, Labels, rfc3339};
 
+/// What a date must be.
+pub(super) const DATE: &str = "a date of the calendar, like 2024-01-31";
+
 /// Returns the body as an object that has no unknown fields.
 ///
 /// # Errors
@@ -114,10 +117,10 @@ impl<'a> BodyFields<'a> {
 
     /// Reads an array of strings.
     pub(super) fn texts(&mut self, name: &str) -> Option<Vec<&'a str>> {
-        self.read_all(name, || "an array of strings".to_owned(), Value::as_str)
+        self.read_all(name, || "a string".to_owned(), Value::as_str)
     }
 
-    /// Reads an array of strings that stand for something else.
+    /// Reads an array of strings that stand for something else. `expected` describes one of them.
     pub(super) fn all_parsed<T>(
         &mut self,
         name: &str,
@@ -139,7 +142,7 @@ impl<'a> BodyFields<'a> {
 
     /// Reads an array of a few words.
     pub(super) fn choices<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<Vec<T>> {
-        let allowed = || format!("an array of {}", all_words(words));
+        let allowed = || format!("one of {}", all_words(words));
         self.read_all(name, allowed, |given| meant(words, given))
     }
 
@@ -233,7 +236,7 @@ impl<'a> BodyFields<'a> {
 
     /// Reads a required date in the format of RFC 3339.
     pub(super) fn date(&mut self, name: &str) -> NaiveDate {
-        const ALLOWED: &str = "a date like 2024-01-31";
+        const ALLOWED: &str = DATE;
         if !self.given.contains_key(name) {
             self.issues.push(&format!("/{name}"), || {
                 format!("{name} is missing; it must be {ALLOWED}")
@@ -286,15 +289,27 @@ impl<'a> BodyFields<'a> {
         self.issues.into_result(Problem::InvalidField)
     }
 
+    /// Reads an array. `allowed` describes one of its elements.
     fn read_all<T>(
         &mut self,
         name: &str,
-        allowed: impl FnOnce() -> String,
+        allowed: impl Fn() -> String,
         meant: impl Fn(&'a Value) -> Option<T>,
     ) -> Option<Vec<T>> {
-        self.read(name, allowed, |given| {
-            given.as_array()?.iter().map(meant).collect()
-        })
+        let array = || format!("an array, each element {}", allowed());
+        let given = self.read(name, array, Value::as_array)?;
+        let mut all = Vec::with_capacity(given.len());
+        for (index, element) in given.iter().enumerate() {
+            if let Some(read) = meant(element) {
+                all.push(read);
+                continue;
+            }
+            self.issues
+                .push(&format!("{}/{name}/{index}", self.at), || {
+                    mismatch(&format!("{name}[{index}]"), &allowed(), element)
+                });
+        }
+        (all.len() == given.len()).then_some(all)
     }
 
     fn read<T>(
@@ -451,8 +466,8 @@ mod tests {
             "count must be a whole number from 1 to 9, received 0",
             "word must be one of a, b, received \"c\"",
             "text must be a string, received an array",
-            "date must be a date like 2024-01-31, received \"2024-1-1\"",
-            "absent is missing; it must be a date like 2024-01-31",
+            "date must be a date of the calendar, like 2024-01-31, received \"2024-1-1\"",
+            "absent is missing; it must be a date of the calendar, like 2024-01-31",
             "the parameter \"a\" must be a string, a number or a boolean, received null",
             "the parameter \"b\" must be a string, a number or a boolean, received an array",
         ];

@@ -201,7 +201,7 @@ impl FromStr for AuditSubject {
                 _ => Err(IdError::of_audit_subject()),
             };
         };
-        match kind {
+        let subject = match kind {
             "pipeline" => PipelineId::new(id).map(Self::Pipeline),
             "run" => id.parse().map(Self::Run),
             "backfill" => id.parse().map(Self::Backfill),
@@ -209,7 +209,9 @@ impl FromStr for AuditSubject {
             "variable" => VariableKey::new(id).map(Self::Variable),
             "delivery" => id.parse().map(Self::Delivery),
             _ => Err(IdError::of_audit_subject()),
-        }
+        };
+        // An error of the id alone would read as one of the subject.
+        subject.map_err(|_| IdError::of_audit_subject())
     }
 }
 
@@ -286,7 +288,8 @@ mod tests {
             assert_eq!(subject.to_string(), text);
         }
         for text in ["", "orders", "system:", "run:7", "pipeline:a b", "node:a"] {
-            assert!(text.parse::<AuditSubject>().is_err(), "{text}");
+            let error = text.parse::<AuditSubject>().unwrap_err();
+            assert_eq!(error, IdError::of_audit_subject(), "{text}");
         }
     }
 

@@ -42,7 +42,7 @@ enum Expected {
     Audit,
     #[error("must be an action of the audit, such as run.cancel")]
     AuditAction,
-    #[error("must be a kind and an id, such as pipeline:orders, or system")]
+    #[error("must be a kind and an id of that kind, such as pipeline:orders, or system")]
     AuditSubject,
 }
 

@@ -97,7 +97,7 @@ impl Reachable {
         match (reach(address), self) {
             (Reach::Public, _) | (Reach::Private(_), Self::PublicAndPrivate) => Ok(()),
             (Reach::Private(what), Self::PublicOnly) => Err(format!(
-                "{address}, {what}, which only allow_private would allow"
+                "{address}, {what}, which the host would have to allow (allow_private)"
             )),
             (Reach::Never(what), _) => Err(format!("{address}, {what}")),
         }

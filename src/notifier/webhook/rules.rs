@@ -30,7 +30,10 @@ impl Allowed {
         };
         let mut faults = Vec::new();
         if target.scheme == Scheme::Http && !self.http {
-            faults.push("the URL must begin with https://, unless allow_http is set".to_owned());
+            faults.push(
+                "the URL must begin with https://, unless the host allows others (allow_http)"
+                    .to_owned(),
+            );
         }
         if let Host::Address(address) = target.host
             && let Err(refusal) = self.reachable.check(address)

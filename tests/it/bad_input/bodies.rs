@@ -217,7 +217,7 @@ fn choices() -> impl Iterator<Item = TestRequest> {
         (json!({"filter": {}}), "/filter"),
         (json!({"filter": []}), "/filter"),
         (json!({"filter": {"status": "failed"}}), "/filter/status"),
-        (json!({"filter": {"status": ["done"]}}), "/filter/status"),
+        (json!({"filter": {"status": ["done"]}}), "/filter/status/0"),
         (
             json!({"filter": {"trigger": ["manual"]}}),
             "/filter/trigger",
@@ -227,7 +227,7 @@ fn choices() -> impl Iterator<Item = TestRequest> {
             "/filter/pipeline_id",
         ),
         (json!({"filter": {"from": "yesterday"}}), "/filter/from"),
-        (json!({"filter": {"label": ["team"]}}), "/filter/label"),
+        (json!({"filter": {"label": ["team"]}}), "/filter/label/0"),
         (
             json!({"filter": {"label": vec!["a:b"; 17]}}),
             "/filter/label",
@@ -243,7 +243,7 @@ fn choices() -> impl Iterator<Item = TestRequest> {
             "/filter/from",
         ),
         (json!({"run_ids": "x"}), "/run_ids"),
-        (json!({"run_ids": [5]}), "/run_ids"),
+        (json!({"run_ids": [5]}), "/run_ids/0"),
         (json!({"run_ids": [id, "x"]}), "/run_ids/1"),
         (json!({"run_ids": many}), "/run_ids"),
         (

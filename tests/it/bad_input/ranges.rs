@@ -43,8 +43,9 @@ pub(super) fn rows() -> Vec<Row> {
         option(r#""order":"ascending""#, "/order"),
         option(r#""dates":["2024-01-01"]"#, "/start_date"),
         list(r#""2024-01-01""#, "/dates"),
-        list(r#"["2024-1-1"]"#, "/dates"),
-        list("[20240101]", "/dates"),
+        list(r#"["2024-1-1"]"#, "/dates/0"),
+        list(r#"["2024-02-29", "2023-02-29"]"#, "/dates/1"),
+        list("[20240101]", "/dates/0"),
         list("null", "/dates"),
         list(r#"["2024-01-01","2024-01-02","2024-01-01"]"#, "/dates/2"),
     ];
