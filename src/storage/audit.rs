@@ -146,6 +146,10 @@ pub trait Audits: Send + Sync + 'static {
 
     /// Returns a page of entries, in descending order of their time, then of their id.
     ///
+    /// The time is that of the command, which is earlier than its step, so that an entry with a
+    /// greater id may have an earlier time. A caller that follows the list reads it again from some
+    /// minutes before the newest entry that it has, and leaves out the ids that it knows.
+    ///
     /// - An entry MUST have a greater id than all that were stored before it, also those that were
     ///   deleted.
     /// - An entry of another tenant MUST look absent.
