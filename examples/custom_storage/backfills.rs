@@ -54,9 +54,14 @@ impl Backfills for AuditedStorage {
                 .backfill(request.backfill, &request.scope)
                 .ok_or_else(absent)?
                 .backfill;
+            let row = rows
+                .backfills
+                .get_mut(&request.backfill)
+                .ok_or_else(absent)?;
             if found.status == BackfillStatus::Running {
+                row.is_cancel_requested = true;
                 cancel_remaining(rows, &request)?;
-            } else if found.cancel.is_none() {
+            } else if !row.is_cancel_requested {
                 let message = format!(
                     "backfill {} has already finished as {:?}",
                     found.id, found.status

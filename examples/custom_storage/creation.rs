@@ -81,6 +81,7 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         backfill.tenant.clone_from(&own.tenant);
         let row = BackfillRow {
             backfill,
+            is_cancel_requested: false,
             failed: 0,
             cancelled: 0,
         };

@@ -103,6 +103,8 @@ pub(crate) struct KeyRow {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BackfillRow {
     pub(crate) backfill: Backfill,
+    /// Whether a caller has requested its cancel.
+    pub(crate) is_cancel_requested: bool,
     /// The number of runs that failed, purged ones included.
     pub(crate) failed: u64,
     /// The number of runs that were cancelled, purged ones included.

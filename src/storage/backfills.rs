@@ -169,6 +169,7 @@ pub trait Backfills: Send + Sync + 'static {
     ///
     /// # Errors
     /// - `NotFound` (`backfill-not-found`): the backfill is not found.
-    /// - `RunFinished` (`run-finished`): it finished without a request.
+    /// - `RunFinished` (`run-finished`): it finished without a request, also if its failures have
+    ///   cancelled its other runs.
     async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome>;
 }

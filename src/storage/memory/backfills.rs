@@ -92,9 +92,12 @@ impl State {
     /// Stores a backfill whose runs are inserted next.
     pub(super) fn insert_backfill(&mut self, mut backfill: Backfill, tenant: Option<TenantId>) {
         backfill.tenant = tenant;
-        let outcomes = BackfillOutcomes::default();
-        self.backfills
-            .insert(backfill.id, BackfillRow { backfill, outcomes });
+        let row = BackfillRow {
+            is_cancel_requested: backfill.cancel.is_some(),
+            outcomes: BackfillOutcomes::default(),
+            backfill,
+        };
+        self.backfills.insert(row.backfill.id, row);
     }
 
     /// Counts the outcome of a run and settles its backfill.
@@ -266,14 +269,17 @@ impl State {
             now,
             audit,
         } = request;
-        let row = self.backfills.get(id);
+        let row = self.backfills.get_mut(id);
         let row = row
             .filter(|row| scope.admits(row.backfill.tenant.as_ref()))
             .ok_or_else(|| Error::backfill_not_found(id))?;
         match row.backfill.status {
-            BackfillStatus::Running => self.cancel_rest(*id, &request.record(), *now)?,
+            BackfillStatus::Running => {
+                row.is_cancel_requested = true;
+                self.cancel_rest(*id, &request.record(), *now)?;
+            }
             BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => {
-                if row.backfill.cancel.is_none() {
+                if !row.is_cancel_requested {
                     return Err(rules::backfill_finished(*id));
                 }
             }

@@ -142,6 +142,8 @@ impl Version {
 pub(super) struct BackfillRow {
     pub(super) backfill: Backfill,
     pub(super) outcomes: rules::BackfillOutcomes,
+    /// Whether a caller has requested its cancel. Otherwise its failures did.
+    pub(super) is_cancel_requested: bool,
 }
 
 /// The cursor of a schedule, and what its last ticks did.

@@ -256,6 +256,13 @@ impl Tx {
         Ok(key)
     }
 
+    /// Returns whether its failures alone have cancelled a backfill.
+    fn was_stopped(&self, key: i64) -> Result<bool, StoreError> {
+        let sql = "SELECT is_stopped FROM backfills WHERE key = ?";
+        let found = self.row(sql, [key], |row| Ok(row.get(0)?))?;
+        Ok(found.unwrap_or(false))
+    }
+
     fn cancel_backfill(
         &mut self,
         request: &CancelBackfill,
@@ -272,9 +279,12 @@ impl Tx {
         let (key, found) =
             find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         match found.status {
-            BackfillStatus::Running => self.cancel_rest(key, &request.record(), *now)?,
+            BackfillStatus::Running => {
+                self.cancel_rest(key, &request.record(), *now)?;
+                self.write_stopped(key, false)?;
+            }
             BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => {
-                if found.cancel.is_none() {
+                if found.cancel.is_none() || self.was_stopped(key)? {
                     return Err(rules::backfill_finished(*id).into());
                 }
             }

@@ -29,6 +29,7 @@ impl Tx {
         }
         if self.settlement(key) == Settlement::CancelRest {
             self.cancel_rest(key, &RunCancel::of_failures(finished.at), finished.at)?;
+            self.write_stopped(key, true)?;
         }
         if let Settlement::Finish(status) = self.settlement(key) {
             self.write(
@@ -93,6 +94,13 @@ impl Tx {
             };
             open.settle()
         })
+    }
+
+    /// Writes whether its failures alone have cancelled a backfill.
+    pub(super) fn write_stopped(&mut self, key: i64, is_stopped: bool) -> Result<(), StoreError> {
+        let sql = "UPDATE backfills SET is_stopped = ? WHERE key = ?";
+        self.write(sql, params![is_stopped, key])?;
+        Ok(())
     }
 
     /// Cancels a backfill: requests the cancel of each unfinished run, oldest first.

@@ -212,7 +212,8 @@ pub async fn a_repeated_cancel_request_changes_nothing(storage: &dyn Storage) {
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// Cancelling a backfill that finished without a cancel request MUST be refused.
+/// Cancelling a backfill that finished without a cancel request MUST be refused, also if its
+/// failures have cancelled the other runs. A request meanwhile MUST be one that may be repeated.
 pub async fn cancelling_a_finished_backfill_conflicts(storage: &dyn Storage) {
     create_backfill(storage, parallel_backfill(1, None)).await;
     let mut running = claim_drivers(storage, 1).await;
@@ -227,6 +228,35 @@ pub async fn cancelling_a_finished_backfill_conflicts(storage: &dyn Storage) {
         Problem::RunFinished,
     );
     assert_eq!(snapshot(storage).await, before);
+    end_by_a_failure(storage, 2, None).await;
+    let before = snapshot(storage).await;
+    for kind in [Cancel::Plain, Cancel::Forced] {
+        let cancel = CancelBackfill::new(backfill_id(2), kind, at(50));
+        assert_problem(storage.cancel_backfill(cancel).await, Problem::RunFinished);
+    }
+    assert_eq!(snapshot(storage).await, before);
+    let cancel = CancelBackfill::new(backfill_id(3), Cancel::Plain, at(50));
+    end_by_a_failure(storage, 3, Some(&cancel)).await;
+    let again = storage.cancel_backfill(cancel).await.unwrap();
+    assert_eq!(again.detail.backfill.status, BackfillStatus::Failed);
+}
+
+/// Ends backfill `n` by the failure of its first run. A caller may cancel it meanwhile.
+async fn end_by_a_failure(storage: &dyn Storage, n: u64, cancel: Option<&CancelBackfill>) {
+    let mut create = new_backfill(n, "daily", n * 10, 3);
+    let backfill = &mut create.backfill.as_mut().unwrap().backfill;
+    (backfill.max_parallel, backfill.max_failures) = (3, Some(1));
+    storage.create_runs(create).await.unwrap();
+    let mut running = claim_drivers(storage, 2).await;
+    running[0]
+        .append(storage, [run_finished(1, RunStatus::Failed)])
+        .await;
+    if let Some(cancel) = cancel {
+        storage.cancel_backfill(cancel.clone()).await.unwrap();
+    }
+    running[1]
+        .append(storage, [run_finished(2, RunStatus::Cancelled)])
+        .await;
 }
 
 /// Cancelling a backfill that does not exist or belongs to another tenant MUST be refused.
