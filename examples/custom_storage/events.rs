@@ -154,7 +154,7 @@ fn parked_delivery(
 ) -> Option<ParkedDelivery> {
     let run = &rows.run(event.run, scope)?.run;
     let pipeline = run.pipeline_id.clone();
-    let mut delivery = ParkedDelivery::new(notifier.to_owned(), pipeline, *event);
+    let mut delivery = ParkedDelivery::new(notifier.to_owned(), pipeline, event.clone());
     delivery.tenant.clone_from(&run.tenant);
     Some(delivery)
 }
@@ -168,7 +168,7 @@ fn change_dead_letter(rows: &mut Rows, change: &ChangeDeadLetter) -> Result<Park
     let absent = || Error::delivery_not_found(&change.id);
     let found = find_delivery(rows, &change.id, &change.scope);
     let mut delivery = found.ok_or_else(absent)?;
-    let event = delivery.event;
+    let event = delivery.event.clone();
     if !event.is_dead {
         return Err(Error::delivery_waiting(&change.id));
     }
@@ -179,7 +179,7 @@ fn change_dead_letter(rows: &mut Rows, change: &ChangeDeadLetter) -> Result<Park
     match change.action {
         DeadLetterAction::Retry => {
             delivery.event = ParkedEvent::new(event.run, event.seq, change.now);
-            cursor.parked.insert(event.seq, delivery.event);
+            cursor.parked.insert(event.seq, delivery.event.clone());
         }
         DeadLetterAction::Drop => {
             cursor.parked.remove(&event.seq);

@@ -284,7 +284,7 @@ impl DeliveryWorker {
         let mut put = PutDeliveries::new(self.name.clone(), self.ledger.cursor(), now);
         for (seq, row) in self.ledger.changes() {
             match row {
-                Some(row) => put.parked.push(*row),
+                Some(row) => put.parked.push(row.clone()),
                 None => put.delivered.push(*seq),
             }
         }

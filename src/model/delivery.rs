@@ -111,6 +111,8 @@ pub struct Delivery {
     pub tries: u32,
     /// When the next try is due, or when the dead letter died.
     pub at: DateTime<Utc>,
+    /// Why the last try failed, at most 500 bytes. `None` if it was not tried since it was parked.
+    pub error: Option<String>,
 }
 
 #[cfg(test)]

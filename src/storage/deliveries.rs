@@ -117,7 +117,7 @@ pub struct Cursors {
 }
 
 /// An event that a notifier has not received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParkedEvent {
     /// The event's run.
@@ -130,6 +130,8 @@ pub struct ParkedEvent {
     pub next_at: DateTime<Utc>,
     /// Whether it is a dead letter, which is not tried again.
     pub is_dead: bool,
+    /// Why its last try failed, at most 500 bytes.
+    pub error: Option<String>,
 }
 
 impl ParkedEvent {
@@ -142,6 +144,7 @@ impl ParkedEvent {
             tries: 0,
             next_at,
             is_dead: false,
+            error: None,
         }
     }
 }

@@ -72,6 +72,7 @@ impl Views {
             tenant,
             tries: event.tries,
             at: event.next_at,
+            error: event.error,
         })
     }
 
@@ -119,6 +120,9 @@ struct DeliveryBody<'a> {
     /// When the next try is due, or when the dead letter died.
     #[serde(serialize_with = "rfc3339::serialize")]
     at: DateTime<Utc>,
+    /// Why the last try failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantId>,
 }
@@ -135,6 +139,7 @@ impl Serialize for Delivery {
             tenant,
             tries,
             at,
+            error,
         } = self;
         let body = DeliveryBody {
             id: id.to_string(),
@@ -146,6 +151,7 @@ impl Serialize for Delivery {
             pipeline_id,
             tries: *tries,
             at: *at,
+            error: error.as_deref(),
             tenant: tenant.as_ref(),
         };
         body.serialize(serializer)

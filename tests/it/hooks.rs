@@ -343,6 +343,8 @@ async fn a_dead_letter_of_a_hook_is_listed_retried_and_dropped(store: Store) {
         (&json!(id), &json!(HOOKS))
     );
     assert_eq!(listed[0]["run_id"], run.to_string());
+    let error = listed[0]["error"].as_str().unwrap();
+    assert!(error.contains("410"), "{error}");
     assert_eq!(listed[0]["pipeline_id"], "p");
     let path = format!("/api/deliveries/{id}/retry");
     assert_eq!(ask(&host, Verb::POST, &path).await.status, 200);

@@ -114,13 +114,14 @@ impl Ledger {
     }
 
     fn restore(&mut self, parked: &ParkedEvent, now: Moment) {
-        let ParkedEvent {
+        let &ParkedEvent {
             run,
             seq,
             tries,
             next_at,
             is_dead,
-        } = *parked;
+            error: _,
+        } = parked;
         if is_dead {
             self.dead_letters.insert(seq);
             return;

@@ -12,9 +12,13 @@ use crate::delivery::attempt::DeliveryOutcome;
 use crate::delivery::failed_try::FailedTry;
 use crate::delivery::run_queue::{DeliveryState, QueueKey, QueuedDelivery};
 use crate::delivery::served::Backlog;
+use crate::error::{mask_hook_secrets, truncate};
 use crate::model::RunId;
 use crate::notifier::NotifierError;
 use crate::storage::ParkedEvent;
+
+/// The most bytes of an error that is stored: a few sentences for each event that is parked.
+const ERROR_BYTES_MAX: usize = 500;
 
 impl Ledger {
     /// Records the outcome of the attempt of a queue. Returns the failed try, if it failed.
@@ -84,15 +88,17 @@ impl Ledger {
         let may_retry = error.is_retryable() && !self.is_disabled && has_place;
         let delay = delay.filter(|_| may_retry);
         let delay = delay.map(|delay| delay.max(error.delay_min()));
-        let row = match delay {
+        let mut row = match delay {
             Some(delay) => ParkedEvent {
                 tries,
                 ..ParkedEvent::new(run, seq, add_delay(now.wall, delay))
             },
             None => dead_letter(run, seq, tries, now),
         };
+        row.error = Some(shown_error(&error));
+        let is_dead = row.is_dead;
         self.remove(delivery, Some(row));
-        self.has_unsaved_dead_letter |= row.is_dead;
+        self.has_unsaved_dead_letter |= is_dead;
         if let Some(delay) = delay {
             let retry_at = now.elapsed.saturating_add(delay);
             self.park_again(key, (seq, tries), (retry_at, now));
@@ -101,7 +107,7 @@ impl Ledger {
             run,
             seq,
             tries,
-            is_dead: row.is_dead,
+            is_dead,
             disables: error.is_gone() && !self.is_disabled,
             error,
         }
@@ -132,6 +138,14 @@ pub(super) const fn dead_letter(run: RunId, seq: u64, tries: u32, now: Moment) -
     let mut row = ParkedEvent::new(run, seq, now.wall);
     (row.tries, row.is_dead) = (tries, true);
     row
+}
+
+/// Returns why a try has failed, as callers see it.
+fn shown_error(error: &NotifierError) -> String {
+    truncate(
+        mask_hook_secrets(error.message().to_owned()),
+        ERROR_BYTES_MAX,
+    )
 }
 
 fn add_delay(wall: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {

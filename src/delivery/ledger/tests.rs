@@ -68,7 +68,7 @@ fn retryable() -> DeliveryOutcome {
 fn rows(ledger: &Ledger) -> Vec<(u64, Option<(u32, bool)>)> {
     let changes = ledger.changes().iter();
     changes
-        .map(|(seq, row)| (*seq, row.map(|row| (row.tries, row.is_dead))))
+        .map(|(seq, row)| (*seq, row.as_ref().map(|row| (row.tries, row.is_dead))))
         .collect()
 }
 
@@ -307,6 +307,8 @@ fn a_receiver_that_is_gone_gets_nothing_more_and_every_event_becomes_a_dead_lett
     );
     let failed = ledger.finish_attempt(of(1), gone(), second(0)).unwrap();
     assert!(failed.is_dead && failed.disables);
+    let row = ledger.changes()[&1].as_ref().unwrap();
+    assert_eq!(row.error.as_deref(), Some("bye"));
     assert_eq!(start(&mut ledger, second(9)), None);
     // Run 2 is in flight meanwhile.
     finish(&mut ledger, 2, retryable(), second(1));
@@ -420,7 +422,7 @@ impl Stored {
         self.cursor = ledger.cursor();
         for (seq, row) in ledger.changes() {
             match row {
-                Some(row) => drop(self.rows.insert(*seq, *row)),
+                Some(row) => drop(self.rows.insert(*seq, row.clone())),
                 None => drop(self.rows.remove(seq)),
             }
         }
@@ -431,7 +433,7 @@ impl Stored {
         let mut cursor = NotifierCursor::new("slack".to_owned(), self.cursor);
         let rows = self.rows.values();
         let rows = rows.filter(|row| !row.is_dead || row.seq > self.cursor);
-        cursor.parked = rows.copied().collect();
+        cursor.parked = rows.cloned().collect();
         Ledger::new(&cursor, (RetrySchedule::default(), backlog), limits(), now)
     }
 }

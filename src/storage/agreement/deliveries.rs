@@ -45,6 +45,7 @@ impl World<'_> {
         let mut parked = ParkedEvent::new(event.run_id, wanted, self.now());
         parked.tries = u32::from(outcome);
         parked.is_dead = outcome == 2;
+        parked.error = (outcome > 0).then(|| format!("try {outcome}"));
         if outcome == 3 {
             put.delivered = vec![parked.seq];
         } else {

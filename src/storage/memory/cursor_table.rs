@@ -89,7 +89,7 @@ impl CursorTable {
             if *kind == CursorClaimKind::Start {
                 let parked = row.parked.values();
                 let parked = parked.filter(|parked| !parked.is_dead || parked.seq > row.seq);
-                cursor.parked = parked.copied().collect();
+                cursor.parked = parked.cloned().collect();
             }
             cursors.push(cursor);
         }
@@ -144,7 +144,7 @@ impl CursorTable {
 
     /// Returns the event that is parked under an id.
     pub(super) fn find(&self, id: &DeliveryId) -> Option<ParkedEvent> {
-        self.0.get(&id.notifier)?.parked.get(&id.seq).copied()
+        self.0.get(&id.notifier)?.parked.get(&id.seq).cloned()
     }
 
     /// Replaces the event that is parked under an id, or removes it.

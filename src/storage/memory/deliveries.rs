@@ -33,7 +33,7 @@ impl State {
         let pipeline = run.pipeline_id.clone();
         Some(ParkedDelivery {
             tenant: run.tenant.clone(),
-            ..ParkedDelivery::new(notifier.to_owned(), pipeline, *event)
+            ..ParkedDelivery::new(notifier.to_owned(), pipeline, event.clone())
         })
     }
 
@@ -78,7 +78,7 @@ impl State {
         let changed = match action {
             DeadLetterAction::Retry => {
                 found.event = ParkedEvent::new(found.event.run, id.seq, *now);
-                Some(found.event)
+                Some(found.event.clone())
             }
             DeadLetterAction::Drop => None,
         };

@@ -134,7 +134,7 @@ impl Tx {
     fn parked(&self, notifier: i64) -> Result<Vec<ParkedEvent>, StoreError> {
         self.readable_rows(
             "a parked event",
-            "SELECT r.id, p.seq, p.tries, p.next_at, p.is_dead FROM parked p JOIN runs r ON r.key = p.run \
+            "SELECT r.id, p.seq, p.tries, p.next_at, p.is_dead, p.error FROM parked p JOIN runs r ON r.key = p.run \
              JOIN notifiers n ON n.key = p.notifier WHERE n.key = ? AND (p.is_dead = 0 OR p.seq > n.seq) ORDER BY p.seq",
             [notifier],
             read_parked,
@@ -173,16 +173,18 @@ impl Tx {
             tries,
             next_at,
             is_dead,
+            error,
         } = parked;
         self.write(
-            "INSERT OR REPLACE INTO parked (notifier, seq, run, tries, next_at, is_dead) \
-             SELECT ?, ?, key, ?, ?, ? FROM runs WHERE id = ?",
+            "INSERT OR REPLACE INTO parked (notifier, seq, run, tries, next_at, is_dead, error) \
+             SELECT ?, ?, key, ?, ?, ?, ? FROM runs WHERE id = ?",
             params![
                 notifier,
                 to_i64(*seq),
                 tries,
                 millis(*next_at),
                 is_dead,
+                error,
                 id(run)
             ],
         )?;

@@ -23,7 +23,7 @@ use crate::storage::{
 };
 
 /// The columns of [`read_delivery`], after those of a parked event.
-const DELIVERY: &str = "r.id, p.seq, p.tries, p.next_at, p.is_dead, d.id, r.tenant";
+const DELIVERY: &str = "r.id, p.seq, p.tries, p.next_at, p.is_dead, p.error, d.id, r.tenant";
 
 /// The tables of [`DELIVERY`], outermost first: the planner would begin with the pipelines.
 const FROM: &str =
@@ -43,14 +43,15 @@ pub(super) fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, StoreError> {
     Ok(ParkedEvent {
         tries: to_u32(row.get(2)?),
         is_dead: row.get(4)?,
+        error: row.get(5)?,
         ..ParkedEvent::new(run, to_u64(row.get(1)?), nearest_time(row.get(3)?))
     })
 }
 
 fn read_delivery(notifier: &str, row: &Row<'_>) -> Result<ParkedDelivery, StoreError> {
-    let pipeline = pipeline_id(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?;
+    let pipeline = pipeline_id(row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?)?;
     Ok(ParkedDelivery {
-        tenant: tenant(row.get(6)?)?,
+        tenant: tenant(row.get(7)?)?,
         ..ParkedDelivery::new(notifier.to_owned(), pipeline, read_parked(row)?)
     })
 }
@@ -77,7 +78,7 @@ pub(super) fn find_delivery(
         "SELECT {DELIVERY}, p.notifier FROM notifiers n CROSS JOIN {FROM} \
          WHERE n.name = ? AND p.notifier = n.key AND p.seq = ?"
     );
-    let read = |row: &Row<'_>| Ok((row.get(7)?, read_delivery(&id.notifier, row)?));
+    let read = |row: &Row<'_>| Ok((row.get(8)?, read_delivery(&id.notifier, row)?));
     let found = row(conn, &sql, params![id.notifier, to_i64(id.seq)], read)?;
     Ok(found.filter(|(_, found)| scope.admits(found.tenant.as_ref())))
 }
@@ -175,7 +176,7 @@ impl Tx {
             DeadLetterAction::Retry => {
                 found.event = ParkedEvent::new(found.event.run, id.seq, *now);
                 self.write(
-                    "UPDATE parked SET tries = 0, next_at = ?, is_dead = 0 WHERE notifier = ? AND seq = ?",
+                    "UPDATE parked SET tries = 0, next_at = ?, is_dead = 0, error = NULL WHERE notifier = ? AND seq = ?",
                     [millis(*now), key, to_i64(id.seq)],
                 )?;
             }

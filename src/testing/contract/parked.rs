@@ -7,7 +7,7 @@ use super::fixtures::{
     assert_problem, at, create, finished_run, new_run, purge_all, run_id, save_for, scope,
 };
 use crate::error::Problem;
-use crate::model::{DeliveryId, DeliveryState, Page, PageRequest, RunStatus, Scope};
+use crate::model::{DeliveryId, DeliveryState, Page, PageRequest, RunId, RunStatus, Scope};
 use crate::storage::{
     ChangeDeadLetter, ClaimCursors, DeadLetterAction, DeliveryFilter, ParkedDelivery, ParkedEvent,
     PutDeliveries, Storage,
@@ -18,10 +18,19 @@ async fn park_six(storage: &dyn Storage) {
     let run = finished_run(storage, 1, RunStatus::Failed).await;
     for notifier in ["mail.ops", "slack"] {
         let mut put = PutDeliveries::new(notifier.to_owned(), 3, at(10));
-        let waiting = ParkedEvent::new(run, 2, at(60));
-        put.parked = vec![dead_letter(run, 1), waiting, dead_letter(run, 3)];
+        let waiting = failed_event(run, 2);
+        let mut dead = dead_letter(run, 1);
+        dead.error = Some("the receiver is gone".to_owned());
+        put.parked = vec![dead, waiting, dead_letter(run, 3)];
         storage.put_deliveries(put).await.unwrap();
     }
+}
+
+/// Returns an event that waits because its last try has failed.
+fn failed_event(run: RunId, seq: u64) -> ParkedEvent {
+    let mut parked = ParkedEvent::new(run, seq, at(60));
+    parked.error = Some("the receiver answered 503 \u{fc}".to_owned());
+    parked
 }
 
 async fn list(
@@ -77,6 +86,7 @@ pub async fn deliveries_are_listed_newest_first(storage: &dyn Storage) {
     );
     let first = &whole.items[0];
     assert_eq!(first.event, dead_letter(run_id(1), 3));
+    assert_eq!(whole.items[2].event, failed_event(run_id(1), 2));
     assert_eq!((first.pipeline.as_str(), &first.tenant), ("daily", &None));
     let second = PageRequest::Numbered {
         page: 2,
@@ -164,8 +174,8 @@ pub async fn a_dead_letter_is_retried_or_dropped_once(storage: &dyn Storage) {
         .unwrap();
     let expected = ParkedEvent::new(run_id(1), 1, at(70));
     assert_eq!(
-        (retried.event, retried.state()),
-        (expected, DeliveryState::Waiting)
+        (&retried.event, retried.state()),
+        (&expected, DeliveryState::Waiting)
     );
     let dropped = storage
         .change_dead_letter(change(3, DeadLetterAction::Drop))
@@ -182,7 +192,7 @@ pub async fn a_dead_letter_is_retried_or_dropped_once(storage: &dyn Storage) {
             .remove(0)
             .parked
     };
-    let parked = [expected, ParkedEvent::new(run_id(1), 2, at(60))];
+    let parked = [expected, failed_event(run_id(1), 2)];
     assert_eq!(slack().await, parked);
     for action in [DeadLetterAction::Retry, DeadLetterAction::Drop] {
         for (seq, problem) in [

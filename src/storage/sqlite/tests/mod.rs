@@ -85,6 +85,7 @@ ALTER TABLE runs DROP COLUMN concurrency_max;
 ALTER TABLE runs DROP COLUMN scheduled_at;
 ALTER TABLE backfills DROP COLUMN unit;
 ALTER TABLE backfills DROP COLUMN is_stopped;
+ALTER TABLE parked DROP COLUMN error;
 ALTER TABLE runs DROP COLUMN traceparent;
 DROP INDEX runs_delayed;
 ALTER TABLE runs DROP COLUMN run_after;
