@@ -3,6 +3,7 @@
 //! `run`, `dry_run` and `backfill` take them. `param_serializer` makes texts of a value.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -10,12 +11,19 @@ use super::param_serializer::{Unfit, entries};
 use crate::error::{Error, Problem, Result, quote, reference_token};
 use crate::graph::issues::Issues;
 
-/// Parameters by name, and why others cannot be given.
-#[derive(Debug, Clone, Default)]
+/// Parameters by name, and why others cannot be given. Its `Debug` shows the names alone, since any
+/// text may be secret.
+#[derive(Clone, Default)]
 pub(crate) struct GivenParams {
     texts: BTreeMap<String, String>,
     /// What cannot be given, by JSON pointers.
     unfit: Vec<(String, String)>,
+}
+
+impl fmt::Debug for GivenParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.texts.keys()).finish()
+    }
 }
 
 impl GivenParams {
@@ -77,6 +85,13 @@ mod tests {
         let mut given = GivenParams::default();
         given.extend(params);
         given.into_texts().unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn the_texts_are_not_shown() {
+        let mut given = GivenParams::default();
+        given.insert("token", "hunter2");
+        assert_eq!(format!("{given:?}"), "{\"token\"}");
     }
 
     /// Returns the pointer and the detail of each issue.

@@ -266,8 +266,9 @@ async fn a_secret_needs_the_key_of_the_host(store: Store) {
     let waiting = post(&host, "/api/pipelines/p/run", &later).await.json();
     host.stop().await;
 
-    let host = secrets.start(Some(8)).await;
+    // While nothing sleeps: the run is due when the host starts.
     secrets.world.clock.advance(Duration::from_secs(2 * 3_600));
+    let host = secrets.start(Some(8)).await;
     let waiting: RunId = waiting["id"].as_str().unwrap().parse().unwrap();
     let failed = host.floret.run_by_id(waiting).finished().await.unwrap();
     let error = failed.nodes[0].error.clone().unwrap();
