@@ -274,12 +274,16 @@ async fn a_secret_needs_the_key_of_the_host(store: Store) {
     let error = failed.nodes[0].error.clone().unwrap();
     let expected = "the parameter \"token\" cannot be opened: it was sealed with a key that is not";
     assert!(error.starts_with(expected), "{error}");
-    let path = format!("/api/runs/{first}/rerun");
-    let refused = post(&host, &path, &json!({})).await;
-    refused.assert_problem(422, "param-invalid");
-    assert_pointer(&refused, "/params/token", "give it a value again");
-    run(&host, &path, &with_token(SECOND)).await;
-    secrets.assert_read(&[SECOND]);
+    for path in [
+        format!("/api/runs/{first}/rerun"),
+        format!("/api/runs/{waiting}/resume"),
+    ] {
+        let refused = post(&host, &path, &json!({})).await;
+        refused.assert_problem(422, "param-invalid");
+        assert_pointer(&refused, "/params/token", "give it a value again");
+        run(&host, &path, &with_token(SECOND)).await;
+        secrets.assert_read(&[SECOND]);
+    }
 }
 
 async fn a_repeated_request_has_the_same_secret(store: Store) {

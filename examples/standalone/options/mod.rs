@@ -77,8 +77,9 @@ pub(crate) struct HostOptions {
     )]
     pub(crate) durability: Safety,
 
-    /// Encrypt secrets of connections and variables with the key in this file: 32 bytes, raw or as
-    /// 64 hex digits or base64. Without it, FLORET_SECRET_KEY may hold the key as text
+    /// Encrypt the secrets of connections, variables, hooks and parameters with the key in this
+    /// file: 32 bytes, raw or as 64 hex digits or base64. Without it, FLORET_SECRET_KEY may hold
+    /// the key as text
     #[arg(long, value_name = "FILE", env = "FLORET_SECRET_KEY_FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
 

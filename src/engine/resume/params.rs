@@ -27,7 +27,7 @@ impl Shared {
         let given = &resume.params;
         let is_current = resume.definition == ResumeDefinition::Current;
         if given.is_empty() && !is_current {
-            return Ok(old.params.clone());
+            return self.resealed_params(old, definition);
         }
         refuse_date(given)?;
         let repeated = self.repeated_params(old, given.clone())?;
@@ -46,6 +46,20 @@ impl Shared {
             return Err(Error::invalid(Problem::ParamInvalid, issues));
         }
         self.seal_params(definition, Owner::of(old), params, &repeated)
+    }
+}
+
+impl Shared {
+    /// Returns the parameters of a run, with its secrets sealed by the current key of the host.
+    ///
+    /// # Errors
+    /// `Invalid` (`param-invalid`) if a secret cannot be opened.
+    fn resealed_params(&self, old: &Run, definition: &Pipeline) -> Result<Params> {
+        if old.params.sealed().next().is_none() {
+            return Ok(old.params.clone());
+        }
+        let repeated = self.repeated_params(old, BTreeMap::new())?;
+        self.seal_params(definition, Owner::of(old), repeated.to_map(), &repeated)
     }
 }
 
