@@ -8,6 +8,8 @@ import { isLive, skip, world } from "./world.mjs";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const own = world({}, async (made) => {
   const [run] = await made.server.call("POST", "pipelines/quick/backfill", { start_date: "2024-01-01", end_date: "2024-02-02", max_parallel: 4 });
+  await made.server.call("POST", "connections", { conn_id: "lake", type: "s3", host: "lake.example", password: "secret" });
+  await made.server.call("POST", "variables", { key: "token", value: "secret", type: "secret", description: "Of the shop" });
   made.backfill = (await made.server.call("GET", `runs/${run}?wait=30`)).backfill_id;
 });
 
@@ -18,6 +20,7 @@ const paths = () => [
   `/runs/${own.invoices.id}?node=send&panel=config`, `/runs/${own.orders.id}?node=extract`, "/nothing",
   "/backfills", "/backfills?pipeline_id=orders", `/backfills/${own.backfill}`, `/backfills/${own.backfill}?view=table`,
   "/calendar", "/calendar?as=table", "/lineage?node=pipeline%3Aorders", "/lineage?as=table&nodes=1", "/pipelines/orders?view=lineage&nodes=1",
+  "/connections", "/variables", "/schedules", "/schedules?as=table", "/system", "/system?view=deliveries", "/system?view=audit",
   "/pipelines/orders?view=backfill", "/pipelines/quick?view=backfill&from=2024-01-20&to=2024-03-10",
 ];
 
@@ -50,6 +53,7 @@ test("nothing serious in the dialogs", { skip }, async () => {
     ["/pipelines", "Run Daily orders"], ["/pipelines", "Pause Daily orders"], [`/runs/${own.invoices.id}`, "Resume…"],
     [`/runs/${own.orders.id}`, "Rerun…"], ["/overview", "Search Ctrl K"],
     [`/backfills/${own.backfill}`, "Rerun…"],
+    ["/connections", "Edit lake"], ["/connections", "Delete lake"], ["/variables", "Edit token"], ["/system", "Delete old runs…"],
   ];
   for (const [path, name] of open) {
     const { page, context } = await own.open(path);

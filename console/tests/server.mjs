@@ -28,7 +28,7 @@ export async function startServer({ folder = newFolder(), port = 0, keys = false
   if (keys) options.push("--api-keys", keyFile(folder));
   const child = spawn(PROGRAM, options, {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, RUST_LOG: "off", FLORET_API_KEY: undefined },
+    env: { ...process.env, RUST_LOG: "off", FLORET_API_KEY: undefined, FLORET_SECRET_KEY: "5e".repeat(32) },
   });
   const ended = new Promise((resolve) => child.on("exit", resolve));
   const origin = await new Promise((resolve, reject) => {

@@ -48,6 +48,7 @@ export interface Run {
   waiting?: Waiting;
   cancel?: { by?: string; reason?: string; at: string; force?: boolean };
   run_after?: string;
+  priority?: string;
   tenant?: string;
 }
 
@@ -135,7 +136,9 @@ export interface ScheduleStatus {
   enabled: boolean;
   next_run?: string;
   next_runs?: string[];
+  paused?: Pause;
   skipped_reason?: string;
+  tenant?: string;
 }
 
 export interface PageOf<T> {

@@ -4,8 +4,12 @@ import type { VNode } from "preact";
 import { BackfillPage } from "./backfill/page";
 import { BackfillsPage } from "./backfills/page";
 import { CalendarPage } from "./calendar/page";
+import { ConnectionsPage } from "./connections/page";
 import { LineagePage } from "./lineage/page";
 import { PipelinePage } from "./pipeline/page";
+import { SchedulesPage } from "./schedules/page";
+import { SystemPage } from "./system/page";
+import { VariablesPage } from "./variables/page";
 
 /** Returns the view of a path, or nothing if there is none. */
 export function viewOf([place, id, ...rest]: readonly string[]): VNode | undefined {
@@ -17,7 +21,11 @@ function listOf(place: string | undefined): VNode | undefined {
   switch (place) {
     case "backfills": return <BackfillsPage />;
     case "calendar": return <CalendarPage />;
+    case "connections": return <ConnectionsPage />;
     case "lineage": return <LineagePage />;
+    case "schedules": return <SchedulesPage />;
+    case "system": return <SystemPage />;
+    case "variables": return <VariablesPage />;
     default: return undefined;
   }
 }

@@ -1,4 +1,4 @@
-// Finds views, a run by its id, and pipelines by their names.
+// Finds views, a run by its id, and pipelines, connections and variables by their names.
 
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api/client";
@@ -28,11 +28,10 @@ function placesFor(text: string): Hit[] {
 
 async function search(text: string, signal: AbortSignal): Promise<Hit[]> {
   const { data } = await ask<SearchHit[]>("search", { query: { q: text, limit: 20 }, signal });
-  const pipelines = data.filter((hit) => hit.type === "pipeline");
-  return pipelines.map((hit) => ({
-    name: hit.name,
-    meta: `pipeline · ${hit.meta}`,
-    address: link(["pipelines", hit.id]),
+  return data.map(({ type, id, name, meta }) => ({
+    name,
+    meta: `${type} · ${meta}`,
+    address: type === "pipeline" ? link(["pipelines", id]) : link([`${type}s`], { q: id }),
   }));
 }
 
@@ -91,7 +90,7 @@ export function Palette() {
         aria-expanded="true"
         aria-controls="hits"
         aria-activedescendant={chosen >= 0 ? `hit-${chosen}` : undefined}
-        placeholder="A view, a pipeline, the id of a run"
+        placeholder="A view, a pipeline, a connection, a variable, the id of a run"
         autoFocus
         value={text}
         onInput={(event) => {

@@ -18,7 +18,11 @@ export const PLACES: readonly Place[] = [
   { id: "runs", name: "Runs", key: "r" },
   { id: "backfills", name: "Backfills", key: "b", needs: "runs.view" },
   { id: "calendar", name: "Calendar", key: "c", needs: "runs.view" },
+  { id: "schedules", name: "Schedules", key: "s", needs: "pipelines.view" },
   { id: "lineage", name: "Lineage", key: "l", needs: "pipelines.view" },
+  { id: "connections", name: "Connections", key: "n", needs: "connections.view" },
+  { id: "variables", name: "Variables", key: "v", needs: "variables.view" },
+  { id: "system", name: "System", key: "y", needs: "settings.view" },
 ];
 
 /** The views that the caller may see. */

@@ -14,7 +14,14 @@ interface Props {
 /** More are counted. The table has all. */
 const SHOWN_MAX = 30;
 
+function addressOf({ type, pipeline_id, name }: LineageNode): string | undefined {
+  if (pipeline_id !== undefined) return link(["pipelines", pipeline_id]);
+  if (type === "connection") return link(["connections"], { q: name });
+  return type === "variable" ? link(["variables"], { q: name }) : undefined;
+}
+
 export function Chosen({ node, up, down, onSelect }: Props) {
+  const address = addressOf(node);
   return (
     <aside class="panel" aria-label="Chosen">
       <div class="panel-head">
@@ -23,7 +30,7 @@ export function Chosen({ node, up, down, onSelect }: Props) {
         <span class="grow" />
         <button type="button" class="plain" aria-label="Close" onClick={() => onSelect(undefined)}>✕</button>
       </div>
-      {node.pipeline_id !== undefined && <p><a href={link(["pipelines", node.pipeline_id])}>To the pipeline</a></p>}
+      {address !== undefined && <p><a href={address}>{node.pipeline_id === undefined ? `To the ${node.type}` : "To the pipeline"}</a></p>}
       <Side title={`Comes from ${count(up.length, "thing")}`} nodes={up} onSelect={onSelect} />
       <Side title={`Leads to ${count(down.length, "thing")}`} nodes={down} onSelect={onSelect} />
     </aside>
