@@ -1,18 +1,20 @@
 // A proxy that strips a prefix, as those of many companies do. It can ask for a cookie, it can let
-// no WebSocket through, and it can refuse streams as the API does.
+// no WebSocket through, and it can refuse streams and reads as the API does.
 import { createServer, request } from "node:http";
 import { connect } from "node:net";
 
 export async function startProxy(target, { prefix = "", cookie, noWebSocket = false } = {}) {
   const inner = (url) => (url === prefix ? "/" : url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : undefined);
   const isAllowed = (asked) => cookie === undefined || (asked.headers.cookie ?? "").includes(cookie);
-  const own = { refuseStreams: undefined, streams: 0, sockets: new Set() };
+  const own = { refuseStreams: undefined, refuseReads: undefined, streams: 0, sockets: new Set() };
   const isStream = (path) => /^\/api\/(ws|events)\b/.test(path ?? "");
   const proxy = createServer((asked, answer) => {
     const path = inner(asked.url);
-    if (own.refuseStreams !== undefined && isStream(path)) {
-      const body = JSON.stringify({ type: "about:blank", title: `Refused with ${own.refuseStreams}`, status: own.refuseStreams });
-      answer.writeHead(own.refuseStreams, { "content-type": "application/problem+json" }).end(body);
+    const isRead = asked.method === "GET" && /^\/api\//.test(path ?? "");
+    const refused = isStream(path) ? own.refuseStreams : isRead ? own.refuseReads : undefined;
+    if (refused !== undefined) {
+      const body = JSON.stringify({ type: "about:blank", title: `Refused with ${refused}`, status: refused });
+      answer.writeHead(refused, { "content-type": "application/problem+json" }).end(body);
       return;
     }
     if (path === undefined || !isAllowed(asked)) {
