@@ -1,4 +1,4 @@
-//! The dashboard: pipelines, recent runs and the most failing pipelines in one response.
+//! The dashboard: pipelines, recent runs, open runs and the most failing pipelines in one response.
 //!
 //! The counts come from the figures of storage. Only yesterday's part of the last 24 hours is
 //! counted from runs.
@@ -22,6 +22,8 @@ use crate::storage::{Figures, FiguresBy, FiguresFilter};
 const DAYS: u32 = 7;
 /// The number of recent runs.
 const RUNS: u32 = 50;
+/// The number of runs that are not finished.
+const OPEN: u32 = 20;
 /// The number of most failing pipelines.
 const FAILING: u32 = 5;
 
@@ -50,6 +52,8 @@ pub struct Dashboard<P = StoredPipeline> {
     pub pipelines: Vec<P>,
     /// The 50 newest runs.
     pub recent_runs: Vec<Run>,
+    /// The 20 newest runs that are not finished.
+    pub open_runs: Vec<Run>,
     /// The last seven days in UTC, the oldest first, with every day present.
     pub trends: Vec<Trend>,
     /// The five pipelines with the most failed runs of these days.
@@ -170,14 +174,13 @@ impl Views {
         let (today, yesterday) = (newest.next(), newest.next());
         let today_counts = today.map_or(RunCounts::NONE, RunCounts::from);
         let last_24h = today_counts.add(self.part_of_yesterday(scope, *now).await?);
-        let runs = RunFilter {
-            scope: scope.clone(),
-            ..RunFilter::default()
-        };
-        let newest = PageRequest::Newest { limit: RUNS };
+        let all = self.newest_runs(scope, Vec::new(), RUNS);
+        let open = self.newest_runs(scope, vec![RunStatus::Pending, RunStatus::Running], OPEN);
+        let (recent_runs, open_runs) = tokio::try_join!(all, open)?;
         Ok(Dashboard {
             pipelines: Vec::new(),
-            recent_runs: self.list_runs(runs, newest).await?.items,
+            recent_runs,
+            open_runs,
             top_failing: self.top_failing(&days, scope, pipelines.as_ref()).await?,
             runs_today: today_counts.total,
             runs_yesterday: yesterday.map_or(0, count_runs),
@@ -188,6 +191,22 @@ impl Views {
             success_rate_24h: last_24h.success_rate(),
             trends: days.iter().map(Trend::from).collect(),
         })
+    }
+
+    /// Returns the newest runs that have one of these statuses, or any if there are none.
+    async fn newest_runs(
+        &self,
+        scope: &Scope,
+        statuses: Vec<RunStatus>,
+        limit: u32,
+    ) -> Result<Vec<Run>> {
+        let runs = RunFilter {
+            scope: scope.clone(),
+            statuses,
+            ..RunFilter::default()
+        };
+        let page = self.list_runs(runs, PageRequest::Newest { limit }).await?;
+        Ok(page.items)
     }
 
     /// Counts the runs of the last 24 hours that were created before today.
@@ -287,14 +306,16 @@ impl Views {
 
 impl<P: Serialize> Dashboard<P> {
     /// Removes the oldest runs and pipelines until the dashboard has at most `bytes_max` bytes as
-    /// JSON. Each of the lists may fill half of the room.
+    /// JSON. Each of the lists may fill a third of the room.
     fn cut(&mut self, bytes_max: usize) {
         let runs = std::mem::take(&mut self.recent_runs);
+        let open = std::mem::take(&mut self.open_runs);
         let pipelines = std::mem::take(&mut self.pipelines);
-        let half = bytes_max.saturating_sub(json_size(self)) / 2;
-        (self.recent_runs, self.pipelines) = (runs, pipelines);
-        Room(half).cut(&mut self.recent_runs);
-        Room(half).cut(&mut self.pipelines);
+        let third = bytes_max.saturating_sub(json_size(self)) / 3;
+        (self.recent_runs, self.open_runs, self.pipelines) = (runs, open, pipelines);
+        Room(third).cut(&mut self.recent_runs);
+        Room(third).cut(&mut self.open_runs);
+        Room(third).cut(&mut self.pipelines);
     }
 }
 

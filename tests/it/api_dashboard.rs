@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use crate::wire::{Host, on_each_backend, request, send};
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "pipelines",
     "recent_runs",
+    "open_runs",
     "trends",
     "top_failing",
     "runs_today",
@@ -77,6 +78,32 @@ async fn a_dashboard_has_every_field_in_one_response() {
 }
 
 #[tokio::test]
+async fn a_dashboard_has_the_newest_runs_that_are_not_finished() {
+    on_each_backend(async |host: &Host| {
+        host.finished_run().await;
+        let paused = host.post("/api/pipelines/daily/pause", None).await;
+        assert_eq!(paused.status, 200, "{paused:?}");
+        let mut waiting = Vec::new();
+        for _ in 0..21 {
+            let run = host.post("/api/pipelines/daily/run", None).await.json();
+            waiting.push(run["id"].clone());
+        }
+        waiting.reverse();
+        waiting.truncate(20);
+        let dashboard = host.get("/api/dashboard").await.json();
+        let open = dashboard["open_runs"].as_array().unwrap();
+        let ids: Vec<_> = open.iter().map(|run| run["id"].clone()).collect();
+        assert_eq!(ids, waiting);
+        assert_eq!(
+            dashboard["recent_runs"].as_array().unwrap().len(),
+            22,
+            "those and the finished one"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_fresh_dashboard_is_empty() {
     on_each_backend(async |host: &Host| {
         let dashboard = host.get("/api/dashboard").await.json();
@@ -85,7 +112,7 @@ async fn a_fresh_dashboard_is_empty() {
             (&json!([]), &json!([]))
         );
         assert_eq!(dashboard["trends"].as_array().unwrap().len(), 7);
-        for field in &FIELDS[4..10] {
+        for field in &FIELDS[5..11] {
             assert_eq!(dashboard[field].as_f64(), Some(0.0), "{field}");
         }
         assert_eq!(dashboard.get("success_rate_24h"), None);
@@ -124,11 +151,11 @@ async fn a_caller_sees_nothing_of_other_tenants() {
         let dashboard: Value = send(&service, request(Method::GET, "/api/dashboard", None))
             .await
             .json();
-        for field in &FIELDS[4..10] {
+        for field in &FIELDS[5..11] {
             assert_eq!(dashboard[field].as_f64(), Some(0.0), "{field}");
         }
         assert_eq!(dashboard.get("success_rate_24h"), None);
-        for field in ["pipelines", "recent_runs", "top_failing"] {
+        for field in ["pipelines", "recent_runs", "open_runs", "top_failing"] {
             assert_eq!(dashboard[field], json!([]), "{field}");
         }
     })
