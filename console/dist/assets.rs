@@ -7,16 +7,16 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("app-78aa845279.css.gz"),
     },
     Asset {
-        name: "app-EIPQB2BQ.js",
+        name: "app-OPLEK7TD.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-EIPQB2BQ.js"),
-        gzip: include_bytes!("app-EIPQB2BQ.js.gz"),
+        plain: include_bytes!("app-OPLEK7TD.js"),
+        gzip: include_bytes!("app-OPLEK7TD.js.gz"),
     },
     Asset {
-        name: "chunk-4N5KDGX7.js",
+        name: "chunk-VL5GQ56H.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("chunk-4N5KDGX7.js"),
-        gzip: include_bytes!("chunk-4N5KDGX7.js.gz"),
+        plain: include_bytes!("chunk-VL5GQ56H.js"),
+        gzip: include_bytes!("chunk-VL5GQ56H.js.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",
@@ -31,10 +31,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("layout-b0a048563e.js.gz"),
     },
     Asset {
-        name: "more-MKVV7A2H.js",
+        name: "more-XTTOPVYW.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-MKVV7A2H.js"),
-        gzip: include_bytes!("more-MKVV7A2H.js.gz"),
+        plain: include_bytes!("more-XTTOPVYW.js"),
+        gzip: include_bytes!("more-XTTOPVYW.js.gz"),
     },
     Asset {
         name: "more-db00c882cd.css",

@@ -8,8 +8,16 @@ import { createInterface } from "node:readline";
 
 const PROGRAM = process.env.FLORET_STANDALONE ?? join(import.meta.dirname, "../../target/debug/examples/standalone");
 
-/** Keys by their roles. */
-export const KEYS = { viewer: "key-of-a-viewer", operator: "key-of-an-operator", editor: "key-of-an-editor" };
+/** The callers of a server with keys: the key, the role and the tenant of each. */
+const CALLERS = {
+  viewer: ["key-of-a-viewer", "viewer", "-"],
+  operator: ["key-of-an-operator", "operator", "-"],
+  editor: ["key-of-an-editor", "editor", "-"],
+  ann: ["key-of-ann", "editor", "acme"],
+};
+
+/** Keys by their callers. */
+export const KEYS = Object.fromEntries(Object.entries(CALLERS).map(([name, [key]]) => [name, key]));
 
 const folders = [];
 process.on("exit", () => {
@@ -47,7 +55,7 @@ export async function startServer({ folder = newFolder(), port = 0, keys = false
 function keyFile(folder) {
   const file = join(folder, "keys");
   const hash = (key) => createHash("sha256").update(key).digest("hex");
-  const lines = Object.entries(KEYS).map(([role, key]) => `${role} ${role} - ${hash(key)}\n`);
+  const lines = Object.entries(CALLERS).map(([name, [key, role, tenant]]) => `${name} ${role} ${tenant} ${hash(key)}\n`);
   writeFileSync(file, lines.join(""));
   return file;
 }

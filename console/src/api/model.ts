@@ -205,6 +205,7 @@ export interface NodeHistory {
 }
 
 export interface Event {
+  tenant?: string;
   seq: number;
   type: string;
   run_id: string;
@@ -220,7 +221,7 @@ export interface Event {
 
 export interface Dashboard {
   trends: { date: string; success: number; failed: number; total: number }[];
-  top_failing: { pipeline_id: string; name: string; fail_count: number }[];
+  top_failing: { pipeline_id: string; name: string; fail_count: number; tenant?: string }[];
   runs_running: number;
   runs_24h_success: number;
   runs_24h_failed: number;
@@ -228,6 +229,7 @@ export interface Dashboard {
 }
 
 export interface SearchHit {
+  tenant?: string;
   type: string;
   id: string;
   name: string;

@@ -4,7 +4,7 @@
 // the events in between, listeners take new snapshots.
 
 import { effect } from "@preact/signals";
-import type { Query } from "../api/client";
+import { address, type Query } from "../api/client";
 import type { Event } from "../api/model";
 import { lock, locked } from "../api/session";
 import { pause } from "./backoff";
@@ -29,6 +29,8 @@ const UPGRADES_MAX = 2;
 
 const listeners = new Set<Listener>();
 let filter: Query = {};
+/** The address of the stream, without the event after which it begins. */
+let watched = "";
 /** The last event that the page has had. */
 let since: number | undefined;
 /** The event after which the first stream of the view began. */
@@ -47,8 +49,10 @@ export function listen(listener: Listener): () => void {
 
 /** Sets which events the view needs. The stream begins with the next snapshot. */
 export function watch(next: Query): void {
-  if (JSON.stringify(next) === JSON.stringify(filter) && stream !== undefined) return;
+  const { search } = address("ws", next);
+  if (search === watched && stream !== undefined) return;
   stop();
+  watched = search;
   filter = next;
   since = undefined;
   tries = 0;

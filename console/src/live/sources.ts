@@ -3,6 +3,8 @@
 import { ask } from "../api/client";
 import type { Grid, Pipeline, ScheduleStatus } from "../api/model";
 import { pathOf } from "../router/path";
+import { tenantOf } from "../router/tenant";
+import { qualified, type Owned } from "../tenants";
 import type { Source } from "./resource";
 
 /** The events that change what a list shows of a run. */
@@ -12,14 +14,14 @@ export const RUN_EVENTS = "run.created,run.started,run.cancelling,run.completed,
 export const GRID_EVENTS =
   "run.created,run.started,run.completed,run.failed,run.cancelled,node.started,node.completed,node.failed,node.skipped,node.cancelled";
 
-export function pipelineSource(id: string): Source<Pipeline> {
-  return { read: (signal) => ask<Pipeline>(pathOf("pipelines", id), { signal }) };
+export function pipelineSource(id: string, own: Owned = {}): Source<Pipeline> {
+  return { read: (signal) => ask<Pipeline>(pathOf("pipelines", id), { query: tenantOf(own), signal }) };
 }
 
 /** The newest runs of a pipeline, with the status of each node. */
-export function gridSource(id: string, runs: number): Source<Grid> {
+export function gridSource(id: string, runs: number, own: Owned = {}): Source<Grid> {
   return {
-    read: (signal) => ask<Grid>(pathOf("pipelines", id, "grid"), { query: { runs }, signal }),
+    read: (signal) => ask<Grid>(pathOf("pipelines", id, "grid"), { query: { runs, ...tenantOf(own) }, signal }),
     concerns: (event) => event.pipeline_id === id && event.type !== "log",
   };
 }
@@ -29,4 +31,9 @@ export function schedulesSource(): Source<ScheduleStatus[]> {
     read: (signal) => ask<ScheduleStatus[]>("scheduler/status", { signal }),
     concerns: (event) => event.type === "run.created",
   };
+}
+
+/** Returns the schedule of each pipeline, by its qualified name. */
+export function schedulesByPipeline(schedules: readonly ScheduleStatus[] = []): Map<string, ScheduleStatus> {
+  return new Map(schedules.map((own) => [qualified(own.pipeline_id, own), own]));
 }

@@ -1,20 +1,20 @@
 // Sends a command once: a second click waits for the answer of the first.
 
 import { useRef, useState } from "preact/hooks";
-import { ask, type Answer, type Method } from "../api/client";
+import { ask, type Answer, type Method, type Query } from "../api/client";
 import { Problem } from "../api/problem";
 
 export interface Command {
   isSending: boolean;
   problem: Problem | undefined;
   /** Returns the answer, or nothing after a problem. */
-  send<T>(path: string, body?: unknown, query?: Record<string, string | boolean>): Promise<T | undefined>;
+  send<T>(path: string, body?: unknown, query?: Query): Promise<T | undefined>;
   /** The same, for commands whose answer may be empty. */
   request<T>(method: Method, path: string, body?: unknown, more?: More): Promise<Answer<T> | undefined>;
 }
 
 interface More {
-  query?: Record<string, string | boolean>;
+  query?: Query;
   headers?: Record<string, string>;
 }
 
@@ -50,7 +50,7 @@ export function useCommand(): Command {
       setSending(false);
     }
   };
-  const send = async <T,>(path: string, body?: unknown, query?: Record<string, string | boolean>) =>
+  const send = async <T,>(path: string, body?: unknown, query?: Query) =>
     (await request<T>("POST", path, body, { query }))?.data;
   return { isSending, problem, send, request };
 }

@@ -7,6 +7,7 @@ import { Problem } from "../api/problem";
 import { locked } from "../api/session";
 import { Dialog } from "../parts/dialog";
 import { go, link } from "../router/location";
+import { pipelineLink, tenantOf } from "../router/tenant";
 import { opened } from "./keyboard";
 import { placesOf } from "./places";
 
@@ -28,10 +29,10 @@ function placesFor(text: string): Hit[] {
 
 async function search(text: string, signal: AbortSignal): Promise<Hit[]> {
   const { data } = await ask<SearchHit[]>("search", { query: { q: text, limit: 20 }, signal });
-  return data.map(({ type, id, name, meta }) => ({
-    name,
-    meta: `${type} · ${meta}`,
-    address: type === "pipeline" ? link(["pipelines", id]) : link([`${type}s`], { q: id }),
+  return data.map((hit) => ({
+    name: hit.name,
+    meta: [hit.type, hit.meta, tenantOf(hit).tenant].filter(Boolean).join(" · "),
+    address: hit.type === "pipeline" ? pipelineLink(hit.id, hit) : link([`${hit.type}s`], { q: hit.id }),
   }));
 }
 

@@ -2,9 +2,11 @@
 
 import { useSignalEffect } from "@preact/signals";
 import { capabilities, refusal } from "../api/caller";
+import type { Problem } from "../api/problem";
 import { locked } from "../api/session";
 import { ProblemBox } from "../parts/problem";
-import { here, link } from "../router/location";
+import { here, link, setQuery } from "../router/location";
+import { narrowedTo } from "../router/tenant";
 import { settings } from "../settings";
 import { Banner, LiveMark } from "./freshness";
 import { Help } from "./help";
@@ -45,13 +47,27 @@ function toContent(event: MouseEvent): void {
 }
 
 function Shown() {
-  if (refusal.value !== undefined && refusal.value.status === 403) return <ProblemBox problem={refusal.value} />;
-  return <View />;
+  if (refusal.value !== undefined && refusal.value.status === 403) return <Refused problem={refusal.value} />;
+  return <View key={here.value.query.get("tenant") ?? undefined} />;
+}
+
+/** The caller may do nothing here. The address may name a tenant that is not its own. */
+function Refused({ problem }: { problem: Problem }) {
+  const query = new URLSearchParams(here.value.query);
+  const hasTenant = query.has("tenant");
+  query.delete("tenant");
+  return (
+    <>
+      <ProblemBox problem={problem} />
+      {hasTenant && <p><a href={`${location.pathname}?${query}`} data-plain>Without the tenant</a></p>}
+    </>
+  );
 }
 
 function Head() {
   const place = here.value.path[0] ?? "overview";
   const caller = capabilities.value?.caller;
+  const tenant = narrowedTo();
   return (
     <header class="head">
       <a class="title" href={link(["overview"])}>{settings.title}</a>
@@ -64,6 +80,11 @@ function Head() {
         <span class="search-word">Search</span> <kbd>Ctrl K</kbd>
       </button>
       <span class="grow" />
+      {tenant !== undefined && (
+        <button type="button" class="chip" title="Show the objects of every tenant" onClick={() => setQuery({ tenant: undefined }, "push")}>
+          {tenant === "" ? "no tenant" : tenant} ✕
+        </button>
+      )}
       {caller?.tenant !== undefined && <span class="chip" title="The tenant whose objects you see">{caller.tenant}</span>}
       {caller?.name !== undefined && <span class="faint who">{caller.name}</span>}
       {settings.links.map(({ name, url }) => <a key={url} href={url} data-plain rel="noreferrer">{name}</a>)}

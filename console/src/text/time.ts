@@ -1,6 +1,7 @@
 // Times in a zone: that of the browser, UTC, or another one that the address names.
 
 import { here } from "../router/location";
+import { instantOf, wallOf } from "./wall_time";
 
 /** Returns the zone of the view, or nothing for that of the browser. */
 export function zone(): string | undefined {
@@ -8,8 +9,9 @@ export function zone(): string | undefined {
   return named === null || named === "" ? undefined : named;
 }
 
+/** The zone in which the view shows times: one that the browser does not know has no effect. */
 export function zoneName(): string {
-  return zone() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return format({}, zone()).resolvedOptions().timeZone;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -58,6 +60,17 @@ export function exact(time: string): string {
     weekday: "short", ...DATE, ...CLOCK, fractionalSecondDigits: 3, timeZoneName: "short",
   };
   return `${format(options, zone()).format(new Date(time))} · ${time}`;
+}
+
+/** Returns the time of the wire for a field of a form, which is in the zone of the view. */
+export function fromField(wall: string): string | undefined {
+  return instantOf(wall, zoneName())?.toISOString();
+}
+
+/** Returns a time of the address as such a field has it: one with a zone is shown in that of the view. */
+export function toField(time: string): string {
+  const instant = Date.parse(time);
+  return time.endsWith("Z") && !Number.isNaN(instant) ? wallOf(instant, zoneName()) : time;
 }
 
 /** A time of a schedule, in its own zone. */

@@ -7,6 +7,7 @@ import type { Pipeline } from "../../api/model";
 import { Status } from "../../parts/mark";
 import { Time, Took } from "../../parts/time";
 import { link } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
 import { count, shortId } from "../../text/words";
 import { Progress } from "../backfills/progress";
 import { rangeWords } from "../backfills/table";
@@ -27,7 +28,7 @@ export function BackfillHead({ backfill, pipeline, onChange }: Props) {
   return (
     <header class="object">
       <div class="object-title">
-        <p class="path"><a href={link(["backfills"])}>Backfills</a> / <a href={link(["pipelines", backfill.pipeline_id])}>{backfill.pipeline_id}</a></p>
+        <p class="path"><a href={link(["backfills"])}>Backfills</a> / <a href={pipelineLink(backfill.pipeline_id, backfill)}>{backfill.pipeline_id}</a></p>
         <h1><span>{rangeWords(backfill)}</span> <Status status={backfill.status} /></h1>
       </div>
       <Actions backfill={backfill} pipeline={pipeline} onChange={onChange} />

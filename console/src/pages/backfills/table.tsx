@@ -4,6 +4,7 @@ import type { Backfill } from "../../api/backfills";
 import { Status } from "../../parts/mark";
 import { Time, Took } from "../../parts/time";
 import { link } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
 import { Progress } from "./progress";
 
 export function rangeWords({ start_date, end_date }: Backfill): string {
@@ -20,7 +21,7 @@ export function BackfillsTable({ backfills, isOfOne = false }: { backfills: read
         {backfills.map((own) => (
           <tr key={own.id}>
             <td class="main-cell"><a href={link(["backfills", own.id])} data-row>{rangeWords(own)}</a>{own.rerun_of !== undefined && <span class="chip">repeats one</span>}</td>
-            {!isOfOne && <td><a href={link(["pipelines", own.pipeline_id])}>{own.pipeline_id}</a></td>}
+            {!isOfOne && <td><a href={pipelineLink(own.pipeline_id, own)}>{own.pipeline_id}</a></td>}
             <td><Status status={own.status} /></td>
             <td><Progress counts={own.counts} /></td>
             <td><Time at={own.created_at} /></td>

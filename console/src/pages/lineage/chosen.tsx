@@ -2,6 +2,7 @@
 
 import type { LineageNode } from "../../api/lineage";
 import { link } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
 import { count } from "../../text/words";
 
 interface Props {
@@ -14,8 +15,9 @@ interface Props {
 /** More are counted. The table has all. */
 const SHOWN_MAX = 30;
 
-function addressOf({ type, pipeline_id, name }: LineageNode): string | undefined {
-  if (pipeline_id !== undefined) return link(["pipelines", pipeline_id]);
+function addressOf(node: LineageNode): string | undefined {
+  const { type, pipeline_id, name } = node;
+  if (pipeline_id !== undefined) return pipelineLink(pipeline_id, node);
   if (type === "connection") return link(["connections"], { q: name });
   return type === "variable" ? link(["variables"], { q: name }) : undefined;
 }

@@ -6,7 +6,9 @@ import { now } from "../../live/clock";
 import { Mark } from "../../parts/mark";
 import { Ago } from "../../parts/time";
 import { link } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
 import { shortId, waitingSentence } from "../../text/words";
+import { qualified } from "../../tenants";
 import { unresolved } from "./unresolved";
 
 const SHOWN_MAX = 8;
@@ -44,9 +46,9 @@ export function Attention({ runs, open, schedules }: Props) {
           </li>
         ))}
         {skipped.slice(0, SHOWN_MAX).map((own) => (
-          <li key={own.pipeline_id} class="card is-pending">
+          <li key={qualified(own.pipeline_id, own)} class="card is-pending">
             <Mark status="skipped" />
-            <a href={link(["pipelines", own.pipeline_id], { view: "schedule" })} data-row>{own.pipeline_name}</a> skipped its latest tick
+            <a href={pipelineLink(own.pipeline_id, own, { view: "schedule" })} data-row>{own.pipeline_name}</a> skipped its latest tick
             <p class="one-line">{own.skipped_reason}</p>
           </li>
         ))}

@@ -4,13 +4,15 @@ import type { Run } from "../../api/model";
 import { groups } from "../../groups";
 import { now } from "../../live/clock";
 import { link } from "../../router/location";
+import { pipelineLink, tenantOf } from "../../router/tenant";
 import { duration } from "../../text/duration";
 import { short } from "../../text/time";
+import { qualified } from "../../tenants";
 
 const LANES_MAX = 30;
 
 export function Lanes({ runs, length }: { runs: readonly Run[]; length: number }) {
-  const lanes = groups(runs, (run) => run.pipeline_id);
+  const lanes = groups(runs, (run) => qualified(run.pipeline_id, run));
   if (lanes.size === 0) return null;
   // A lane moves by less than a pixel in a minute.
   const to = Math.ceil(now.value / 60_000) * 60_000;
@@ -24,9 +26,9 @@ export function Lanes({ runs, length }: { runs: readonly Run[]; length: number }
         {[24, 18, 12, 6].map((hours) => <span key={hours} style={{ left: x(to - hours * 3600 * 1000) }}>{hours === 24 ? "24 h ago" : `${hours} h`}</span>)}
       </div>
       <ol>
-        {shown.map(([pipeline, own]) => (
-          <li class="lane" key={pipeline}>
-            <a class="lane-name" href={link(["pipelines", pipeline])} data-row>{pipeline}</a>
+        {shown.map(([name, own]) => (
+          <li class="lane" key={name}>
+            <LaneName run={own[0] as Run} />
             <span class="track">{own.map((run) => <LaneRun key={run.id} run={run} x={x} />)}</span>
           </li>
         ))}
@@ -34,6 +36,12 @@ export function Lanes({ runs, length }: { runs: readonly Run[]; length: number }
       {lanes.size > LANES_MAX && <p class="faint">{lanes.size - LANES_MAX} more pipelines ran.</p>}
     </section>
   );
+}
+
+function LaneName({ run }: { run: Run }) {
+  const { tenant } = tenantOf(run);
+  const name = tenant === undefined ? run.pipeline_id : `${run.pipeline_id} of ${tenant}`;
+  return <a class="lane-name" href={pipelineLink(run.pipeline_id, run)} title={name} data-row>{name}</a>;
 }
 
 function LaneRun({ run, x }: { run: Run; x(time: number): string }) {

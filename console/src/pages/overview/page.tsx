@@ -8,7 +8,10 @@ import { useResource } from "../../live/resource";
 import { RUN_EVENTS, schedulesSource } from "../../live/sources";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
+import { Tenant } from "../../parts/tenant";
 import { link } from "../../router/location";
+import { tenantOf } from "../../router/tenant";
+import { qualified } from "../../tenants";
 import { Attention } from "./attention";
 import { Figures } from "./figures";
 import { Lanes } from "./lanes";
@@ -63,7 +66,7 @@ export function OverviewPage() {
           <h2 id="failing">Most failures in seven days</h2>
           <ol class="plain-list">
             {figures.top_failing.map((own) => (
-              <li key={own.pipeline_id}><a href={link(["runs"], { pipeline_id: own.pipeline_id, status: "failed" })}>{own.name}</a> <span class="number">{own.fail_count}</span></li>
+              <li key={qualified(own.pipeline_id, own)}><span><a href={link(["runs"], { ...tenantOf(own), pipeline_id: own.pipeline_id, status: "failed" })}>{own.name}</a> <Tenant own={own} /></span> <span class="number">{own.fail_count}</span></li>
             ))}
           </ol>
         </section>

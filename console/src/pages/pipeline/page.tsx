@@ -6,13 +6,14 @@ import { format, type Json } from "../../api/json";
 import type { Pipeline } from "../../api/model";
 import { watch } from "../../live/doorbell";
 import { useResource, type Resource } from "../../live/resource";
-import { GRID_EVENTS, gridSource, pipelineSource, schedulesSource } from "../../live/sources";
+import { GRID_EVENTS, gridSource, pipelineSource, schedulesByPipeline, schedulesSource } from "../../live/sources";
 import { CopyButton } from "../../parts/copy";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { Tabs, tabOf } from "../../parts/tabs";
 import { link } from "../../router/location";
 import { Markdown } from "../../text/markdown";
+import { qualified } from "../../tenants";
 import { LineageView } from "../lineage/view";
 import { PauseDialog } from "../pipelines/pause";
 import { TriggerDialog } from "../pipelines/trigger";
@@ -38,14 +39,14 @@ export function PipelinePage({ id }: { id: string }) {
   useEffect(() => watch({ pipeline_id: id, types: GRID_EVENTS }), [id]);
   const pipeline = useResource(`pipeline ${id}`, () => pipelineSource(id));
   const own = pipeline.data.value;
-  const grid = useResource(`grid ${own?.id ?? id}`, () => gridSource(own?.id ?? id, RUNS));
+  const grid = useResource(`grid ${own?.id ?? id}`, () => gridSource(own?.id ?? id, RUNS, own));
   const schedules = useResource("schedules", schedulesSource);
   if (own === undefined) {
     const problem = pipeline.problem.value;
     return problem === undefined ? <Loading /> : <ProblemBox problem={problem} onRetry={() => pipeline.refresh()} />;
   }
   const tab = tabOf("view", TABS);
-  const schedule = schedules.data.value?.find((status) => status.pipeline_id === own.id);
+  const schedule = schedulesByPipeline(schedules.data.value).get(qualified(own.id, own));
   return (
     <article>
       <Head pipeline={own} resource={pipeline} />
@@ -88,7 +89,7 @@ function Head({ pipeline, resource }: { pipeline: Pipeline; resource: Resource<P
         <div><dt>Runs</dt><dd><a href={link(["runs"], { pipeline_id: pipeline.id })}>All of its runs</a></dd></div>
       </dl>
       {pipeline.docs !== undefined && pipeline.docs !== "" && <details><summary>Documentation</summary><Markdown text={pipeline.docs} /></details>}
-      {open === "trigger" && <TriggerDialog id={pipeline.id} onClose={close} />}
+      {open === "trigger" && <TriggerDialog id={pipeline.id} own={pipeline} onClose={close} />}
       {open === "pause" && <PauseDialog pipeline={pipeline} onClose={close} onDone={() => resource.refresh()} />}
     </header>
   );

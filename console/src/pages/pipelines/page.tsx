@@ -5,12 +5,13 @@ import { ask } from "../../api/client";
 import type { PageOf, PipelineSummary, Run } from "../../api/model";
 import { watch } from "../../live/doorbell";
 import { useResource } from "../../live/resource";
-import { RUN_EVENTS, schedulesSource } from "../../live/sources";
+import { RUN_EVENTS, schedulesByPipeline, schedulesSource } from "../../live/sources";
 import { FilterBox, matches } from "../../parts/filter";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { here, setQuery } from "../../router/location";
 import { count } from "../../text/words";
+import { qualified } from "../../tenants";
 import { PipelineRow } from "./row";
 
 const PAGE = 100;
@@ -46,7 +47,7 @@ export function PipelinesPage() {
   const shown = all.filter(
     (own) => matches(query.get("q"), own.name, own.id, own.description) && (tag === null || own.tags.includes(tag)),
   );
-  const next = new Map(schedules.data.value?.map((own) => [own.pipeline_id, own]));
+  const next = schedulesByPipeline(schedules.data.value);
   return (
     <section aria-labelledby="pipelines-title">
       <div class="bar">
@@ -64,7 +65,7 @@ export function PipelinesPage() {
           <thead><tr><th>Pipeline</th><th>Last runs</th><th>Next run</th><th class="wide-only">Tags</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
           <tbody>
             {shown.map((own) => (
-              <PipelineRow key={`${own.tenant ?? ""} ${own.id}`} pipeline={own} schedule={next.get(own.id)} onChange={() => list.refresh()} />
+              <PipelineRow key={qualified(own.id, own)} pipeline={own} schedule={next.get(qualified(own.id, own))} onChange={() => list.refresh()} />
             ))}
           </tbody>
         </table>

@@ -7,9 +7,11 @@ import { Dialog } from "../../parts/dialog";
 import { ProblemBox } from "../../parts/problem";
 import { Time } from "../../parts/time";
 import { pathOf } from "../../router/path";
+import { tenantOf } from "../../router/tenant";
+import type { Owned } from "../../tenants";
 
 interface Props {
-  pipeline: { id: string; name: string; paused?: Pause };
+  pipeline: Owned & { id: string; name: string; paused?: Pause };
   onClose(): void;
   onDone(): void;
 }
@@ -22,7 +24,7 @@ export function PauseDialog({ pipeline, onClose, onDone }: Props) {
     event.preventDefault();
     const body = reason.trim() === "" || paused !== undefined ? {} : { reason: reason.trim() };
     const path = pathOf("pipelines", id, paused === undefined ? "pause" : "unpause");
-    if ((await command.send(path, body)) === undefined) return;
+    if ((await command.send(path, body, tenantOf(pipeline))) === undefined) return;
     onClose();
     onDone();
   };

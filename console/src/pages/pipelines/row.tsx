@@ -6,9 +6,12 @@ import type { PipelineSummary, ScheduleStatus } from "../../api/model";
 import { useResource } from "../../live/resource";
 import { gridSource } from "../../live/sources";
 import { Marks } from "../../parts/marks";
+import { Tenant } from "../../parts/tenant";
 import { Time } from "../../parts/time";
 import { useSeen } from "../../parts/visible";
-import { link, setQuery } from "../../router/location";
+import { setQuery } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
+import { qualified, type Owned } from "../../tenants";
 import { PauseDialog } from "./pause";
 import { TriggerDialog } from "./trigger";
 
@@ -28,27 +31,28 @@ export function PipelineRow({ pipeline, schedule, onChange }: Props) {
   return (
     <tr ref={row}>
       <td class="main-cell">
-        <a href={link(["pipelines", pipeline.id])} data-row>{pipeline.name}</a>
+        <a href={pipelineLink(pipeline.id, pipeline)} data-row>{pipeline.name}</a>
+        <Tenant own={pipeline} />
         {pipeline.owner !== undefined && <span class="faint"> {pipeline.owner}</span>}
         {paused !== undefined && <span class="chip is-warning" title={paused.reason}>paused</span>}
         {!enabled && <span class="chip">schedule off</span>}
         {pipeline.description !== "" && <p class="faint one-line">{pipeline.description}</p>}
       </td>
-      <td>{isSeen && <LastRuns id={pipeline.id} />}</td>
+      <td>{isSeen && <LastRuns id={pipeline.id} own={pipeline} />}</td>
       <td class="next">{schedule?.next_run !== undefined && paused === undefined ? <><Time at={schedule.next_run} /><span class="faint cron"> {schedule.schedule}</span></> : <span class="faint">{schedule?.schedule ?? "–"}</span>}</td>
       <td class="wide-only">{pipeline.tags.map((tag) => <button type="button" class="chip" key={tag} onClick={() => setQuery({ tag })}>{tag}</button>)}</td>
       <td class="row-actions">
         {may("pipelines.run") && <button type="button" onClick={() => setOpen("trigger")} aria-label={`Run ${pipeline.name}`}>Run…</button>}
         {may("pipelines.edit") && <button type="button" onClick={() => setOpen("pause")} aria-label={`${paused === undefined ? "Pause" : "Unpause"} ${pipeline.name}`}>{paused === undefined ? "Pause…" : "Unpause…"}</button>}
-        {open === "trigger" && <TriggerDialog id={pipeline.id} onClose={() => setOpen(undefined)} />}
+        {open === "trigger" && <TriggerDialog id={pipeline.id} own={pipeline} onClose={() => setOpen(undefined)} />}
         {open === "pause" && <PauseDialog pipeline={pipeline} onClose={() => setOpen(undefined)} onDone={onChange} />}
       </td>
     </tr>
   );
 }
 
-function LastRuns({ id }: { id: string }) {
-  const grid = useResource(`grid ${id}`, () => gridSource(id, RUNS));
+function LastRuns({ id, own }: { id: string; own: Owned }) {
+  const grid = useResource(`grid ${qualified(id, own)}`, () => gridSource(id, RUNS, own));
   const runs = grid.data.value?.runs;
   if (runs === undefined) return null;
   return runs.length === 0 ? <span class="faint">no run yet</span> : <Marks runs={[...runs].reverse()} />;

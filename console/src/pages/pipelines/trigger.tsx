@@ -11,17 +11,21 @@ import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { go, link } from "../../router/location";
 import { pathOf } from "../../router/path";
+import { tenantOf } from "../../router/tenant";
+import { qualified, type Owned } from "../../tenants";
+import { fromField, zoneName } from "../../text/time";
 import { ParamField } from "./param_field";
 
 type Params = Record<string, string>;
 
 interface Props {
   id: string;
+  own: Owned;
   onClose(): void;
 }
 
-export function TriggerDialog({ id, onClose }: Props) {
-  const resource = useResource(`trigger ${id}`, () => pipelineSource(id));
+export function TriggerDialog({ id, own, onClose }: Props) {
+  const resource = useResource(`trigger ${qualified(id, own)}`, () => pipelineSource(id, own));
   const pipeline = resource.data.value;
   return (
     <Dialog title={`Run “${pipeline?.name ?? id}”`} onClose={onClose} isWide>
@@ -42,7 +46,7 @@ export function definitionsOf(pipeline: Pipeline): ParamDef[] {
 function bodyOf(params: Params, after: string, note: string) {
   return {
     ...(Object.keys(params).length === 0 ? {} : { params }),
-    ...(after === "" ? {} : { run_after: new Date(after).toISOString() }),
+    ...(after === "" ? {} : { run_after: fromField(after) ?? after }),
     ...(note.trim() === "" ? {} : { note: note.trim() }),
   };
 }
@@ -59,7 +63,7 @@ function TriggerForm({ pipeline, onClose }: { pipeline: Pipeline; onClose(): voi
   };
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const run = await command.send<Run>(pathOf("pipelines", pipeline.id, "run"), body);
+    const run = await command.send<Run>(pathOf("pipelines", pipeline.id, "run"), body, tenantOf(pipeline));
     if (run !== undefined) go(link(["runs", run.id]));
   };
   const definitions = definitionsOf(pipeline);
@@ -80,7 +84,7 @@ function TriggerForm({ pipeline, onClose }: { pipeline: Pipeline; onClose(): voi
               onChange={(value) => set(definition.name, value)}
             />
           ))}
-          <label>Not before
+          <label>Not before, in {zoneName()}
             <input type="datetime-local" step="1" value={after} onInput={(event) => setAfter(event.currentTarget.value)} />
           </label>
           <label>Note

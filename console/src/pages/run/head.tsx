@@ -2,8 +2,10 @@
 
 import type { RunDetail } from "../../api/model";
 import { Status } from "../../parts/mark";
+import { Tenant } from "../../parts/tenant";
 import { Time, Took } from "../../parts/time";
 import { link } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
 import { shortId, waitingSentence } from "../../text/words";
 import { Actions } from "./actions";
 import type { Definition } from "./page";
@@ -18,7 +20,7 @@ export function RunHead({ run, definition, onChange }: Props) {
   return (
     <header class="object">
       <div class="object-title">
-        <p class="path"><a href={link(["pipelines", run.pipeline_id])}>{run.pipeline_id}</a> / run</p>
+        <p class="path"><a href={pipelineLink(run.pipeline_id, run)}>{run.pipeline_id}</a> / run <Tenant own={run} /></p>
         <h1><span title={run.id}>{shortId(run.id)}</span> <Status status={run.status} isCancelling={run.cancelling} /></h1>
       </div>
       <Actions run={run} definition={definition} onChange={onChange} />

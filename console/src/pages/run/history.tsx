@@ -7,6 +7,7 @@ import { useResource } from "../../live/resource";
 import { Column } from "../../parts/column";
 import { here, link } from "../../router/location";
 import { pathOf } from "../../router/path";
+import { tenantOf } from "../../router/tenant";
 import { duration } from "../../text/duration";
 
 const RUNS = 20;
@@ -15,7 +16,7 @@ const HEIGHT = 36;
 export function HistoryView({ run, node }: { run: RunDetail; node: NodeRun }) {
   const path = pathOf("pipelines", run.pipeline_id, "nodes", node.node_id, "history");
   const resource = useResource<NodeHistory[]>(path, () => ({
-    read: (signal) => ask<NodeHistory[]>(path, { query: { runs: RUNS }, signal }),
+    read: (signal) => ask<NodeHistory[]>(path, { query: { runs: RUNS, ...tenantOf(run) }, signal }),
     concerns: (event) => event.node_id === node.node_id && event.type !== "log" && event.type !== "node.started",
   }));
   const history = resource.data.value;

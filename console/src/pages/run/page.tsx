@@ -9,6 +9,7 @@ import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { here, setQuery } from "../../router/location";
 import { pathOf } from "../../router/path";
+import { tenantOf } from "../../router/tenant";
 import { RunHead } from "./head";
 import { NodePanel } from "./node_panel";
 import { Nodes } from "./nodes";
@@ -31,7 +32,7 @@ function useDefinition(run: RunDetail | undefined): Definition {
     read: async (signal) => {
       if (run === undefined) return { data: undefined, seq: Number.NaN };
       const path = pathOf("pipelines", run.pipeline_id, "versions", String(run.pipeline_version));
-      return ask<Pipeline>(path, { signal });
+      return ask<Pipeline>(path, { query: tenantOf(run), signal });
     },
   }));
   // A run outlives its pipeline. Its nodes are then shown without their edges.

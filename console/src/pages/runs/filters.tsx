@@ -4,7 +4,8 @@ import { useState } from "preact/hooks";
 import type { RunStatus } from "../../api/model";
 import { Mark } from "../../parts/mark";
 import { here, link, setAll, setQuery } from "../../router/location";
-import { isFiltered, localTime } from "./query";
+import { toField, zoneName } from "../../text/time";
+import { isFiltered } from "./query";
 
 const STATUSES: readonly RunStatus[] = ["pending", "running", "success", "failed", "cancelled"];
 const TRIGGERS = ["manual", "schedule", "backfill", "resume", "catchup", "webhook", "dependency"];
@@ -29,8 +30,10 @@ export function Filters() {
       </select>
       <TextFilter name="pipeline_id" label="Pipeline" />
       <LabelFilter />
-      <TimeFilter name="from" label="From" />
-      <TimeFilter name="to" label="To" />
+      <span class="times">
+        <TimeFilter name="from" label="From" />
+        <TimeFilter name="to" label="To" />
+      </span>
       {isFiltered(query) && <a class="button" href={link(["runs"])}>Clear</a>}
     </div>
   );
@@ -67,8 +70,8 @@ function LabelFilter() {
 function TimeFilter({ name, label }: { name: "from" | "to"; label: string }) {
   const value = here.value.query.get(name) ?? "";
   return (
-    <label class="inline">{label}
-      <input type="datetime-local" value={localTime(value)} onChange={(event) => setQuery({ [name]: event.currentTarget.value, after: undefined })} />
+    <label class="inline" title={`In ${zoneName()}`}>{label}
+      <input type="datetime-local" value={toField(value)} onChange={(event) => setQuery({ [name]: event.currentTarget.value, after: undefined })} />
     </label>
   );
 }

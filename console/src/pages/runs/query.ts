@@ -1,4 +1,6 @@
-// The filters of the list of runs, as the address has them and as the API takes them. Pure.
+// The filters of the list of runs, as the address has them and as the API takes them.
+
+import { fromField } from "../../text/time";
 
 export interface RunFilter {
   status?: string[];
@@ -25,18 +27,9 @@ export function filterOf(query: URLSearchParams): RunFilter {
   return filter;
 }
 
-/** A field of a form has a time without a zone: it is in that of the browser. */
+/** A field of a form has a time without a zone: it is in that of the view. */
 function timeOf(name: string, value: string): string {
-  if (name !== "from" && name !== "to") return value;
-  const at = new Date(value);
-  return Number.isNaN(at.getTime()) ? value : at.toISOString();
-}
-
-/** A time of the address as such a field has it. */
-export function localTime(value: string): string {
-  const at = new Date(value);
-  if (!value.endsWith("Z") || Number.isNaN(at.getTime())) return value;
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  return name === "from" || name === "to" ? (fromField(value) ?? value) : value;
 }
 
 export function isFiltered(query: URLSearchParams): boolean {

@@ -2,8 +2,10 @@
 
 import type { Run } from "../../api/model";
 import { Status } from "../../parts/mark";
+import { Tenant } from "../../parts/tenant";
 import { Time, Took } from "../../parts/time";
 import { link } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
 import { shortId } from "../../text/words";
 
 interface Props {
@@ -45,7 +47,7 @@ export function RunsTable({ runs, chosen = new Set(), onChoose }: Props) {
             {onChoose !== undefined && <td class="choice"><input type="checkbox" aria-label={`Choose ${shortId(run.id)}`} checked={chosen.has(run.id)} onChange={() => toggle(run.id)} /></td>}
             <td><a href={link(["runs", run.id])} data-row class="mono" title={run.id}>{shortId(run.id)}</a></td>
             <td><Status status={run.status} isCancelling={run.cancelling} />{run.error !== undefined && <p class="faint one-line" title={run.error}>{run.error}</p>}</td>
-            <td><a href={link(["pipelines", run.pipeline_id])}>{run.pipeline_id}</a></td>
+            <td><a href={pipelineLink(run.pipeline_id, run)}>{run.pipeline_id}</a><Tenant own={run} /></td>
             <td><Time at={run.created_at} /></td>
             <td class="number"><Took from={run.started_at} to={run.finished_at} /></td>
             <td class="wide-only">{run.trigger}{run.created_by !== undefined && <span class="faint"> {run.created_by}</span>}</td>

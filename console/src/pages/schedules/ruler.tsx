@@ -5,7 +5,7 @@ import type { ScheduleStatus } from "../../api/model";
 import { useResource } from "../../live/resource";
 import { gridSource } from "../../live/sources";
 import { useSeen } from "../../parts/visible";
-import { link } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
 import { duration } from "../../text/duration";
 import { clockOf } from "../../text/time";
 import { middle, overtaken, timesOf, together } from "./ruler_times";
@@ -62,7 +62,7 @@ function Lane({ schedule, times, shared, x, clock }: LaneProps) {
   const words = `${schedule.pipeline_name}, ${times.length} times in 24 hours${others === 0 ? "" : `, ${others} together with other schedules`}`;
   return (
     <li class="lane" ref={row}>
-      <a class="lane-name" data-row href={link(["pipelines", schedule.pipeline_id], { view: "schedule" })} aria-label={words}>{schedule.pipeline_name}</a>
+      <a class="lane-name" data-row href={pipelineLink(schedule.pipeline_id, schedule, { view: "schedule" })} aria-label={words}>{schedule.pipeline_name}</a>
       <span class="track">{isSeen && <Ticks id={schedule.pipeline_id} {...{ times, shared, x, clock }} />}</span>
     </li>
   );

@@ -2,7 +2,7 @@
 
 import type { ScheduleStatus } from "../../api/model";
 import { Time } from "../../parts/time";
-import { link } from "../../router/location";
+import { pipelineLink } from "../../router/tenant";
 import { cronWords } from "../pipeline/cron_words";
 
 export function SchedulesTable({ schedules }: { schedules: readonly ScheduleStatus[] }) {
@@ -12,7 +12,7 @@ export function SchedulesTable({ schedules }: { schedules: readonly ScheduleStat
       <tbody>
         {schedules.map((own) => (
           <tr key={`${own.tenant ?? ""} ${own.pipeline_id}`}>
-            <td class="main-cell"><a href={link(["pipelines", own.pipeline_id], { view: "schedule" })} data-row>{own.pipeline_name}</a>{own.tenant !== undefined && <span class="chip">{own.tenant}</span>}</td>
+            <td class="main-cell"><a href={pipelineLink(own.pipeline_id, own, { view: "schedule" })} data-row>{own.pipeline_name}</a>{own.tenant !== undefined && <span class="chip">{own.tenant}</span>}</td>
             <td><code>{own.schedule}</code> <span class="faint">{cronWords(own.schedule)}, in {own.timezone}</span></td>
             <td>{(own.next_runs ?? []).map((time, at) => <span key={time}>{at > 0 && <span class="faint"> · </span>}<Time at={time} /></span>)}</td>
             <td>{stateOf(own)}</td>
