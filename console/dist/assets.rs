@@ -7,16 +7,16 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("app-78aa845279.css.gz"),
     },
     Asset {
-        name: "app-OPLEK7TD.js",
+        name: "app-NHYTOPKO.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-OPLEK7TD.js"),
-        gzip: include_bytes!("app-OPLEK7TD.js.gz"),
+        plain: include_bytes!("app-NHYTOPKO.js"),
+        gzip: include_bytes!("app-NHYTOPKO.js.gz"),
     },
     Asset {
-        name: "chunk-VL5GQ56H.js",
+        name: "chunk-IHQ7MGD6.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("chunk-VL5GQ56H.js"),
-        gzip: include_bytes!("chunk-VL5GQ56H.js.gz"),
+        plain: include_bytes!("chunk-IHQ7MGD6.js"),
+        gzip: include_bytes!("chunk-IHQ7MGD6.js.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",
@@ -31,10 +31,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("layout-b0a048563e.js.gz"),
     },
     Asset {
-        name: "more-XTTOPVYW.js",
+        name: "more-GKIBHP3P.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-XTTOPVYW.js"),
-        gzip: include_bytes!("more-XTTOPVYW.js.gz"),
+        plain: include_bytes!("more-GKIBHP3P.js"),
+        gzip: include_bytes!("more-GKIBHP3P.js.gz"),
     },
     Asset {
         name: "more-db00c882cd.css",

@@ -1,6 +1,7 @@
 // The page stays current: how fast, through a crash of the server, and without a WebSocket.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { time } from "./figures.mjs";
 import { startProxy } from "./proxy.mjs";
 import { finish, startServer } from "./server.mjs";
 import { isLive, skip, world } from "./world.mjs";
@@ -42,8 +43,8 @@ test("an event of a run is on the screen soon", { skip }, async () => {
   }
   took.sort((one, other) => one - other);
   const p95 = took[Math.ceil(0.95 * took.length) - 1];
-  console.log(`event to pixel: median ${took[ROUNDS / 2]} ms, p95 ${p95} ms`);
-  assert.ok(p95 <= PIXEL_MS_MAX, `${took}`);
+  console.log(`event to pixel: median ${took[ROUNDS / 2]} ms`);
+  time("event to pixel, 95 of 100", p95, PIXEL_MS_MAX);
 });
 
 test("a list shows what others start, and asks at most once a second", { skip }, async () => {

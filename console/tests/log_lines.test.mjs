@@ -16,10 +16,13 @@ before(async () => {
       return own.answer(url.searchParams);
     },
   });
-  page = await load("pages/run/log_lines.ts");
 });
 
-beforeEach(() => (own.asked = []));
+beforeEach(async () => {
+  own.asked = [];
+  // A tab of its own: what one test has read does not count for the next.
+  page = await load("pages/run/log_lines.ts");
+});
 
 const lines = (from, to) => Array.from({ length: to - from + 1 }, (_, at) => ({ seq: from + at, level: "info", message: "m" }));
 const answer = (body, seq) => new Response(JSON.stringify(body), { headers: { "floret-seq": String(seq) } });

@@ -78,3 +78,16 @@ test("a run that nothing has succeeded after needs attention", async () => {
   const runs = [one("1", "a", "success"), one("2", "b", "cancelled"), one("3", "b", "failed"), one("4", "a", "failed"), one("5", "b", "failed")];
   assert.deepEqual(unresolved(runs).map((own) => own.id), ["3"]);
 });
+
+test("events change the runs of a day", async () => {
+  const { applyToDay, HELD_MAX } = await load("pages/overview/day_events.ts");
+  const event = (type, more = {}) => ({ type, seq: 1, run_id: "2", pipeline_id: "p", tenant: "acme", timestamp: "2026-01-01T00:00:05Z", ...more });
+  const old = [{ id: "1", pipeline_id: "p", status: "success" }];
+  const created = applyToDay(old, event("run.created"));
+  assert.deepEqual(created.map((own) => [own.id, own.status, own.tenant]), [["2", "pending", "acme"], ["1", "success", undefined]]);
+  const ended = applyToDay(applyToDay(created, event("run.started")), event("run.failed", { error: "no", timestamp: "2026-01-01T00:00:09Z" }));
+  assert.deepEqual([ended[0].status, ended[0].error, ended[0].started_at, ended[0].finished_at], ["failed", "no", "2026-01-01T00:00:05Z", "2026-01-01T00:00:09Z"]);
+  assert.equal(ended[1], old[0]);
+  const full = Array.from({ length: HELD_MAX }, (_, id) => ({ id, status: "success" }));
+  assert.equal(applyToDay(full, event("run.created")).length, HELD_MAX);
+});

@@ -220,6 +220,8 @@ export interface Event {
 }
 
 export interface Dashboard {
+  recent_runs: Run[];
+  open_runs: Run[];
   trends: { date: string; success: number; failed: number; total: number }[];
   top_failing: { pipeline_id: string; name: string; fail_count: number; tenant?: string }[];
   runs_running: number;

@@ -1,5 +1,5 @@
 // A snapshot of the API that stays current: read again when the doorbell rings, at most once a
-// second.
+// second, and as often as the gate of the tab lets it.
 
 import { effect, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
@@ -9,6 +9,7 @@ import { Problem } from "../api/problem";
 import { locked } from "../api/session";
 import { pause } from "./backoff";
 import { begin, listen, type Listener } from "./doorbell";
+import { enter } from "./gate";
 
 const BETWEEN_MS = 1000;
 
@@ -18,6 +19,8 @@ export interface Source<T> {
   concerns?(event: Event): boolean;
   /** Applies an event that is newer than the snapshot, so that the view need not wait. */
   apply?(data: T, event: Event): T;
+  /** The least time between two reads, if it is not a second. */
+  betweenMs?: number;
 }
 
 export class Resource<T> implements Listener {
@@ -31,6 +34,7 @@ export class Resource<T> implements Listener {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private control: AbortController | undefined;
   private isOld = false;
+  private leave: (() => void) | undefined;
   private release: (() => void)[] = [];
 
   constructor(private readonly source: Source<T>) {}
@@ -45,7 +49,7 @@ export class Resource<T> implements Listener {
 
   stop(): void {
     for (const release of this.release) release();
-    clearTimeout(this.timer);
+    this.unschedule();
     this.control?.abort();
     this.control = undefined;
   }
@@ -60,29 +64,49 @@ export class Resource<T> implements Listener {
       this.data.value = data;
       this.applied = own.at(-1)?.seq ?? this.applied;
     }
-    this.refresh();
+    this.follow();
   }
 
   reset(): void {
     this.seq = -1;
     this.applied = -1;
-    this.refresh();
+    this.follow();
   }
 
-  /** Reads again: at once, or a second after the last time. */
+  /** Reads again, because the caller wants it: at once, or some time after the last read. */
   refresh(): void {
+    this.schedule(() => void this.read());
+  }
+
+  /** Reads again, because something has happened: when the tab may. */
+  private follow(): void {
+    // Its place in the gate is not lost to what happens meanwhile.
+    if (this.leave !== undefined) return;
+    this.schedule(() => {
+      this.leave = enter(() => void this.read());
+    });
+  }
+
+  private schedule(read: () => void): void {
     if (locked.peek()) return;
     if (this.control !== undefined) {
       this.isOld = true;
       return;
     }
+    this.unschedule();
+    const wait = this.readAt + (this.source.betweenMs ?? BETWEEN_MS) - performance.now();
+    if (wait <= 0) read();
+    else this.timer = setTimeout(() => this.schedule(read), wait);
+  }
+
+  private unschedule(): void {
     clearTimeout(this.timer);
-    const wait = this.readAt + BETWEEN_MS - performance.now();
-    if (wait <= 0) void this.read();
-    else this.timer = setTimeout(() => this.refresh(), wait);
+    this.leave?.();
+    this.leave = undefined;
   }
 
   private async read(): Promise<void> {
+    this.unschedule();
     const control = new AbortController();
     this.control = control;
     this.isOld = false;
@@ -95,7 +119,7 @@ export class Resource<T> implements Listener {
       this.fail(error);
     } finally {
       if (this.control === control) this.control = undefined;
-      if (this.isOld && !control.signal.aborted) this.refresh();
+      if (this.isOld && !control.signal.aborted) this.follow();
     }
   }
 

@@ -30,6 +30,8 @@ export function schedulesSource(): Source<ScheduleStatus[]> {
   return {
     read: (signal) => ask<ScheduleStatus[]>("scheduler/status", { signal }),
     concerns: (event) => event.type === "run.created",
+    // A schedule changes with its ticks, which are minutes apart.
+    betweenMs: 10_000,
   };
 }
 

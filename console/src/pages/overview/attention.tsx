@@ -1,8 +1,10 @@
 // What somebody should look at: runs that failed and were not resumed, runs that wait for long, and
 // schedules that skipped.
 
-import type { Run, ScheduleStatus } from "../../api/model";
+import type { Run } from "../../api/model";
 import { now } from "../../live/clock";
+import { useResource } from "../../live/resource";
+import { schedulesSource } from "../../live/sources";
 import { Mark } from "../../parts/mark";
 import { Ago } from "../../parts/time";
 import { link } from "../../router/location";
@@ -17,14 +19,15 @@ const LONG_MS = 10 * 60 * 1000;
 interface Props {
   runs: readonly Run[];
   open: readonly Run[];
-  schedules: readonly ScheduleStatus[];
 }
 
-export function Attention({ runs, open, schedules }: Props) {
+export function Attention({ runs, open }: Props) {
+  // Read once the figures are there: few look at them for the schedules.
+  const schedules = useResource("schedules", schedulesSource);
   const failed = unresolved(runs);
   const isLong = (run: Run) => run.status === "pending" && run.run_after === undefined && now.value - Date.parse(run.created_at) > LONG_MS;
   const waiting = open.filter(isLong);
-  const skipped = schedules.filter((own) => own.skipped_reason !== undefined);
+  const skipped = (schedules.data.value ?? []).filter((own) => own.skipped_reason !== undefined);
   const total = failed.length + waiting.length + skipped.length;
   return (
     <section aria-labelledby="attention">

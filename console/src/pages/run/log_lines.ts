@@ -7,6 +7,7 @@ import { Problem } from "../../api/problem";
 import { locked } from "../../api/session";
 import { pause } from "../../live/backoff";
 import type { Listener } from "../../live/doorbell";
+import { enter } from "../../live/gate";
 import { pathOf } from "../../router/path";
 
 /** So many lines are held: the newest. Older ones are read when the reader scrolls to them. */
@@ -30,6 +31,7 @@ export class LogLines implements Listener {
   readonly problem = signal<Problem | undefined>(undefined);
   readonly isLoading = signal(true);
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private leave: (() => void) | undefined;
   private retrying: ReturnType<typeof setTimeout> | undefined;
   /** Whether the end of the log was read. */
   private isBegun = false;
@@ -57,6 +59,7 @@ export class LogLines implements Listener {
   stop(): void {
     this.control.abort();
     clearTimeout(this.timer);
+    this.leave?.();
     clearTimeout(this.retrying);
   }
 
@@ -75,7 +78,7 @@ export class LogLines implements Listener {
     const before = this.lines.value.length;
     for (let isMore = !this.isFull; isMore && !this.control.signal.aborted; ) {
       isMore = false;
-      await this.read({ before: this.oldest }, ({ items, has_next, cursor }, seq) => {
+      await this.read({ before: this.oldest, limit: PAGE }, ({ items, has_next, cursor }, seq) => {
         if (!this.isBegun) this.newest = seq;
         this.isBegun = true;
         this.lines.value = [...items, ...this.lines.value];
@@ -91,15 +94,17 @@ export class LogLines implements Listener {
     if (this.timer !== undefined || this.control.signal.aborted) return;
     clearTimeout(this.retrying);
     this.timer = setTimeout(() => {
-      this.timer = undefined;
-      if (this.isBusy) this.isOld = true;
-      else void (this.isBegun ? this.newer() : this.older());
+      this.leave = enter(() => {
+        this.timer = undefined;
+        if (this.isBusy) this.isOld = true;
+        else void (this.isBegun ? this.newer() : this.older());
+      });
     }, BETWEEN_MS);
   }
 
   private async newer(): Promise<void> {
     let isMore = false;
-    await this.read({ after: String(this.newest) }, ({ items, has_next, cursor }, seq) => {
+    await this.read({ after: this.newest }, ({ items, has_next, cursor }, seq) => {
       const all = [...this.lines.value, ...items];
       if (items.length > 0) this.lines.value = all.slice(-HELD_MAX);
       if (all.length > HELD_MAX) this.hasOlder.value = true;
@@ -109,11 +114,11 @@ export class LogLines implements Listener {
     if (isMore) this.follow();
   }
 
-  private async read(part: Record<string, string>, take: (page: PageOf<LogLine>, seq: number) => void): Promise<void> {
+  private async read(part: Query, take: (page: PageOf<LogLine>, seq: number) => void): Promise<void> {
     if (this.isBusy || locked.value) return;
     this.isBusy = true;
     try {
-      const query = { ...this.query(), ...part, limit: PAGE };
+      const query = { ...this.query(), ...part };
       const { signal } = this.control;
       const { data, seq } = await ask<PageOf<LogLine>>(pathOf("runs", this.run, "logs"), { query, signal });
       if (signal.aborted) return;

@@ -1,13 +1,7 @@
 // The run of a page: its snapshot, and what events change in it before the next one. Pure.
 
 import type { Event, NodeRun, NodeStatus, RunDetail, RunStatus } from "../../api/model";
-
-const RUN: Record<string, RunStatus> = {
-  "run.started": "running",
-  "run.completed": "success",
-  "run.failed": "failed",
-  "run.cancelled": "cancelled",
-};
+import { RUN_STATUS } from "../../api/run_events";
 
 const NODE: Record<string, NodeStatus> = {
   "node.started": "running",
@@ -25,7 +19,7 @@ export function isFinished(status: NodeStatus): boolean {
 
 /** Applies an event. A terminal status never changes, so an old event cannot undo one. */
 export function applyEvent(run: RunDetail, event: Event): RunDetail {
-  const status = RUN[event.type];
+  const status = RUN_STATUS[event.type];
   if (status !== undefined && !isFinished(run.status)) return withStatus(run, status, event);
   if (event.type === "run.cancelling") return { ...run, cancelling: true };
   const nodeStatus = NODE[event.type];
