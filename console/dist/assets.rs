@@ -1,16 +1,16 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-78aa845279.css",
+        name: "app-3411fa2576.css",
         content_type: "text/css; charset=utf-8",
-        plain: include_bytes!("app-78aa845279.css"),
-        gzip: include_bytes!("app-78aa845279.css.gz"),
+        plain: include_bytes!("app-3411fa2576.css"),
+        gzip: include_bytes!("app-3411fa2576.css.gz"),
     },
     Asset {
-        name: "app-NHYTOPKO.js",
+        name: "app-QZ4TCKYZ.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-NHYTOPKO.js"),
-        gzip: include_bytes!("app-NHYTOPKO.js.gz"),
+        plain: include_bytes!("app-QZ4TCKYZ.js"),
+        gzip: include_bytes!("app-QZ4TCKYZ.js.gz"),
     },
     Asset {
         name: "chunk-IHQ7MGD6.js",
@@ -31,10 +31,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("layout-b0a048563e.js.gz"),
     },
     Asset {
-        name: "more-GKIBHP3P.js",
+        name: "more-3QXK64RB.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-GKIBHP3P.js"),
-        gzip: include_bytes!("more-GKIBHP3P.js.gz"),
+        plain: include_bytes!("more-3QXK64RB.js"),
+        gzip: include_bytes!("more-3QXK64RB.js.gz"),
     },
     Asset {
         name: "more-db00c882cd.css",

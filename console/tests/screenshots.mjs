@@ -1,68 +1,75 @@
-// Takes the pictures of README.md: `npm run screenshots`. People look at them; no test compares
-// them.
-import { mkdirSync } from "node:fs";
+// Takes a picture of every view, in light and dark, wide and narrow: `npm run screenshots
+// [FOLDER]`. People look at them; no test compares them. Those that pages of the repository show
+// are also kept in `docs/console`.
+import { copyFileSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { launch, openPage } from "./browser.mjs";
-import { finish, startServer } from "./server.mjs";
+import { finish } from "./server.mjs";
+import { showcase } from "./showcase.mjs";
+import { isLive } from "./world.mjs";
 
-const FOLDER = join(import.meta.dirname, "../../docs/console");
-const ROWS = `echo '{"order":1,"amount":12.5}'; echo '{"order":2,"amount":7}'`;
-const node = (id, script, more = {}) => ({ id, name: id, type: "command", config: { command: ["sh", "-c", script], ...more } });
-const edge = (text) => ({ from: text.split(">")[0], to: text.split(">")[1] });
+const HOME = join(import.meta.dirname, "../..");
+const FOLDER = process.argv[2] ?? join(HOME, "target/screenshots");
+const KEPT = { "overview-light-wide": "overview.png", "run-dark-wide": "run.png" };
+const KEPT_FOLDER = join(HOME, "docs/console");
+const WIDTHS = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
 
-const PIPELINES = [
-  {
-    id: "orders", name: "Daily orders", schedule: "0 6 * * mon-fri", schedule_timezone: "Europe/Vienna", tags: ["sales"],
-    description: "Orders of the shop, joined with the rates of the day",
-    nodes: [
-      node("extract", `${ROWS}; echo 'two orders' >&2; sleep 0.7`), node("rates", `${ROWS}; sleep 0.3`), node("customers", `${ROWS}; sleep 0.5`),
-      node("join", "cat; sleep 0.9"), node("check", "cat > /dev/null; sleep 0.2"), node("summarize", "cat; sleep 0.4"),
-      node("load", "cat > /dev/null; sleep 0.5", { effect: "sink" }),
-    ],
-    edges: ["extract>join", "rates>join", "customers>join", "join>check", "join>summarize", "summarize>load"].map(edge),
-  },
-  {
-    id: "invoices", name: "Invoices", schedule: "@monthly", tags: ["sales"], description: "Sends the invoices of the month",
-    nodes: [node("fetch", ROWS), node("render", "cat; sleep 0.2"), node("send", "echo 'the mail server does not answer' >&2; exit 7")],
-    edges: ["fetch>render", "render>send"].map(edge),
-  },
-  {
-    id: "stock", name: "Stock", schedule: "*/15 * * * *", tags: ["warehouse"], description: "Compares the warehouse with the books",
-    nodes: [node("read", ROWS), node("compare", "cat; sleep 0.3")], edges: [edge("read>compare")],
-  },
-  {
-    id: "backup", name: "Warehouse backup", tags: ["warehouse"], description: "Copies the warehouse to another house",
-    nodes: [node("dump", "i=0; while [ $i -lt 900 ]; do i=$((i + 1)); echo copied $i >&2; sleep 0.2; done"), node("upload", "true")],
-    edges: [edge("dump>upload")],
-  },
-];
+const { server, orders, backup, invoices } = await showcase();
+const click = (name) => (page) => page.getByRole("button", { name }).first().click();
 
-const server = await startServer();
-for (const pipeline of PIPELINES) await server.call("POST", "pipelines", pipeline);
-for (let round = 0; round < 12; round += 1) {
-  await Promise.all([finish(server, "stock"), finish(server, "orders"), round % 4 === 0 && finish(server, "invoices")]);
+/** The address of each view, and what is done there before the picture. */
+const VIEWS = {
+  overview: ["/overview"],
+  pipelines: ["/pipelines"],
+  "pipelines-none": ["/pipelines?q=nothing"],
+  grid: ["/pipelines/orders"],
+  graph: ["/pipelines/orders?view=graph"],
+  schedule: ["/pipelines/orders?view=schedule"],
+  definition: ["/pipelines/orders?view=definition"],
+  runs: ["/runs"],
+  "runs-none": ["/runs?label=team:nobody"],
+  run: [`/runs/${orders.id}?node=join`],
+  "run-whole": [`/runs/${orders.id}`],
+  "run-failed": [`/runs/${invoices.id}?node=send`],
+  timeline: [`/runs/${orders.id}?view=timeline`],
+  table: [`/runs/${orders.id}?view=table`],
+  log: [`/runs/${backup.id}?node=dump&panel=log`],
+  data: [`/runs/${orders.id}?node=extract&panel=data`],
+  config: [`/runs/${orders.id}?node=load&panel=config`],
+  resume: [`/runs/${invoices.id}`, click("Resume…")],
+  cancel: [`/runs/${backup.id}`, click("Cancel…")],
+  rerun: [`/runs/${orders.id}`, click("Rerun…")],
+  trigger: ["/pipelines/orders", click("Run…")],
+  search: ["/overview", (page) => page.keyboard.press("Control+k")],
+  missing: ["/runs/019a0000-0000-7000-8000-000000000000"],
+};
+
+async function take(browser, file, [path, act], options) {
+  const { page, context, faults } = await openPage(browser, server.origin, { reducedMotion: "reduce", timezoneId: "UTC", ...options });
+  await page.goto(server.origin + path);
+  await page.locator("h1, [role=alert]").first().waitFor({ state: "attached" });
+  if (!path.includes("/019a")) await isLive(page);
+  await act?.(page);
+  // Whatever is drawn after its data has come is there.
+  await page.waitForTimeout(400);
+  await page.screenshot({ path: file });
+  await context.close();
+  for (const fault of faults) console.log(`${file}: ${fault}`);
 }
-const orders = await finish(server, "orders");
-const backup = await server.call("POST", "pipelines/backup/run", {});
+
 const browser = await launch();
 mkdirSync(FOLDER, { recursive: true });
-const views = {
-  overview: "/overview",
-  pipelines: "/pipelines",
-  grid: "/pipelines/orders",
-  run: `/runs/${orders.id}?node=join`,
-  timeline: `/runs/${orders.id}?view=timeline`,
-  log: `/runs/${backup.id}?node=dump&panel=log`,
-};
-for (const colorScheme of ["light", "dark"]) {
-  for (const [name, path] of Object.entries(views)) {
-    const options = { viewport: { width: 1100, height: 640 }, colorScheme, reducedMotion: "reduce", timezoneId: "UTC" };
-    const { page, context } = await openPage(browser, server.origin, options);
-    await page.goto(server.origin + path);
-    await page.locator(".live.is-live").waitFor();
-    await page.waitForTimeout(1500);
-    await page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}.png`) });
-    await context.close();
+mkdirSync(KEPT_FOLDER, { recursive: true });
+await finish(server, "stock");
+for (const [view, what] of Object.entries(VIEWS)) {
+  for (const colorScheme of ["light", "dark"]) {
+    for (const [width, viewport] of Object.entries(WIDTHS)) {
+      const name = `${view}-${colorScheme}-${width}`;
+      const file = join(FOLDER, `${name}.png`);
+      await take(browser, file, what, { colorScheme, viewport });
+      console.log(`${name}: ${statSync(file).size} bytes`);
+      if (name in KEPT) copyFileSync(file, join(KEPT_FOLDER, KEPT[name]));
+    }
   }
 }
 await browser.close();

@@ -6,7 +6,7 @@ import { retry } from "../live/doorbell";
 import { state, type LiveState } from "../live/state";
 
 const WORDS: Record<LiveState["kind"], string> = {
-  idle: "Loading",
+  idle: "",
   connecting: "Connecting",
   live: "Live",
   waiting: "Stale",

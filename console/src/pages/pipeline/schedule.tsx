@@ -20,7 +20,7 @@ export function ScheduleView({ pipeline, schedule }: Props) {
       {!pipeline.enabled && <p class="notice">The schedule is off.</p>}
       {pipeline.paused !== undefined && <p class="notice">The pipeline is paused: its ticks create no run.</p>}
       {schedule?.skipped_reason !== undefined && <p class="notice">The latest tick created no run: {schedule.skipped_reason}.</p>}
-      <table>
+      <table class="ticks">
         <thead><tr><th>Next runs in {timezone}</th><th>In {zoneName()}</th></tr></thead>
         <tbody>
           {(schedule?.next_runs ?? []).map((time) => (

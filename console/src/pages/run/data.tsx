@@ -28,7 +28,7 @@ export function DataView({ run, node }: { run: RunDetail; node: NodeRun }) {
       </p>
       <div class="scroll" tabIndex={0} role="region" aria-label="First rows">
         <table class="data">
-          <thead><tr>{data.columns.map((column) => <th key={column} scope="col">{column}</th>)}</tr></thead>
+          <thead><tr>{data.columns.map((column) => <Heading key={column} name={column} rows={data.rows} />)}</tr></thead>
           <tbody>
             {data.rows.map((row, index) => (
               <tr key={index}>{data.columns.map((column) => <Value key={column} cell={row[column]} />)}</tr>
@@ -41,9 +41,19 @@ export function DataView({ run, node }: { run: RunDetail; node: NodeRun }) {
   );
 }
 
+/** The name of a column: above numbers, at their side. */
+function Heading({ name, rows }: { name: string; rows: Preview["rows"] }) {
+  const first = rows.find((row) => row[name] !== null && row[name] !== undefined)?.[name];
+  return <th scope="col" class={isNumber(first) ? "number" : ""}>{name}</th>;
+}
+
+function isNumber(cell: Cell | undefined): cell is number | Exact {
+  return typeof cell === "number" || cell instanceof Exact;
+}
+
 function Value({ cell }: { cell: Cell | undefined }) {
   if (cell === null || cell === undefined) return <td class="faint">null</td>;
-  if (typeof cell === "number" || cell instanceof Exact) return <td class="number">{String(cell)}</td>;
+  if (isNumber(cell)) return <td class="number">{String(cell)}</td>;
   if (typeof cell === "object") return <td><code>{format(cell)}</code></td>;
   return <td>{String(cell)}</td>;
 }

@@ -67,9 +67,9 @@ function Attempts({ run, node }: { run: RunDetail; node: NodeRun }) {
       <ol class="attempts">
         {attempts.map((own, index) => (
           <li key={index}>
-            <span class="number">{own.attempt}</span>{" "}
-            {own.status === "interrupted" ? <span class="status">Interrupted</span> : <Status status={own.status} />}{" "}
-            <Time at={own.started_at} />{" "}
+            <span class="number">{own.attempt}</span>
+            {own.status === "interrupted" ? <span class="status">Interrupted</span> : <Status status={own.status} />}
+            <Time at={own.started_at} />
             <span class="faint">{own.duration_ms === undefined ? "" : duration(own.duration_ms)}</span>
             {own.error !== undefined && own.error !== node.error && <pre class="error-text">{own.error}</pre>}
           </li>
