@@ -7,16 +7,16 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("app-3411fa2576.css.gz"),
     },
     Asset {
-        name: "app-QZ4TCKYZ.js",
+        name: "app-RC36UEBH.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-QZ4TCKYZ.js"),
-        gzip: include_bytes!("app-QZ4TCKYZ.js.gz"),
+        plain: include_bytes!("app-RC36UEBH.js"),
+        gzip: include_bytes!("app-RC36UEBH.js.gz"),
     },
     Asset {
-        name: "chunk-IHQ7MGD6.js",
+        name: "chunk-IKQJVMHX.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("chunk-IHQ7MGD6.js"),
-        gzip: include_bytes!("chunk-IHQ7MGD6.js.gz"),
+        plain: include_bytes!("chunk-IKQJVMHX.js"),
+        gzip: include_bytes!("chunk-IKQJVMHX.js.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",
@@ -31,10 +31,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("layout-b0a048563e.js.gz"),
     },
     Asset {
-        name: "more-3QXK64RB.js",
+        name: "more-YCP2ANVH.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-3QXK64RB.js"),
-        gzip: include_bytes!("more-3QXK64RB.js.gz"),
+        plain: include_bytes!("more-YCP2ANVH.js"),
+        gzip: include_bytes!("more-YCP2ANVH.js.gz"),
     },
     Asset {
         name: "more-db00c882cd.css",

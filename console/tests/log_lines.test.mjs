@@ -69,6 +69,22 @@ test("lines that come while older ones are read are read after them", async (t) 
   assert.deepEqual(log.lines.value.map((line) => line.seq), [1, 2]);
 });
 
+test("a line that is newer than the number of its answer is held once", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  own.answer = (query) => answer({ items: lines(Number(query.get("after") ?? 0) + 1, 3), has_next: false }, 1);
+  const log = new page.LogLines("r", {});
+  await log.start();
+  log.follow();
+  own.answer = (query) => answer({ items: lines(Number(query.get("after")) + 1, 5), has_next: false }, 4);
+  t.mock.timers.tick(250);
+  await settled();
+  log.follow();
+  own.answer = (query) => answer({ items: lines(Number(query.get("after")) + 1, 6), has_next: false }, 6);
+  t.mock.timers.tick(250);
+  await settled();
+  assert.deepEqual(log.lines.value.map((line) => line.seq), [1, 2, 3, 4, 5, 6]);
+});
+
 test("a long log has the newest lines without a gap, and says that there are more", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const end = 2 * page.HELD_MAX;

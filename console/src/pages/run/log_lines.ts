@@ -79,7 +79,7 @@ export class LogLines implements Listener {
     for (let isMore = !this.isFull; isMore && !this.control.signal.aborted; ) {
       isMore = false;
       await this.read({ before: this.oldest, limit: PAGE }, ({ items, has_next, cursor }, seq) => {
-        if (!this.isBegun) this.newest = seq;
+        if (!this.isBegun) this.newest = readTo(seq, items);
         this.isBegun = true;
         this.lines.value = [...items, ...this.lines.value];
         this.oldest = cursor ?? this.oldest;
@@ -108,7 +108,7 @@ export class LogLines implements Listener {
       const all = [...this.lines.value, ...items];
       if (items.length > 0) this.lines.value = all.slice(-HELD_MAX);
       if (all.length > HELD_MAX) this.hasOlder.value = true;
-      this.newest = has_next ? Number(cursor ?? items.at(-1)?.seq ?? this.newest) : Math.max(this.newest, seq);
+      this.newest = has_next ? Number(cursor ?? items.at(-1)?.seq ?? this.newest) : Math.max(this.newest, readTo(seq, items));
       isMore = has_next;
     });
     if (isMore) this.follow();
@@ -148,4 +148,9 @@ export class LogLines implements Listener {
     const { node, level, text } = this.filter;
     return { node_id: node, level, q: text };
   }
+}
+
+/** Lines may come between the number of an answer and its lines: the last one counts, too. */
+function readTo(seq: number, items: readonly LogLine[]): number {
+  return Math.max(seq, items.at(-1)?.seq ?? 0);
 }
