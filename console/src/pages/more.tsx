@@ -4,6 +4,7 @@ import type { VNode } from "preact";
 import { BackfillPage } from "./backfill/page";
 import { BackfillsPage } from "./backfills/page";
 import { CalendarPage } from "./calendar/page";
+import { ComparePage } from "./compare/page";
 import { ConnectionsPage } from "./connections/page";
 import { LineagePage } from "./lineage/page";
 import { PipelinePage } from "./pipeline/page";
@@ -13,6 +14,9 @@ import { VariablesPage } from "./variables/page";
 
 /** Returns the view of a path, or nothing if there is none. */
 export function viewOf([place, id, ...rest]: readonly string[]): VNode | undefined {
+  if (place === "runs" && id !== undefined && rest[0] === "compare" && rest.length <= 2) {
+    return <ComparePage key={rest.join()} id={id} other={rest[1]} />;
+  }
   if (rest.length > 0) return undefined;
   return id === undefined ? listOf(place) : objectOf(place, id);
 }

@@ -19,6 +19,7 @@ import { PauseDialog } from "../pipelines/pause";
 import { TriggerDialog } from "../pipelines/trigger";
 import { CalendarView } from "../calendar/view";
 import { BackfillView } from "./backfill/view";
+import { DryRunView } from "./dry_run/view";
 import { PipelineGraph } from "./graph";
 import { GridView } from "./grid";
 import { ScheduleView } from "./schedule";
@@ -29,6 +30,7 @@ const TABS = [
   { id: "calendar", title: "Calendar" },
   { id: "schedule", title: "Schedule" },
   { id: "backfill", title: "Backfill" },
+  { id: "dry-run", title: "Dry run" },
   { id: "lineage", title: "Lineage" },
   { id: "definition", title: "Definition" },
 ] as const;
@@ -56,6 +58,7 @@ export function PipelinePage({ id }: { id: string }) {
       {tab === "calendar" && <CalendarView pipeline={own.id} />}
       {tab === "schedule" && <ScheduleView pipeline={own} schedule={schedule} />}
       {tab === "backfill" && <BackfillView pipeline={own} />}
+      {tab === "dry-run" && <DryRunView pipeline={own} />}
       {tab === "lineage" && <LineageView around={own} />}
       {tab === "definition" && <Definition pipeline={own} />}
     </article>

@@ -30,6 +30,7 @@ export function RunHead({ run, definition, onChange }: Props) {
         <div><dt>Took</dt><dd><Took from={run.started_at} to={run.finished_at} /></dd></div>
         <div><dt>Version</dt><dd class="number">{run.pipeline_version}</dd></div>
         <Origin run={run} />
+        <div><dt>Differs</dt><dd><a href={link(["runs", run.id, "compare"])}>Compare with the run before</a></dd></div>
       </dl>
       {run.waiting !== undefined && <p class="notice">{waitingSentence(run.waiting)}.{run.waiting.until !== undefined && <> Not before <Time at={run.waiting.until} />.</>}</p>}
       {run.cancel !== undefined && <CancelNotice run={run} />}
