@@ -20,7 +20,7 @@ const paths = () => [
   `/runs/${own.invoices.id}?node=send&panel=config`, `/runs/${own.orders.id}?node=extract`, "/nothing",
   "/backfills", "/backfills?pipeline_id=orders", `/backfills/${own.backfill}`, `/backfills/${own.backfill}?view=table`,
   "/calendar", "/calendar?as=table", "/lineage?node=pipeline%3Aorders", "/lineage?as=table&nodes=1", "/pipelines/orders?view=lineage&nodes=1",
-  `/runs/${own.orders.id}/compare`, `/runs/${own.orders.id}/compare/${own.invoices.id}`, "/pipelines/orders?view=dry-run",
+  `/runs/${own.orders.id}/compare`, `/runs/${own.orders.id}/compare/${own.invoices.id}`, "/pipelines/orders?view=dry-run", "/pipelines/orders?view=definition&as=versions&version=1",
   "/connections", "/variables", "/schedules", "/schedules?as=table", "/system", "/system?view=deliveries", "/system?view=audit",
   "/pipelines/orders?view=backfill", "/pipelines/quick?view=backfill&from=2024-01-20&to=2024-03-10",
 ];

@@ -12,6 +12,8 @@ export interface Request {
   method?: Method;
   query?: Query;
   body?: unknown;
+  /** A body that is JSON already, with every number as it was typed. */
+  text?: string;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
@@ -22,6 +24,8 @@ export interface Answer<T> {
   seq: number;
   /** The last part of the address of what the request has created. */
   created?: string;
+  /** The entity tag of the object. */
+  tag?: string;
   /** Whether the answer leaves something out. */
   isCut?: boolean;
 }
@@ -60,6 +64,7 @@ export async function ask<T>(path: string, request: Request = {}): Promise<Answe
     data: data as T,
     seq: Number(headers.get("floret-seq") ?? Number.NaN),
     created: headers.get("location")?.split("/").at(-1),
+    tag: headers.get("etag") ?? undefined,
     isCut: headers.has("floret-truncated"),
   };
 }
@@ -76,10 +81,11 @@ export async function askFile(path: string, query: Query): Promise<Blob> {
 
 async function send(path: string, request: Request): Promise<Response> {
   const { method = "GET", query, body, signal } = request;
+  const text = request.text ?? (body === undefined ? undefined : JSON.stringify(body));
   const headers: Record<string, string> = { accept: "application/json", ...authorization(), ...request.headers };
-  if (body !== undefined) headers["content-type"] = "application/json";
+  if (text !== undefined) headers["content-type"] = "application/json";
   const options: RequestInit = { method, headers, redirect: "manual", signal: signal ?? null };
-  if (body !== undefined) options.body = JSON.stringify(body);
+  if (text !== undefined) options.body = text;
   const response = await fetch(address(path, query), options).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw Problem.unreachable();

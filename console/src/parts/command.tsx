@@ -16,6 +16,8 @@ export interface Command {
 interface More {
   query?: Query;
   headers?: Record<string, string>;
+  /** A body that is JSON already. */
+  text?: string;
 }
 
 /** The key of a command: a repeat after a lost answer does nothing twice. */
@@ -29,7 +31,7 @@ export function useCommand(): Command {
   const [problem, setProblem] = useState<Problem>();
   const busy = useRef(false);
   const key = useRef({ asked: "", text: "" });
-  const request = async <T,>(method: Method, path: string, body?: unknown, { query, headers }: More = {}) => {
+  const request = async <T,>(method: Method, path: string, body?: unknown, { query, headers, text }: More = {}) => {
     if (busy.current) return undefined;
     busy.current = true;
     setSending(true);
@@ -38,7 +40,7 @@ export function useCommand(): Command {
     if (key.current.asked !== asked) key.current = { asked, text: newKey() };
     try {
       const own: Record<string, string> = method === "POST" ? { "idempotency-key": key.current.text } : {};
-      const answer = await ask<T>(path, { method, body, query, headers: { ...own, ...headers } });
+      const answer = await ask<T>(path, { method, body, text, query, headers: { ...own, ...headers } });
       key.current = { asked: "", text: "" };
       return answer;
     } catch (error) {

@@ -2,12 +2,10 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { may } from "../../api/caller";
-import { format, type Json } from "../../api/json";
 import type { Pipeline } from "../../api/model";
 import { watch } from "../../live/doorbell";
 import { useResource, type Resource } from "../../live/resource";
 import { GRID_EVENTS, gridSource, pipelineSource, schedulesByPipeline, schedulesSource } from "../../live/sources";
-import { CopyButton } from "../../parts/copy";
 import { Loading } from "../../parts/loading";
 import { ProblemBox } from "../../parts/problem";
 import { Tabs, tabOf } from "../../parts/tabs";
@@ -19,6 +17,7 @@ import { PauseDialog } from "../pipelines/pause";
 import { TriggerDialog } from "../pipelines/trigger";
 import { CalendarView } from "../calendar/view";
 import { BackfillView } from "./backfill/view";
+import { DefinitionView } from "./definition/view";
 import { DryRunView } from "./dry_run/view";
 import { PipelineGraph } from "./graph";
 import { GridView } from "./grid";
@@ -60,7 +59,7 @@ export function PipelinePage({ id }: { id: string }) {
       {tab === "backfill" && <BackfillView pipeline={own} />}
       {tab === "dry-run" && <DryRunView pipeline={own} />}
       {tab === "lineage" && <LineageView around={own} />}
-      {tab === "definition" && <Definition pipeline={own} />}
+      {tab === "definition" && <DefinitionView pipeline={own} onChange={() => pipeline.refresh()} />}
     </article>
   );
 }
@@ -95,17 +94,5 @@ function Head({ pipeline, resource }: { pipeline: Pipeline; resource: Resource<P
       {open === "trigger" && <TriggerDialog id={pipeline.id} own={pipeline} onClose={close} />}
       {open === "pause" && <PauseDialog pipeline={pipeline} onClose={close} onDone={() => resource.refresh()} />}
     </header>
-  );
-}
-
-function Definition({ pipeline }: { pipeline: Pipeline }) {
-  const text = format(pipeline as unknown as Json);
-  return (
-    <div class="code">
-      <CopyButton text={text} />
-      <pre class="numbered" tabIndex={0} aria-label="Definition">
-        {text.split("\n").map((line, index) => <span key={index}>{`${line}\n`}</span>)}
-      </pre>
-    </div>
   );
 }
