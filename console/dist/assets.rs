@@ -7,10 +7,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("app-3411fa2576.css.gz"),
     },
     Asset {
-        name: "app-QWHQO54L.js",
+        name: "app-TVW2FJ2K.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-QWHQO54L.js"),
-        gzip: include_bytes!("app-QWHQO54L.js.gz"),
+        plain: include_bytes!("app-TVW2FJ2K.js"),
+        gzip: include_bytes!("app-TVW2FJ2K.js.gz"),
     },
     Asset {
         name: "chunk-YGPBY72V.js",
@@ -31,10 +31,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("layout-b0a048563e.js.gz"),
     },
     Asset {
-        name: "more-KZ5G7TKR.js",
+        name: "more-KFE4RGRY.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-KZ5G7TKR.js"),
-        gzip: include_bytes!("more-KZ5G7TKR.js.gz"),
+        plain: include_bytes!("more-KFE4RGRY.js"),
+        gzip: include_bytes!("more-KFE4RGRY.js.gz"),
     },
     Asset {
         name: "more-a26e28a666.css",

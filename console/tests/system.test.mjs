@@ -56,7 +56,7 @@ test("a purge of the API itself counts and deletes nothing that is new", { skip 
 test("dead letters are retried and dropped", { skip }, async () => {
   const { page, faults } = await own.open("/system?view=deliveries");
   await page.getByText("Every notifier has received every event.").waitFor();
-  const letter = (seq, state) => ({ id: `slack.${seq}`, notifier: "slack", seq, state, type: "run.failed", run_id: own.orders.id, pipeline_id: "orders", tries: 10, at: own.orders.created_at });
+  const letter = (seq, state) => ({ id: `slack.${seq}`, notifier: "slack", seq, state, type: "run.failed", run_id: own.orders.id, pipeline_id: "orders", tries: 10, at: own.orders.created_at, error: "the receiver answered 503" });
   let letters = [letter(7, "dead"), letter(8, "dead"), letter(9, "waiting")];
   const asked = [];
   await page.route("**/api/deliveries**", async (route) => {
@@ -67,7 +67,7 @@ test("dead letters are retried and dropped", { skip }, async () => {
     return method === "DELETE" ? route.fulfill({ status: 204 }) : route.fulfill({ json: { ...letter(7, "waiting") } });
   });
   await page.reload();
-  await page.getByRole("row", { name: /slack.*waits/ }).waitFor();
+  await page.getByRole("row", { name: /slack.*waits.*the receiver answered 503/ }).waitFor();
   assert.equal(await page.getByRole("button", { name: "Retry" }).count(), 2);
   await page.getByRole("button", { name: "Retry" }).first().click();
   await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 2);

@@ -24,6 +24,8 @@ export interface Delivery {
   pipeline_id: string;
   tries: number;
   at: string;
+  /** Why the last try failed. */
+  error?: string;
 }
 
 export interface AuditEntry {

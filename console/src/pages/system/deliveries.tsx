@@ -55,7 +55,7 @@ export function Deliveries() {
 function Row({ delivery, onChange }: { delivery: Delivery; onChange(): void }) {
   const [isDropping, setDropping] = useState(false);
   const command = useCommand();
-  const { id, notifier, type, state, run_id, pipeline_id, tries, at } = delivery;
+  const { id, notifier, type, state, run_id, pipeline_id, tries, at, error } = delivery;
   const retry = async () => {
     if ((await command.send(pathOf("deliveries", id, "retry"))) !== undefined) onChange();
   };
@@ -64,7 +64,7 @@ function Row({ delivery, onChange }: { delivery: Delivery; onChange(): void }) {
     <tr>
       <td class="main-cell" tabIndex={-1} data-row>{notifier}</td>
       <td>{type ?? "–"} <span class="faint">{delivery.seq}</span></td>
-      <td>{state === "dead" ? <span class="chip is-warning">dead</span> : "waits"} <span class="faint">{state === "dead" ? "since " : "until "}<Time at={at} /></span></td>
+      <td>{state === "dead" ? <span class="chip is-warning">dead</span> : "waits"} <span class="faint">{state === "dead" ? "since " : "until "}<Time at={at} /></span>{error !== undefined && <p class="faint one-line" title={error}>{error}</p>}</td>
       <td><a href={link(["runs", run_id])} class="mono" title={run_id}>{shortId(run_id)}</a> <span class="faint">{pipeline_id}</span></td>
       <td class="number">{tries}</td>
       <td class="row-actions">
