@@ -1,16 +1,16 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-3411fa2576.css",
+        name: "app-6d651184cf.css",
         content_type: "text/css; charset=utf-8",
-        plain: include_bytes!("app-3411fa2576.css"),
-        gzip: include_bytes!("app-3411fa2576.css.gz"),
+        plain: include_bytes!("app-6d651184cf.css"),
+        gzip: include_bytes!("app-6d651184cf.css.gz"),
     },
     Asset {
-        name: "app-TVW2FJ2K.js",
+        name: "app-C2VYOWOX.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-TVW2FJ2K.js"),
-        gzip: include_bytes!("app-TVW2FJ2K.js.gz"),
+        plain: include_bytes!("app-C2VYOWOX.js"),
+        gzip: include_bytes!("app-C2VYOWOX.js.gz"),
     },
     Asset {
         name: "chunk-YGPBY72V.js",
@@ -31,15 +31,15 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("layout-b0a048563e.js.gz"),
     },
     Asset {
+        name: "more-3850dcd63b.css",
+        content_type: "text/css; charset=utf-8",
+        plain: include_bytes!("more-3850dcd63b.css"),
+        gzip: include_bytes!("more-3850dcd63b.css.gz"),
+    },
+    Asset {
         name: "more-KFE4RGRY.js",
         content_type: "text/javascript; charset=utf-8",
         plain: include_bytes!("more-KFE4RGRY.js"),
         gzip: include_bytes!("more-KFE4RGRY.js.gz"),
-    },
-    Asset {
-        name: "more-a26e28a666.css",
-        content_type: "text/css; charset=utf-8",
-        plain: include_bytes!("more-a26e28a666.css"),
-        gzip: include_bytes!("more-a26e28a666.css.gz"),
     },
 ];

@@ -1,4 +1,4 @@
-// Two runs beside one another: a run, and an earlier one, the one before it unless another is named.
+// Two runs beside one another: a run, and an earlier one, by default the one before it.
 
 import { useEffect } from "preact/hooks";
 import { ask } from "../../api/client";

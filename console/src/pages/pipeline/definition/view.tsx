@@ -82,15 +82,15 @@ function Definition({ saved: { pipeline, tag }, onChange, onSaved }: Props) {
   const canEdit = may("pipelines.edit") && pipeline.managed !== "code";
   const settled = useSettled(text);
   const draft = useMemo(() => readDraft(settled), [settled]);
-  const [told, setTold] = useState<Warned["warnings"]>([]);
+  const [warnings, setWarnings] = useState<Warned["warnings"]>([]);
   const [selected, setSelected] = useState<string>();
   const command = useCommand();
   // Of a text that is discarded, nothing is wrong.
   const problem = isChanged ? command.problem : undefined;
-  const said = [...(problem?.issues ?? []), ...(told ?? [])];
+  const said = [...(problem?.issues ?? []), ...(warnings ?? [])];
   const remarks: Remark[] = [...draft.remarks, ...said.map(({ pointer = "", detail }) => ({ pointer, detail, line: lineOf(draft.lines, pointer) }))];
   const change = (next: string) => {
-    setTold([]);
+    setWarnings([]);
     keep(pipeline.id, next === stored ? undefined : next);
   };
   const save = async () => {
@@ -99,7 +99,7 @@ function Definition({ saved: { pipeline, tag }, onChange, onSaved }: Props) {
     const answer = await command.request<Pipeline & Warned>("PUT", pathOf("pipelines", pipeline.id), undefined, more);
     if (answer === undefined) return;
     keep(pipeline.id, undefined);
-    setTold(answer.data.warnings ?? []);
+    setWarnings(answer.data.warnings ?? []);
     onSaved({ pipeline: answer.data, tag: answer.tag ?? "" });
   };
   const tab = tabOf("as", TABS);
