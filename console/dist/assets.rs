@@ -1,22 +1,22 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
+        name: "app-2Z2KHMXI.js",
+        content_type: "text/javascript; charset=utf-8",
+        plain: include_bytes!("app-2Z2KHMXI.js"),
+        gzip: include_bytes!("app-2Z2KHMXI.js.gz"),
+    },
+    Asset {
         name: "app-6d651184cf.css",
         content_type: "text/css; charset=utf-8",
         plain: include_bytes!("app-6d651184cf.css"),
         gzip: include_bytes!("app-6d651184cf.css.gz"),
     },
     Asset {
-        name: "app-C2VYOWOX.js",
+        name: "chunk-4W2RJ5CV.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-C2VYOWOX.js"),
-        gzip: include_bytes!("app-C2VYOWOX.js.gz"),
-    },
-    Asset {
-        name: "chunk-YGPBY72V.js",
-        content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("chunk-YGPBY72V.js"),
-        gzip: include_bytes!("chunk-YGPBY72V.js.gz"),
+        plain: include_bytes!("chunk-4W2RJ5CV.js"),
+        gzip: include_bytes!("chunk-4W2RJ5CV.js.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",
@@ -37,9 +37,9 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("more-3850dcd63b.css.gz"),
     },
     Asset {
-        name: "more-KFE4RGRY.js",
+        name: "more-GKNDH6YV.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-KFE4RGRY.js"),
-        gzip: include_bytes!("more-KFE4RGRY.js.gz"),
+        plain: include_bytes!("more-GKNDH6YV.js"),
+        gzip: include_bytes!("more-GKNDH6YV.js.gz"),
     },
 ];

@@ -43,6 +43,25 @@ test("trigger with a parameter: a wrong one is refused at its field", { skip }, 
   assert.deepEqual(faults, []);
 });
 
+test("trigger with a secret parameter: the page never shows it, and the nodes read it", { skip }, async () => {
+  await own.server.call("POST", "pipelines", {
+    id: "codes", name: "Codes", param_defs: [{ name: "code", type: "string", secret: true, required: true }],
+    nodes: [{ id: "check", type: "command", config: { command: ["sh", "-c", "test \"$FLORET_PARAM_CODE\" = 4711-hunter2"] } }],
+  });
+  const { page, faults } = await own.open("/pipelines");
+  await page.getByRole("button", { name: "Run Codes" }).click();
+  const dialog = page.getByRole("dialog");
+  const field = dialog.getByLabel("code");
+  assert.equal(await field.getAttribute("type"), "password");
+  await field.fill("4711-hunter2");
+  assert.match(await dialog.locator("pre").textContent(), /"code": "\*{8}"/);
+  await dialog.getByRole("button", { name: "Run", exact: true }).click();
+  await status(page, "Success");
+  await page.locator(".pairs", { hasText: "Parameters" }).locator("dd", { hasText: "********" }).waitFor();
+  assert.ok(!(await page.content()).includes("hunter2"));
+  assert.deepEqual(faults, []);
+});
+
 test("follow a log, search it, and cancel its run", { skip }, async () => {
   const run = await own.server.call("POST", "pipelines/backup/run", {});
   const { page, faults } = await own.open(`/runs/${run.id}?node=dump&panel=log`);

@@ -86,6 +86,7 @@ export interface ParamDef {
   max?: string | number;
   pattern?: string;
   description?: string;
+  secret?: boolean;
 }
 
 export interface NodeDef {

@@ -10,19 +10,21 @@ interface Props {
   onChange(value: string | undefined): void;
 }
 
-function hint({ type, required, min, max, description }: ParamDef): string {
+function hint({ type, required, min, max, description, secret }: ParamDef): string {
   const range = min === undefined && max === undefined ? "" : `, ${min ?? "…"} to ${max ?? "…"}`;
-  return [`${type}${range}${required === true ? ", required" : ""}`, description].filter(Boolean).join(". ");
+  const kind = `${secret === true ? "secret " : ""}${type}`;
+  return [`${kind}${range}${required === true ? ", required" : ""}`, description].filter(Boolean).join(". ");
 }
 
 export function ParamField({ definition, fallback, value, issue, onChange }: Props) {
-  const { name, type } = definition;
+  const { name, type, secret } = definition;
   const id = `param-${name}`;
   const change = (next: string) => onChange(next === "" ? undefined : next);
   const choices = type === "boolean" ? ["true", "false"] : type === "enum" ? (definition.values ?? []) : undefined;
   const isRequired = definition.required === true && fallback === undefined;
   const shared = { id, required: isRequired, "aria-describedby": `${id}-hint`, "aria-invalid": issue !== undefined };
   const typed = {
+    autoComplete: "off",
     value: value ?? "",
     placeholder: fallback,
     onInput: (event: { currentTarget: HTMLInputElement }) => change(event.currentTarget.value),
@@ -36,7 +38,9 @@ export function ParamField({ definition, fallback, value, issue, onChange }: Pro
           {choices.map((choice) => <option key={choice} value={choice}>{choice}</option>)}
         </select>
       ) : (
-        type === "date" ? <input {...shared} {...typed} type="date" /> : <input {...shared} {...typed} type="text" />
+        secret === true
+          ? <input {...shared} {...typed} type="password" />
+          : type === "date" ? <input {...shared} {...typed} type="date" /> : <input {...shared} {...typed} type="text" />
       )}
       <p id={`${id}-hint`} class={issue === undefined ? "faint" : "error-text"}>{issue ?? hint(definition)}</p>
     </div>

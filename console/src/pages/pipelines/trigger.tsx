@@ -51,6 +51,14 @@ function bodyOf(params: Params, after: string, note: string) {
   };
 }
 
+/** What the form shows beside itself: a mask stands for each secret. */
+function shownOf(body: ReturnType<typeof bodyOf>, definitions: ParamDef[]) {
+  if (body.params === undefined) return body;
+  const secrets = new Set(definitions.filter((own) => own.secret).map((own) => own.name));
+  const shown = Object.entries(body.params).map(([name, value]) => [name, secrets.has(name) ? "********" : value]);
+  return { ...body, params: Object.fromEntries(shown) };
+}
+
 function TriggerForm({ pipeline, onClose }: { pipeline: Pipeline; onClose(): void }) {
   const [params, setParams] = useState<Params>({});
   const [after, setAfter] = useState("");
@@ -93,7 +101,7 @@ function TriggerForm({ pipeline, onClose }: { pipeline: Pipeline; onClose(): voi
         </div>
         <div class="code beside">
           <p class="faint">POST pipelines/{pipeline.id}/run</p>
-          <pre tabIndex={0} aria-label="Body of the request">{JSON.stringify(body, null, 2)}</pre>
+          <pre tabIndex={0} aria-label="Body of the request">{JSON.stringify(shownOf(body, definitions), null, 2)}</pre>
         </div>
       </div>
       {command.problem !== undefined && <ProblemBox problem={command.problem} />}
