@@ -4,6 +4,9 @@ import assert from "node:assert/strict";
 
 const isMeasured = process.env.FLORET_FIGURES !== undefined;
 
+/** Why a test that takes a minute or more is left out where nobody measures. */
+export const isLeftOut = isMeasured ? false : "it takes a minute: FLORET_FIGURES=1 asks for it";
+
 /** Prints a time, and its limit in milliseconds. */
 export function time(what, ms, most) {
   console.log(`${what}: ${Math.round(ms)} ms, at most ${most} ms on a quiet machine`);

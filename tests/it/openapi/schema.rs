@@ -198,6 +198,13 @@ fn has_pattern(pattern: &Value, text: &str) -> bool {
             parsed.is_ok_and(|parsed| parsed.to_string() == text)
         }
         r"\S" => !text.trim().is_empty(),
+        r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$" => {
+            let turns = |it| matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let is_break = |it| matches!(it, '\t' | '\n' | '\r');
+            !text
+                .chars()
+                .any(|it| turns(it) || it.is_control() && !is_break(it))
+        }
         other => panic!("the schema has the unknown pattern {other}"),
     }
 }

@@ -91,8 +91,15 @@ fn labels(about: &str, value: &Value) -> Value {
     })
 }
 
+/// A text without control characters but line breaks and tabs, and without those that turn its
+/// direction around.
+const TEXT: &str = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$";
+
 fn note(kind: &Value) -> Value {
-    json!({"type": kind, "maxLength": 2_000, "description": "What people have noted about the run."})
+    json!({
+        "type": kind, "maxLength": 2_000, "pattern": TEXT,
+        "description": "What people have noted about the run.",
+    })
 }
 
 pub(super) fn rollback() -> Value {
@@ -233,7 +240,7 @@ pub(super) fn unpause() -> Value {
 }
 
 fn reason(about: &str) -> Value {
-    json!({"type": "string", "maxLength": 500, "description": about})
+    json!({"type": "string", "maxLength": 500, "pattern": TEXT, "description": about})
 }
 
 pub(super) fn backfill() -> Value {
