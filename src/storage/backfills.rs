@@ -21,6 +21,9 @@ pub struct NewBackfill {
     pub backfill: Backfill,
     /// Whether runs are skipped that have a successful one of the same date or instant, or whose
     /// repeated run has succeeded since.
+    ///
+    /// Only runs whose date is at most two days from that of a new run need to be looked at: the
+    /// date of a run is the day of its instant in some time zone.
     pub skip_existing: bool,
 }
 

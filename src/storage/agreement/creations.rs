@@ -169,8 +169,9 @@ impl World<'_> {
         for (index, new) in (0..).zip(&mut create.runs) {
             (new.run.pipeline_version, new.run.created_at) = (version, self.now());
             if !unit.is_dated() {
-                // The times of ticks, too.
+                // The times of ticks, too. The date of a run is the day of its instant.
                 new.run.scheduled_at = Some(at(index));
+                new.run.date = at(index).date_naive();
             }
             new.run.traceparent = trace_of(number);
             *new = with_key(new.run.clone(), concurrency);
