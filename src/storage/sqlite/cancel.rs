@@ -25,6 +25,7 @@ pub(super) struct CancelTarget {
     created_at: i64,
     lane: LaneKey,
     concurrency_key: Option<String>,
+    is_resume: bool,
 }
 
 impl CancelTarget {
@@ -34,8 +35,8 @@ impl CancelTarget {
 }
 
 /// The columns of [`read_cancel_target`].
-pub(super) const CANCEL_TARGET: &str =
-    "id, key, status, cancel, tenant, created_at, priority, pipeline, backfill, concurrency_key";
+pub(super) const CANCEL_TARGET: &str = "id, key, status, cancel, tenant, created_at, priority, pipeline, backfill, concurrency_key, \
+     resumed_from IS NOT NULL";
 
 /// Reads the columns [`CANCEL_TARGET`].
 pub(super) fn read_cancel_target(row: &Row<'_>) -> Result<CancelTarget, StoreError> {
@@ -48,6 +49,7 @@ pub(super) fn read_cancel_target(row: &Row<'_>) -> Result<CancelTarget, StoreErr
         created_at: row.get(5)?,
         lane: LaneKey::read(row.get(6)?, row.get(7)?, row.get(8)?)?,
         concurrency_key: row.get(9)?,
+        is_resume: row.get(10)?,
     })
 }
 
@@ -149,6 +151,7 @@ impl Tx {
             created_at,
             lane: _,
             concurrency_key,
+            is_resume,
         } = target;
         let lane = &self.current_lane(target)?;
         let finished = RunCompletion {
@@ -166,6 +169,10 @@ impl Tx {
         self.finish_run(&finished)?;
         self.write_finish_event(&finished)?;
         self.state.lanes.remove(*lane, *run);
+        if !is_resume {
+            // A rerun holds what it inherits.
+            self.drop_outputs(*key, |_, _| false)?;
+        }
         self.settle_backfill(&finished)
     }
 

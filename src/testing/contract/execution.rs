@@ -207,6 +207,7 @@ macro_rules! execution_contract {
                 a_rerun_holds_the_outputs_that_it_inherits,
                 a_rerun_that_succeeds_keeps_the_outputs_of_the_other_run,
                 a_rerun_of_a_resume_holds_what_that_inherits,
+                a_rerun_that_is_cancelled_before_it_starts_drops_what_it_inherits,
                 a_success_drops_the_outputs_of_its_chain,
                 a_success_keeps_the_outputs_of_other_chains,
                 an_execution_replaces_the_inherited_output,

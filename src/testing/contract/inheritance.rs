@@ -169,6 +169,25 @@ pub async fn a_rerun_that_succeeds_keeps_the_outputs_of_the_other_run(storage: &
     assert_eq!(read_output(storage, old, 1).await.unwrap(), b"four");
 }
 
+/// A rerun that is cancelled before it starts MUST drop the outputs that it inherits, and a resume
+/// MUST keep them.
+pub async fn a_rerun_that_is_cancelled_before_it_starts_drops_what_it_inherits(
+    storage: &dyn Storage,
+) {
+    let old = failed_run(storage).await;
+    let rerun = pending_rerun(storage, 2, old).await;
+    let mut resume = resume(3, old, old);
+    resume.inherited = vec![inherited(0, old, b"one")];
+    create(storage, resume.clone()).await.unwrap();
+    for run in [rerun, resume.id] {
+        let cancel = CancelRequest::new(run, Cancel::Plain, at(50));
+        storage.request_cancel(cancel).await.unwrap();
+    }
+    assert_eq!(read_output(storage, rerun, 0).await, None);
+    assert_eq!(read_output(storage, resume.id, 0).await.unwrap(), b"one");
+    assert_eq!(read_output(storage, old, 0).await.unwrap(), b"one");
+}
+
 /// A rerun of a resume MUST hold what that resume has inherited, though the run that produced it is
 /// purged.
 pub async fn a_rerun_of_a_resume_holds_what_that_inherits(storage: &dyn Storage) {
