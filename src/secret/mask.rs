@@ -1,7 +1,7 @@
 //! Masks secrets in texts and values: replaces each occurrence with `***`.
 //!
 //! `engine` adds each secret that it opens for a run. `encoded` finds it in the encodings of URLs,
-//! forms and JSON. The mask does not find a secret in any other encoding, such as base64.
+//! forms, JSON and Rust. The mask does not find a secret in any other encoding, such as base64.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,6 +18,9 @@ const BYTES_MIN: usize = 4;
 const LINE_BYTES_MIN: usize = 8;
 
 const MASKED: &str = "***";
+
+/// The end of a text that was cut. What is before it may be the start of a secret.
+const CUT: char = '…';
 
 /// The secrets that were opened for a run. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -66,16 +69,18 @@ impl Mask {
         self.0.read().matches(text)
     }
 
-    /// Masks a text.
+    /// Masks a text: each secret, and the start of one before the mark of a cut.
     pub(crate) fn text(&self, text: String) -> String {
         let secrets = self.0.read();
-        if !secrets.matches(&text) {
-            return text;
+        let mut text = text;
+        if secrets.matches(&text) {
+            let secrets = secrets.0.iter();
+            text = secrets.fold(text, |text, secret| secret.mask(&text));
         }
-        secrets
-            .0
-            .iter()
-            .fold(text, |text, secret| secret.mask(&text))
+        if !secrets.0.is_empty() && text.contains(CUT) {
+            text = secrets.mask_starts(&text);
+        }
+        text
     }
 
     /// Masks the strings, keys and numbers inside a value.
@@ -112,6 +117,30 @@ impl SecretList {
             text: Secret::new(text.to_owned()),
         };
         self.0.insert(index, secret);
+    }
+
+    /// Masks the starts of secrets whose ends were cut off.
+    fn mask_starts(&self, text: &str) -> String {
+        let (mut masked, mut rest) = (String::new(), text);
+        while let Some((part, after)) = rest.split_once(CUT) {
+            match self.find_start(part) {
+                Some(start) => masked.extend([&part[..start], MASKED]),
+                None => masked.push_str(part),
+            }
+            masked.push(CUT);
+            rest = after;
+        }
+        masked + rest
+    }
+
+    /// Returns where a text begins that ends with the start of a secret.
+    fn find_start(&self, text: &str) -> Option<usize> {
+        let is_start = |part: &str| {
+            let mut secrets = self.0.iter().map(|secret| secret.text.expose());
+            secrets.any(|secret| encoded::is_start(part, secret, BYTES_MIN))
+        };
+        let mut starts = text.char_indices().map(|(start, _)| start);
+        starts.find(|start| is_start(&text[*start..]))
     }
 
     fn matches(&self, text: &str) -> bool {
@@ -193,6 +222,30 @@ mod tests {
             assert_eq!(mask.text(text.to_owned()), expected);
             assert_eq!(mask.matches(text), text != expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_start_of_a_secret_before_a_cut_is_masked() {
+        let mask = mask(&["hunter2-and-more", "p@ss word/extra"]);
+        for (text, expected) in [
+            ("got hunter2-an…", "got ***…"),
+            (
+                "got \"hunter2…\", then p%40ss%2… (cut)",
+                "got \"***…\", then ***… (cut)",
+            ),
+            ("hunter2-and-more…hunter2-and-more", "***…***"),
+            ("hun…", "hun…"),
+            ("hunters…", "hunters…"),
+            ("hunter2 …", "hunter2 …"),
+            ("a…b", "a…b"),
+        ] {
+            assert_eq!(mask.text(text.to_owned()), expected);
+        }
+        let quoted = crate::error::quote(&("x".repeat(73) + "hunter2-and-more"));
+        assert!(mask.text(quoted).ends_with("x***…\""));
+        let cut = crate::error::truncate("x".repeat(90) + "hunter2-and-more", 106);
+        assert!(!mask.text(cut).contains("hunt"));
+        assert_eq!(Mask::default().text("hunter2…".to_owned()), "hunter2…");
     }
 
     #[test]

@@ -118,6 +118,7 @@ impl NodeTask {
         started: Duration,
     ) -> NodeExit {
         let mut finished = self.finished_node(NodeStatus::Failed, attempt, started);
+        let error = self.context.secrets.mask.text(error);
         finished.error = Some(truncate(error, self.context.shared.limits.error_bytes_max));
         NodeExit::Finished(Box::new(finished), None)
     }

@@ -4,9 +4,11 @@
 
 use std::collections::VecDeque;
 
+use crate::error::truncate;
+
 /// How many lines are kept.
 const LINES_MAX: usize = 3;
-/// The maximum size of a kept line; the rest is cut.
+/// The maximum size of a kept line. The rest is cut, which a mark shows.
 const LINE_BYTES_MAX: usize = 256;
 
 /// The last lines of an output that are not blank.
@@ -21,7 +23,8 @@ impl Tail {
     /// Adds the next bytes of the output.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let room = LINE_BYTES_MAX.saturating_sub(self.open.len());
+            // One byte more than the maximum reveals a line that is too long.
+            let room = (LINE_BYTES_MAX + 1).saturating_sub(self.open.len());
             self.open
                 .extend_from_slice(part.get(..room).unwrap_or(part));
             if part.ends_with(b"\n") {
@@ -32,7 +35,7 @@ impl Tail {
 
     /// Adds a whole line.
     pub(super) fn push_line(&mut self, line: &[u8]) {
-        self.push(line.get(..LINE_BYTES_MAX).unwrap_or(line));
+        self.push(line.get(..=LINE_BYTES_MAX).unwrap_or(line));
         self.end_line();
     }
 
@@ -58,10 +61,16 @@ impl Tail {
         let lines: Vec<_> = self
             .lines
             .iter()
-            .map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned())
+            .map(|line| shown(line.trim_ascii_end()))
             .collect();
         (!lines.is_empty()).then(|| lines.join(" | "))
     }
+}
+
+/// Returns a line as a text that has at most [`LINE_BYTES_MAX`] bytes.
+fn shown(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line).into_owned();
+    truncate(text, LINE_BYTES_MAX).trim_start().to_owned()
 }
 
 #[cfg(test)]
@@ -87,5 +96,8 @@ mod tests {
         }
         let long = text(&[&"x".repeat(10_000)]).unwrap();
         assert_eq!(long.len(), LINE_BYTES_MAX);
+        assert!(long.ends_with("xxx… (cut)"));
+        let whole = "x".repeat(LINE_BYTES_MAX);
+        assert_eq!(text(&[&whole, "\n"]), Some(whole));
     }
 }
