@@ -71,7 +71,7 @@ enum Subtask {
     Run {
         /// The id or slug of the pipeline
         pipeline: String,
-        /// A parameter of the run; repeatable
+        /// A parameter of the run; repeatable. Users of the machine see it: give no secret
         #[arg(long, value_name = "NAME=VALUE", value_parser = parse_param)]
         param: Vec<(String, String)>,
         /// Show the nodes as lines, or as lines with a bar below them

@@ -64,6 +64,10 @@ impl Environment {
                 environment.variables.insert(name, value);
             }
         }
+        // The name that OpenTelemetry gives it in an environment.
+        if let Some(parent) = ctx.traceparent() {
+            environment.set("TRACEPARENT", parent.to_string());
+        }
         for (name, value) in own {
             environment.set(name, value);
         }

@@ -45,6 +45,8 @@ fn env_call(config: Value) -> NodeCall {
 async fn the_attempt_and_the_parameters_are_in_the_environment() {
     let mut call = env_call(json!({"env": {"MODE": "fast", "N": 7, "ON": true}}));
     call.ctx.attempt = 3;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    call.ctx = call.ctx.with_traceparent(parent.parse().unwrap());
     for (name, value) in [
         ("date", "2024-01-15"),
         ("shop id", "a b"),
@@ -64,6 +66,7 @@ async fn the_attempt_and_the_parameters_are_in_the_environment() {
         "FLORET_ATTEMPT=3",
         &format!("FLORET_ATTEMPT_KEY={key}"),
         "FLORET_NODE_ID=node",
+        &format!("TRACEPARENT={parent}"),
         "MODE=fast",
         "N=7",
         "ON=true",
