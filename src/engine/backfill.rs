@@ -10,6 +10,7 @@ use super::audit::{Audited, Author, Named};
 use super::backfill_dates::BackfillDates;
 use super::backfill_intervals::{Interval, IntervalPlan};
 use super::concurrency;
+use super::request_key::has_secret;
 use super::run_date::set_params;
 use super::secret_params::Owner;
 use super::{Engine, RequestKey, Shared};
@@ -136,7 +137,11 @@ impl Shared {
             .await?;
         let operation = IdempotentOperation::Backfill(pipeline.qualified_id());
         let key = request.key.take();
-        let key = key.map(|key| self.conceal(key, &pipeline.definition));
+        // A rerun takes its parameters from a run: its body has no secret.
+        let names = request.params.iter().map(|(name, _)| name);
+        let names = names.filter(|_| request.repeats.is_none());
+        let has_secret = has_secret(&pipeline.definition, names);
+        let key = key.map(|key| self.conceal(key, has_secret));
         let key = key.map(|key| key.for_operation(operation));
         let subject = match &request.repeats {
             Some(repeated) => AuditSubject::Backfill(*repeated),
@@ -181,7 +186,8 @@ impl Shared {
         }
         // Each run gets its own.
         all.remove(DATE_PARAM);
-        let unfit = self.param_issues(&pipeline.definition, &all).into_vec();
+        let unfit = self.param_issues(&pipeline.definition, &all, &request.params);
+        let unfit = unfit.into_vec();
         problems.extend(
             unfit
                 .into_iter()

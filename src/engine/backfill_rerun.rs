@@ -132,7 +132,7 @@ impl Shared {
     async fn backfill_params(&self, run: RunId, scope: &Scope) -> Result<Params> {
         let found = self.storage.find_run(run, scope).await?;
         let found = found.ok_or_else(|| Error::run_not_found(run))?;
-        let mut params = self.repeated_params(&found.run, BTreeMap::new())?;
+        let mut params = self.repeated_params(&found.run, BTreeMap::new(), &[])?;
         params.remove_date();
         Ok(params)
     }

@@ -4,14 +4,15 @@
 
 use std::fmt;
 
+use super::secret_params::Owner;
 use super::{Engine, Shared};
-use crate::error::{Issue, IssueLocation, Result};
+use crate::error::{Issue, IssueLocation, Result, quote};
 use crate::model::{
-    Page, PageRequest, Scope, Sealed, StoredConnection, StoredPipeline, StoredVariable, TenantId,
-    VariableValue,
+    Page, PageRequest, Run, RunStatus, Scope, Sealed, StoredConnection, StoredPipeline,
+    StoredVariable, TenantId, VariableValue,
 };
 use crate::secret::Field;
-use crate::storage::{ConnectionFilter, PipelineFilter, VariableFilter};
+use crate::storage::{ConnectionFilter, PipelineFilter, RunFilter, VariableFilter};
 
 /// What is wrong with an object that is stored, from [`Builder::check`](crate::Builder::check). It
 /// displays as one line.
@@ -41,7 +42,8 @@ impl fmt::Display for Finding {
 }
 
 impl Engine {
-    /// Returns what is wrong with stored pipelines and secrets, and whether rows are unreadable.
+    /// Returns what is wrong with stored pipelines, their secrets, those of connections, variables
+    /// and unfinished runs, and whether rows are unreadable.
     ///
     /// # Errors
     /// Any error of storage.
@@ -57,6 +59,13 @@ impl Engine {
         let variables = |page| storage.list_variables(VariableFilter::default(), page);
         let check = |stored| found.extend(shared.variable_finding(&stored));
         visit_all(variables, check).await?;
+        let unfinished = RunFilter {
+            statuses: vec![RunStatus::Pending, RunStatus::Running],
+            ..RunFilter::default()
+        };
+        let runs = |page| storage.list_runs(unfinished.clone(), page);
+        let check = |run| found.extend(shared.run_findings(&run));
+        visit_all(runs, check).await?;
         let count = storage.stats(&Scope::All).await?.unreadable_count;
         if count > 0 {
             let detail = format!("{count} rows cannot be read; the log names each of them");
@@ -118,6 +127,18 @@ impl Shared {
             self.secret_finding(sealed.as_ref()?, field)
         };
         secrets.into_iter().filter_map(check).collect()
+    }
+
+    /// Finds what an unfinished run could not open. A finished one needs its secrets only if it is
+    /// repeated, when the caller may give them again.
+    fn run_findings(&self, run: &Run) -> Vec<Finding> {
+        let (id, owner) = (run.id.to_string(), Owner::of(run));
+        let check = |(name, sealed)| {
+            let error = self.keyring.open(sealed, owner.field(name)).err()?;
+            let detail = format!("the parameter {} cannot be opened: {error}", quote(name));
+            Some(Finding::new("run", &id, run.tenant.as_ref(), detail))
+        };
+        run.params.sealed().filter_map(check).collect()
     }
 
     fn variable_finding(&self, stored: &StoredVariable) -> Option<Finding> {

@@ -20,8 +20,29 @@ use crate::template::{self, KeyError};
 /// # Errors
 /// `Invalid` (`param-invalid`) if a parameter of the key is missing, or if its text is too long.
 pub(super) fn keyed(mut run: Run, definition: &Pipeline) -> Result<Run> {
+    refuse_secret_key(definition, &run.params)?;
     run.concurrency = key_of(definition, &run.params, run.date).map_err(|error| refusal(&error))?;
     Ok(run)
+}
+
+/// Refuses a key that would have a parameter that is secret in this run. No definition has such a
+/// key, but a run repeats another one, whose definition may have made the parameter secret.
+fn refuse_secret_key(definition: &Pipeline, params: &Params) -> Result<()> {
+    let Some(Concurrency { key, .. }) = &definition.concurrency else {
+        return Ok(());
+    };
+    let mut names = template::parameters_of_key(key);
+    let Some(name) = names.find(|name| params.is_secret(name)) else {
+        return Ok(());
+    };
+    let pointer = format!("/params/{}", reference_token(name));
+    let detail = format!(
+        "the parameter {} is secret in the run that this one repeats, and the concurrency key \
+         would show it; give it a value that everyone may see",
+        quote(name)
+    );
+    let issues = vec![Issue::pointer(pointer, detail)];
+    Err(Error::invalid(Problem::ParamInvalid, issues))
 }
 
 /// Gives a run that no caller starts its concurrency key, if its definition has one.

@@ -9,17 +9,20 @@ use super::Shared;
 use crate::error::{Problem, Result};
 use crate::graph::issues::Issues;
 use crate::graph::param_defs;
-use crate::model::{Pipeline, Run, Trigger};
+use crate::model::{Params, Pipeline, Run, Trigger};
 
 impl Shared {
-    /// Returns what is wrong with the parameters of a run.
+    /// Returns what is wrong with the parameters of a run. The values of those that are secret in
+    /// `secrets` are not shown.
     pub(super) fn param_issues(
         &self,
         pipeline: &Pipeline,
         params: &BTreeMap<String, String>,
+        secrets: &Params,
     ) -> Issues {
         let mut issues = Issues::default();
-        param_defs::check(&pipeline.param_defs, params, &self.patterns, &mut issues);
+        let defs = &pipeline.param_defs;
+        param_defs::check(defs, params, secrets, &self.patterns, &mut issues);
         issues
     }
 
@@ -31,8 +34,9 @@ impl Shared {
         &self,
         pipeline: &Pipeline,
         params: &BTreeMap<String, String>,
+        secrets: &Params,
     ) -> Result<()> {
-        self.param_issues(pipeline, params)
+        self.param_issues(pipeline, params, secrets)
             .into_result(Problem::ParamInvalid)
     }
 
@@ -47,6 +51,6 @@ impl Shared {
         if !is_tick || pipeline.param_defs.is_empty() {
             return Ok(());
         }
-        self.refuse_unfit_params(pipeline, &run.params.to_map())
+        self.refuse_unfit_params(pipeline, &run.params.to_map(), &run.params)
     }
 }

@@ -14,7 +14,8 @@ use super::run_date::kept_instant;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Problem, Result};
 use crate::model::{
-    AuditAction, AuditSubject, DATE_PARAM, Pipeline, Run, RunId, Scope, StoredPipeline, TraceParent,
+    AuditAction, AuditSubject, DATE_PARAM, ParamDef, Pipeline, Run, RunId, Scope, StoredPipeline,
+    TraceParent,
 };
 use crate::storage::{CreateRuns, IdempotentOperation, NewRun, RunDetail};
 
@@ -62,8 +63,10 @@ impl Shared {
             .await?;
         let old = old.ok_or_else(|| Error::run_not_found(rerun.run))?;
         let scope = Scope::of(old.run.tenant.as_ref());
-        let key = rerun.key.clone();
-        let key = key.map(|key| self.conceal(key, &old.definition));
+        let key = match rerun.key.clone() {
+            Some(key) => Some(self.conceal_repeat(key, &old, &rerun.params).await?),
+            None => None,
+        };
         let key = key.map(|key| key.for_operation(IdempotentOperation::Rerun(rerun.run)));
         if let Some(replayed) = self.find_replayed(key.as_ref()).await? {
             return replayed.into_started_run(old.run.qualified_pipeline());
@@ -80,6 +83,7 @@ impl Shared {
         let pipeline = pipeline
             .filter(|found| found.id == *id)
             .ok_or_else(|| Error::pipeline_not_found(id))?;
+        let current = Arc::clone(&pipeline.definition);
         let pipeline = match rerun.definition {
             ResumeDefinition::Recorded => StoredPipeline {
                 version: old.run.pipeline_version,
@@ -89,7 +93,7 @@ impl Shared {
             ResumeDefinition::Current => pipeline,
         };
         let from_node = rerun.from_node.clone();
-        let run = self.new_rerun(&old.run, &pipeline, rerun)?;
+        let run = self.new_rerun(&old.run, &pipeline, &current.param_defs, rerun)?;
         let definition = &*pipeline.definition;
         let new = match from_node {
             Some(from_node) => self.reuse_above(run, &old, definition, &from_node)?,
@@ -123,9 +127,15 @@ impl Shared {
         Ok(new)
     }
 
-    fn new_rerun(&self, old: &Run, pipeline: &StoredPipeline, rerun: RerunRequest) -> Result<Run> {
+    fn new_rerun(
+        &self,
+        old: &Run,
+        pipeline: &StoredPipeline,
+        current: &[ParamDef],
+        rerun: RerunRequest,
+    ) -> Result<Run> {
         let has_own_date = rerun.params.contains_key(DATE_PARAM);
-        let params = self.repeated_params(old, rerun.params)?;
+        let params = self.repeated_params(old, rerun.params, current)?;
         let mut run = Run {
             tenant: old.tenant.clone(),
             created_by: rerun.author.by,

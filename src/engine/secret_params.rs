@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Shared;
 use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
-use crate::model::{MASKED, Params, Pipeline, PipelineId, Run, TenantId};
+use crate::model::{MASKED, ParamDef, Params, Pipeline, PipelineId, Run, TenantId};
 use crate::secret::{Field, Mask, OpenError, Secret};
 
 /// The pipeline whose runs may have a secret. Another one cannot open it.
@@ -25,7 +25,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    fn field(self, name: &'a str) -> Field<'a> {
+    pub(super) fn field(self, name: &'a str) -> Field<'a> {
         Field {
             noun: "parameter",
             tenant: self.tenant,
@@ -117,18 +117,33 @@ impl Shared {
     }
 
     /// Returns the parameters of an earlier run with those that the caller gives over them, for a
-    /// run that repeats it. The caller's replace secrets that cannot be opened.
+    /// run that repeats it. The caller's replace secrets that cannot be opened. Those that
+    /// `current` makes secret are secret, whichever definition the run executes.
     ///
     /// # Errors
-    /// `Invalid` (`param-invalid`) if a secret that the caller does not replace cannot be opened.
+    /// `Invalid` (`param-invalid`) if a secret that the caller does not replace cannot be opened,
+    /// and `Conflict` (`encryption-key-missing`).
     pub(super) fn repeated_params(
         &self,
         old: &Run,
         given: BTreeMap<String, String>,
+        current: &[ParamDef],
     ) -> Result<Params> {
         let mut params = old.params.clone();
         override_params(&mut params, given);
-        self.open_params(&params, Owner::of(old), &Mask::default())
-            .map_err(UnopenedParam::into_refusal)
+        let opened = self.open_params(&params, Owner::of(old), &Mask::default());
+        let mut params = opened.map_err(UnopenedParam::into_refusal)?;
+        for def in current.iter().filter(|def| def.secret) {
+            let text = params.get(&def.name).map(str::to_owned);
+            if let Some(text) = text.filter(|_| !params.is_secret(&def.name)) {
+                let secret = Secret::new(text.clone());
+                let sealed = self
+                    .keyring
+                    .seal(&secret, Owner::of(old).field(&def.name))?;
+                params.insert_sealed(&*def.name, sealed);
+                params.set_text(&*def.name, text);
+            }
+        }
+        Ok(params)
     }
 }

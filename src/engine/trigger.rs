@@ -4,10 +4,7 @@
 //! `queue` decides when a run executes.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::audit::Author;
@@ -15,46 +12,18 @@ use super::concurrency;
 use super::labels::Annotations;
 use super::queue_place::QueuePlace;
 use super::replaced_runs;
+use super::request_key::has_secret;
 use super::run_date::{run_date, set_params};
 use super::secret_params::Owner;
-use super::{Engine, Shared};
+use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Result, quote};
 use crate::graph::{param_defs, sizes};
 use crate::metrics;
 use crate::model::{
-    Params, Pipeline, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, TraceParent,
-    Trigger, WebhookToken,
+    Params, PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, TraceParent, Trigger,
+    WebhookToken,
 };
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
-
-/// A caller's idempotency key with the hash of the request body.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestKey {
-    pub(crate) key: String,
-    pub(crate) body_hash: [u8; 32],
-}
-
-/// Returns the SHA-256 of a parsed body.
-///
-/// Equal values have equal hashes: the order of keys and the whitespace do not matter.
-pub(crate) fn hash_body(body: &Value) -> [u8; 32] {
-    fn sorted(value: &Value) -> Value {
-        match value {
-            Value::Object(map) => {
-                let in_order: BTreeMap<_, _> = map.iter().collect();
-                Value::Object(
-                    in_order
-                        .into_iter()
-                        .map(|(key, value)| (key.clone(), sorted(value)))
-                        .collect(),
-                )
-            }
-            Value::Array(values) => values.iter().map(sorted).collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-        }
-    }
-    Sha256::digest(sorted(body).to_string()).into()
-}
 
 /// A request to start a run.
 #[derive(Debug, Clone)]
@@ -107,19 +76,6 @@ impl Engine {
     }
 }
 
-impl RequestKey {
-    /// Binds the key to an object that the path names and the body does not.
-    pub(super) fn about(self, object: &impl fmt::Display) -> Self {
-        let own = Sha256::new_with_prefix(self.body_hash);
-        let body_hash = own.chain_update(object.to_string()).finalize().into();
-        Self { body_hash, ..self }
-    }
-
-    pub(super) fn for_operation(self, operation: IdempotentOperation) -> IdempotencyKey {
-        IdempotencyKey::new(operation, self.key, self.body_hash)
-    }
-}
-
 impl CreatedRuns {
     pub(super) fn into_started_run(self, pipeline: Qualified<PipelineId>) -> Result<StartedRun> {
         match self.run_ids.first() {
@@ -146,7 +102,11 @@ impl Shared {
             None => (self.find_pipeline(name, scope).await?, Trigger::Manual),
         };
         let operation = IdempotentOperation::Run(pipeline.qualified_id());
-        let key = start.key.map(|key| self.conceal(key, &pipeline.definition));
+        let has_secret = has_secret(
+            &pipeline.definition,
+            start.params.keys().map(String::as_str),
+        );
+        let key = start.key.map(|key| self.conceal(key, has_secret));
         let key = key.map(|key| key.for_operation(operation));
         let version = start.definition.unwrap_or(pipeline.version);
         let run = match self.find_version(&pipeline, version, "definition").await {
@@ -175,18 +135,6 @@ impl Shared {
         created.await?.into_started_run(pipeline.qualified_id())
     }
 
-    /// Makes the hash of a request useless for trying secrets against it, if the pipeline has
-    /// secret parameters: the hash depends on the key of the host.
-    pub(super) fn conceal(&self, key: RequestKey, definition: &Pipeline) -> RequestKey {
-        if !definition.param_defs.iter().any(|def| def.secret) {
-            return key;
-        }
-        RequestKey {
-            body_hash: self.keyring.conceal(key.body_hash),
-            ..key
-        }
-    }
-
     pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
         let found = self.storage.find_pipeline(key, scope).await?;
         found.ok_or_else(|| Error::pipeline_not_found(quote(key)))
@@ -202,7 +150,7 @@ impl Shared {
         let now = self.clock.now();
         let params = param_defs::resolve(&pipeline.definition, given.to_map());
         sizes::check_params(&params, &self.limits)?;
-        self.refuse_unfit_params(&pipeline.definition, &params)?;
+        self.refuse_unfit_params(&pipeline.definition, &params, given)?;
         let (date, scheduled_at) = run_date(&params, &pipeline.definition, now)?;
         let mut run = Run::new(
             self.clock.new_run_id(),

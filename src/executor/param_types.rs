@@ -386,7 +386,8 @@ mod tests {
             params.insert(name.clone(), text.clone());
             let mut issues = Issues::default();
             let all = params.iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
-            check(&defs, &all.collect(), &Patterns::default(), &mut issues);
+            let (secrets, patterns) = (Params::new(), Patterns::default());
+            check(&defs, &all.collect(), &secrets, &patterns, &mut issues);
             // An empty date is replaced before a node reads it.
             if issues.is_empty() && !(name == DATE_PARAM && text.is_empty()) {
                 let read = read::<Daily>(&params);

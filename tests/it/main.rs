@@ -136,6 +136,7 @@ mod reuse_options;
 mod run_dates;
 mod schedules;
 mod secret_params;
+mod secrets_made_plain;
 mod seeds;
 mod services;
 mod shutdowns;

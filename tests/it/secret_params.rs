@@ -25,9 +25,9 @@ on_every_backend! {
     a_dry_run_hides_a_secret,
 }
 
-const FIRST: &str = "hunter2-47211853";
-const SECOND: &str = "hunter2-47221853";
-const MASK: &str = "********";
+pub(crate) const FIRST: &str = "hunter2-47211853";
+pub(crate) const SECOND: &str = "hunter2-47221853";
+pub(crate) const MASK: &str = "********";
 
 /// What the nodes have read: the parameter, and the config that names it.
 type Seen = Arc<Mutex<Vec<(String, String)>>>;
@@ -52,20 +52,20 @@ fn with_node(builder: Builder, seen: &Seen) -> Builder {
     builder.node("read", move |ctx: Ctx| read(ctx, Arc::clone(&seen)))
 }
 
-struct Secrets {
-    world: World,
+pub(crate) struct Secrets {
+    pub(crate) world: World,
     seen: Seen,
 }
 
 impl Secrets {
-    fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self {
             world: World::quiet(store),
             seen: Seen::default(),
         }
     }
 
-    async fn start(&self, byte: Option<u8>) -> Host {
+    pub(crate) async fn start(&self, byte: Option<u8>) -> Host {
         let build = |builder| {
             let builder = with_node(builder, &self.seen);
             match byte {
@@ -78,7 +78,7 @@ impl Secrets {
 
     /// Asserts what the nodes have read since the last call.
     #[track_caller]
-    fn assert_read(&self, expected: &[&str]) {
+    pub(crate) fn assert_read(&self, expected: &[&str]) {
         let seen = std::mem::take(&mut *self.seen.lock());
         let pairs = expected.iter();
         let pairs: Vec<_> = pairs
@@ -88,7 +88,7 @@ impl Secrets {
     }
 }
 
-fn definition(fail: bool) -> Value {
+pub(crate) fn definition(fail: bool) -> Value {
     let mut config = json!({"header": "Bearer ${param.token}"});
     if fail {
         config["fail"] = json!(true);
@@ -99,7 +99,12 @@ fn definition(fail: bool) -> Value {
     })
 }
 
-async fn ask(host: &Host, method: Verb, path: &str, body: Option<&Value>) -> TestResponse {
+pub(crate) async fn ask(
+    host: &Host,
+    method: Verb,
+    path: &str,
+    body: Option<&Value>,
+) -> TestResponse {
     let service = host.floret.service(Access::allow_all());
     let answer = send(&service, request(method, path, body)).await;
     let text = String::from_utf8_lossy(&answer.body);
@@ -109,7 +114,7 @@ async fn ask(host: &Host, method: Verb, path: &str, body: Option<&Value>) -> Tes
     answer
 }
 
-async fn save(host: &Host, fail: bool) {
+pub(crate) async fn save(host: &Host, fail: bool) {
     let body = definition(fail);
     let answer = ask(host, Verb::PUT, "/api/pipelines/p", Some(&body)).await;
     if answer.status == 404 {
@@ -118,16 +123,16 @@ async fn save(host: &Host, fail: bool) {
     }
 }
 
-async fn post(host: &Host, path: &str, body: &Value) -> TestResponse {
+pub(crate) async fn post(host: &Host, path: &str, body: &Value) -> TestResponse {
     ask(host, Verb::POST, path, Some(body)).await
 }
 
-fn with_token(token: &str) -> Value {
+pub(crate) fn with_token(token: &str) -> Value {
     json!({"params": {"token": token}})
 }
 
 /// Starts a run by a request, waits for its end, and returns its id.
-async fn run(host: &Host, path: &str, body: &Value) -> String {
+pub(crate) async fn run(host: &Host, path: &str, body: &Value) -> String {
     let created = post(host, path, body).await;
     assert!(created.status.is_success(), "{created:?}");
     let created = created.json();
@@ -139,7 +144,7 @@ async fn run(host: &Host, path: &str, body: &Value) -> String {
 }
 
 #[track_caller]
-fn assert_pointer(refused: &TestResponse, pointer: &str, part: &str) {
+pub(crate) fn assert_pointer(refused: &TestResponse, pointer: &str, part: &str) {
     let issue = &refused.json()["errors"][0];
     assert_eq!(issue["pointer"], pointer, "{refused:?}");
     assert!(issue["detail"].as_str().unwrap().contains(part), "{issue}");
@@ -174,7 +179,7 @@ async fn a_node_reads_a_secret_that_no_answer_shows(store: Store) {
         (
             with_token("short"),
             "/params/token",
-            "received 5 characters",
+            "its value is secret and not shown",
         ),
         (
             json!({"params": {"tokn": FIRST}}),

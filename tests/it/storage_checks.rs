@@ -5,7 +5,9 @@ use std::time::Duration;
 use floret::executor::{Ctx, ExecutorError};
 use floret::query::{NewConnection, NewVariable};
 use floret::storage::{MemoryStorage, SqliteStorage, Storage};
-use floret::{Builder, ErrorKind, Floret, Pipeline, RunStatus, Scope, Secret, SecretKey, TenantId};
+use floret::{
+    Builder, ErrorKind, Floret, ParamDef, Pipeline, RunStatus, Scope, Secret, SecretKey, TenantId,
+};
 use serde_json::json;
 
 use crate::harness::with_timeout;
@@ -32,7 +34,8 @@ async fn found(builder: Builder) -> Vec<String> {
     found.iter().map(ToString::to_string).collect()
 }
 
-/// Stores a pipeline, two connections and two variables, one of each for a tenant.
+/// Stores a pipeline, two connections and two variables, one of each for a tenant, and a run that
+/// waits.
 async fn stored() -> MemoryStorage {
     let storage = MemoryStorage::default();
     let floret = host(storage.clone())
@@ -52,6 +55,12 @@ async fn stored() -> MemoryStorage {
     acme.variables().create(token).await.unwrap();
     let plain = NewVariable::new("PLAIN", "text");
     floret.variables().create(plain).await.unwrap();
+    let later = Pipeline::new("later").node("load", "load");
+    let later = later.param_def(ParamDef::string("token").secret());
+    floret.pipelines().create(later).await.unwrap();
+    floret.pipelines().pause("later").await.unwrap();
+    let run = floret.run("later").param("token", "canary");
+    run.await.unwrap();
     storage
 }
 
@@ -81,6 +90,7 @@ async fn each_secret_without_its_key_is_found() {
             "connection warehouse: the password cannot be opened: ",
             "connection warehouse: the extra cannot be opened: ",
             "variable TOKEN of the tenant acme: the value cannot be opened: ",
+            "run 0",
         ];
         assert_eq!(lines.len(), subjects.len(), "{lines:?}");
         for (line, subject) in lines.iter().zip(subjects) {

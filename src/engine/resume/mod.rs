@@ -129,7 +129,10 @@ impl Shared {
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
         let pipeline = old.run.qualified_pipeline();
         let key = resume.key.take();
-        let key = key.map(|key| self.conceal(key, &old.definition));
+        let key = match key {
+            Some(key) => Some(self.conceal_repeat(key, &old, &resume.params).await?),
+            None => None,
+        };
         let key = key.map(|key| key.for_operation(IdempotentOperation::Resume(resume.run)));
         if let Some(replayed) = self.find_replayed(key.as_ref()).await? {
             return replayed.into_started_run(pipeline);
@@ -176,7 +179,8 @@ impl Shared {
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
         }
-        let params = self.resume_params(resume, &old.run, definition)?;
+        let defs = &pipeline.definition.param_defs;
+        let params = self.resume_params(resume, &old.run, definition, defs)?;
         set_params(&mut run, params);
         let run = concurrency::keyed(run, definition)?;
         let chain = self.storage.find_chain(run.first_run, scope).await?;

@@ -9,10 +9,11 @@ use crate::engine::Shared;
 use crate::engine::secret_params::Owner;
 use crate::error::{Error, Issue, IssueLocation, Problem, Result, reference_token};
 use crate::graph::{param_defs, sizes};
-use crate::model::{DATE_PARAM, Params, Pipeline, Run};
+use crate::model::{DATE_PARAM, ParamDef, Params, Pipeline, Run};
 
 impl Shared {
-    /// Returns the parameters of a resume. On the current definition, they have the defaults of
+    /// Returns the parameters of a resume, of which `current` may make some secret, too. On the
+    /// current definition, they have the defaults of
     /// parameters that the resumed run does not have.
     ///
     /// # Errors
@@ -23,14 +24,15 @@ impl Shared {
         resume: &ResumeRequest,
         old: &Run,
         definition: &Pipeline,
+        current: &[ParamDef],
     ) -> Result<Params> {
         let given = &resume.params;
         let is_current = resume.definition == ResumeDefinition::Current;
         if given.is_empty() && !is_current {
-            return self.resealed_params(old, definition);
+            return self.resealed_params(old, definition, current);
         }
         refuse_date(given)?;
-        let repeated = self.repeated_params(old, given.clone())?;
+        let repeated = self.repeated_params(old, given.clone(), current)?;
         let mut params = repeated.to_map();
         if !given.is_empty() {
             sizes::check_params(&params, &self.limits)?;
@@ -38,7 +40,7 @@ impl Shared {
         if is_current && !definition.param_defs.is_empty() {
             params = param_defs::resolve(definition, params);
         }
-        let mut issues = self.param_issues(definition, &params).into_vec();
+        let mut issues = self.param_issues(definition, &params, &repeated).into_vec();
         if is_current {
             issues = blame_definition(issues, given);
         }
@@ -54,11 +56,17 @@ impl Shared {
     ///
     /// # Errors
     /// `Invalid` (`param-invalid`) if a secret cannot be opened.
-    fn resealed_params(&self, old: &Run, definition: &Pipeline) -> Result<Params> {
-        if old.params.sealed().next().is_none() {
+    fn resealed_params(
+        &self,
+        old: &Run,
+        definition: &Pipeline,
+        current: &[ParamDef],
+    ) -> Result<Params> {
+        let mut secrets = current.iter().filter(|def| def.secret);
+        if old.params.sealed().next().is_none() && secrets.next().is_none() {
             return Ok(old.params.clone());
         }
-        let repeated = self.repeated_params(old, BTreeMap::new())?;
+        let repeated = self.repeated_params(old, BTreeMap::new(), current)?;
         self.seal_params(definition, Owner::of(old), repeated.to_map(), &repeated)
     }
 }

@@ -1,5 +1,6 @@
 //! Checks the parameters of a run against the definitions of its pipeline.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::patterns::Patterns;
@@ -7,7 +8,7 @@ use super::values::{self, expectation};
 use crate::error::{Problem, quote, reference_token};
 use crate::graph::issues::Issues;
 use crate::limits::PATTERN_VALUE_BYTES_MAX;
-use crate::model::{DATE_PARAM, MASKED, ParamDef, ParamKind, Pipeline};
+use crate::model::{DATE_PARAM, MASKED, ParamDef, ParamKind, Params, Pipeline};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// The number of defined names that a refusal lists if none is similar to the given one.
@@ -35,10 +36,12 @@ pub(crate) fn resolve(
 /// Adds an issue (`param-invalid`) for each parameter that is not defined, does not fit, or is
 /// required and missing. Without a definition, every parameter fits.
 ///
-/// `date` needs no value, since each run has one, and no definition.
+/// `date` needs no value, since each run has one, and no definition. No issue shows a value that a
+/// definition or `secrets` makes secret.
 pub(crate) fn check(
     defs: &[ParamDef],
     params: &BTreeMap<String, String>,
+    secrets: &Params,
     patterns: &Patterns,
     issues: &mut Issues,
 ) {
@@ -47,7 +50,10 @@ pub(crate) fn check(
     }
     for def in defs {
         match params.get(&def.name) {
-            Some(text) => check_value(def, text, patterns, issues),
+            Some(text) => {
+                let def = hidden(def, secrets.is_secret(&def.name));
+                check_value(&def, text, patterns, issues);
+            }
             None if def.required && def.name != DATE_PARAM => {
                 add(issues, &def.name, || {
                     let expects = expectation(def);
@@ -61,6 +67,16 @@ pub(crate) fn check(
         }
     }
     check_names(defs, params, patterns, issues);
+}
+
+/// Returns a definition that makes its parameter secret, if the parameter is.
+fn hidden(def: &ParamDef, is_secret: bool) -> Cow<'_, ParamDef> {
+    if !is_secret || def.secret {
+        return Cow::Borrowed(def);
+    }
+    let mut def = def.clone();
+    def.secret = true;
+    Cow::Owned(def)
 }
 
 /// Adds an issue for each parameter that no definition has. `date` needs none.
@@ -121,16 +137,15 @@ pub(super) fn check_value(def: &ParamDef, text: &str, patterns: &Patterns, issue
 /// Describes a value that does not fit. It does not show a secret.
 pub(super) fn unfit(what: &str, def: &ParamDef, text: &str) -> String {
     let (name, expects, received) = (quote(&def.name), expectation(def), quote(text));
+    if def.secret {
+        return format!("{what} {name} must be {expects}; its value is secret and not shown");
+    }
     let mut hint = String::new();
     if def.kind == ParamKind::Enum {
         let near = nearest(text, def.values.iter().map(String::as_str));
         hint = near.map(did_you_mean).unwrap_or_default();
     } else if def.pattern.is_some() && text.len() > PATTERN_VALUE_BYTES_MAX {
         hint = format!("; with a pattern, it has at most {PATTERN_VALUE_BYTES_MAX} bytes");
-    }
-    if def.secret {
-        let count = text.chars().count();
-        return format!("{what} {name} must be {expects}, received {count} characters{hint}");
     }
     format!("{what} {name} must be {expects}, received {received}{hint}")
 }
@@ -175,7 +190,8 @@ mod tests {
 
     fn checked(defs: &[ParamDef], given: &BTreeMap<String, String>) -> Result<()> {
         let mut issues = Issues::default();
-        check(defs, given, &Patterns::default(), &mut issues);
+        let (secrets, patterns) = (Params::new(), Patterns::default());
+        check(defs, given, &secrets, &patterns, &mut issues);
         issues.into_result(Problem::InvalidField)
     }
 
@@ -308,8 +324,8 @@ mod tests {
     fn a_refusal_does_not_show_a_secret() {
         let secret = || ParamDef::string("it").pattern("[a-z]+").secret();
         let detail = refusal(secret(), "Hunter2");
-        let expected = "the parameter \"it\" must be a text that matches [a-z]+ as a whole, \
-                        received 7 characters";
+        let expected = "the parameter \"it\" must be a text that matches [a-z]+ as a whole; \
+                        its value is secret and not shown";
         assert_eq!(detail, expected);
         let detail = refusal(ParamDef::string("it").secret(), MASKED);
         assert!(
