@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use floret::nodes::{CommandNode, DataDir, SinkFile, SourceFile, hide_process};
+use floret::notifier::HookPolicy;
 use floret::storage::{MemoryStorage, SqliteOptions, SqliteStorage};
 use floret::{Builder, Clock, Floret, Limits, SecretKey};
 
@@ -52,6 +53,12 @@ pub(crate) fn describe(
     if let Some(key) = secret_key(options)? {
         builder = builder.secret_key(key);
     }
+    for file in &options.old_secret_key_file {
+        builder = builder.old_secret_key(read_key("--old-secret-key-file", file)?);
+    }
+    if options.allow_private_hooks {
+        builder = builder.hooks(HookPolicy::default().allow_private().allow_http());
+    }
     // A file is where a pipeline begins: what an operator changes stays until the file changes.
     builder = builder.allow_pipeline_edits();
     for definition in definitions.iter() {
@@ -99,11 +106,14 @@ async fn open(db: &Path, options: &HostOptions) -> Result<Builder, Failure> {
 /// The file takes precedence over the environment variable.
 fn secret_key(options: &HostOptions) -> Result<Option<SecretKey>, Failure> {
     match &options.secret_key_file {
-        Some(file) => SecretKey::from_file(file).map(Some).map_err(|error| {
-            Failure::new(format!("--secret-key-file {}: {error}", file.display()))
-        }),
+        Some(file) => read_key("--secret-key-file", file).map(Some),
         None => SecretKey::from_env(SECRET_KEY).map_err(|error| Failure::new(error.to_string())),
     }
+}
+
+fn read_key(option: &str, file: &Path) -> Result<SecretKey, Failure> {
+    SecretKey::from_file(file)
+        .map_err(|error| Failure::new(format!("{option} {}: {error}", file.display())))
 }
 
 fn limits(options: &HostOptions) -> Limits {

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::standalone::command;
+use serde_json::json;
+
+use crate::standalone::{Standalone, command};
 
 /// An option with a value from each source: as it is given, and as it is shown.
 struct Row {
@@ -72,6 +74,20 @@ fn rows() -> Vec<Row> {
             ["=normal", r#""normal""#],
         ),
         texts("secret-key-file", None),
+        row(
+            "old-secret-key-file",
+            None,
+            [r#"["A", "B"]"#, r#"["A", "B"]"#],
+            ["C,D", r#"["C", "D"]"#],
+            ["=E", r#"["E"]"#],
+        ),
+        row(
+            "allow-private-hooks",
+            Some("false"),
+            ["true", "true"],
+            ["off", r#""off""#],
+            ["", "true"],
+        ),
         row("allow-commands", Some("false"), yes, no, ["", "true"]),
         row(
             "inherit-env",
@@ -343,4 +359,23 @@ fn each_shell_gets_a_script_that_completes_the_options() {
     }
     let unknown = command(&["completions", "cmd"]).output().unwrap();
     assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn private_hooks_are_allowed_by_an_option_alone() {
+    for (option, expected) in [
+        ("--allow-private-hooks=false", 422),
+        ("--allow-private-hooks", 201),
+    ] {
+        let server = Standalone::start(&["--memory", "--allow-commands", option]);
+        for url in ["http://127.0.0.1:9/hook", "http://localhost:9/hook"] {
+            let definition = json!({
+                "name": url, "hooks": {"on_failure": {"type": "webhook", "url": url}},
+                "nodes": [{"id": "a", "type": "command", "config": {"command": ["true"]}}],
+            });
+            let (status, saved) = server.api.post("/pipelines", &definition).await.unwrap();
+            assert_eq!(status, expected, "{option} {url}: {saved}");
+        }
+        server.kill();
+    }
 }

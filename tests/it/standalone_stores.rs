@@ -149,6 +149,18 @@ async fn a_check_finds_what_the_options_do_not_fit_and_changes_nothing() {
     );
     let variable = "variable TOKEN: the value cannot be opened: ";
     let pipeline = "pipeline work: at /nodes/0/type: ";
+    let with_old = [
+        "--secret-key-file",
+        path(&other),
+        "--old-secret-key-file",
+        path(&key),
+    ];
+    let (code, text, error) = check(&[&["--allow-commands"], &with_old[..]].concat());
+    assert_eq!(
+        (code, text.as_str()),
+        (Some(0), "no problem was found\n"),
+        "{error}"
+    );
     for (options, expected) in [
         (&["--allow-commands"][..], &[variable][..]),
         (&["--secret-key-file", path(&key)], &[pipeline]),

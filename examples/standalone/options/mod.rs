@@ -83,6 +83,31 @@ pub(crate) struct HostOptions {
     #[arg(long, value_name = "FILE", env = "FLORET_SECRET_KEY_FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
 
+    /// Open what an earlier key has encrypted with the key in this file; repeatable, or several
+    /// with commas between them. New secrets are encrypted with the other key alone
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FLORET_OLD_SECRET_KEY_FILE",
+        value_delimiter = ','
+    )]
+    pub(crate) old_secret_key_file: Vec<PathBuf>,
+
+    /// Let the hooks of pipelines call addresses of this machine and of private networks, and over
+    /// HTTP without TLS: anyone who may save a pipeline may then send requests there
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "FLORET_ALLOW_PRIVATE_HOOKS",
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true"
+    )]
+    pub(crate) allow_private_hooks: bool,
+
     /// Let pipelines execute programs (node type command) with the rights of this server: anyone
     /// who may save a pipeline may then do anything
     #[arg(

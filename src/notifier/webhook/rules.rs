@@ -2,6 +2,8 @@
 //!
 //! Where a name leads is decided for each request, in `connection`.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::connection::Reachable;
 use super::target::{Host, Scheme, Target};
 
@@ -35,11 +37,55 @@ impl Allowed {
                     .to_owned(),
             );
         }
-        if let Host::Address(address) = target.host
+        if let Some(address) = known_address(&target.host)
             && let Err(refusal) = self.reachable.check(address)
         {
             faults.push(format!("the URL is at {refusal}"));
         }
         (Some(target), faults)
+    }
+}
+
+/// Returns the address of a host, if no resolver is needed to know it. `localhost` and the names
+/// below it are this machine (RFC 6761, section 6.3).
+fn known_address(host: &Host) -> Option<IpAddr> {
+    match host {
+        Host::Address(address) => Some(*address),
+        Host::Name(name) if name == "localhost" || name.ends_with(".localhost") => {
+            Some(Ipv4Addr::LOCALHOST.into())
+        }
+        Host::Name(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_this_machine_are_refused_like_its_addresses() {
+        let private = Allowed {
+            reachable: Reachable::PublicAndPrivate,
+            ..Allowed::default()
+        };
+        for host in [
+            "127.0.0.1",
+            "[::1]",
+            "localhost",
+            "LocalHost:8443",
+            "a.localhost",
+        ] {
+            let url = format!("https://{host}/hook");
+            let faults = Allowed::default().target(&url).1;
+            assert!(
+                faults[0].contains("a loopback address"),
+                "{host}: {faults:?}"
+            );
+            assert_eq!(private.target(&url).1, [""; 0], "{host}");
+        }
+        for host in ["example.com", "localhost.example.com", "mylocalhost"] {
+            let url = format!("https://{host}/hook");
+            assert_eq!(Allowed::default().target(&url).1, [""; 0], "{host}");
+        }
     }
 }
