@@ -42,7 +42,7 @@ pub(super) fn refuse_stored_secrets(hooks: &Hooks) -> Result<()> {
     refuse_masks(hooks, &Hooks::default())?;
     for (moment, hook) in hooks.each() {
         if hook.secret.as_ref().is_some_and(|it| it.form().is_err()) {
-            let detail = "a secret must be whsec_ followed by base64";
+            let detail = "a secret must be whsec_ followed by base64 of 24 to 64 bytes";
             let issues = vec![Issue::pointer(at_secret(moment), detail)];
             return Err(Error::invalid(Problem::InvalidField, issues));
         }

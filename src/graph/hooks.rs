@@ -19,7 +19,7 @@ const OF_CANCELLED: [&str; 3] = ["on_cancel", "on_cancelled", "on_canceled"];
 
 const WHAT: &str = "a hook";
 const KINDS: &str = "webhook";
-const SECRETS: &str = "a string: whsec_ followed by base64";
+const SECRETS: &str = "a string: whsec_ followed by base64 of 24 to 64 bytes";
 
 /// Reads the hooks. A field that Floret does not know is refused, since a mistyped one would call
 /// nobody.

@@ -28,7 +28,7 @@ impl SigningKey {
         let encoded = text.strip_prefix(PREFIX).unwrap_or(text);
         let bytes = BASE64
             .decode(encoded.as_bytes())
-            .map_err(|_| "a secret must be whsec_ followed by base64")?;
+            .map_err(|_| "a secret must be whsec_ followed by base64 of 24 to 64 bytes")?;
         if !(BYTES_MIN..=BYTES_MAX).contains(&bytes.len()) {
             return Err("a secret must have 24 to 64 bytes");
         }
