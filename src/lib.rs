@@ -79,8 +79,9 @@ pub use console::ConsoleService;
 pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
-    BackfillBuilder, BackfillCancelBuilder, BackfillHandle, BackfillRerunBuilder, CancelBuilder,
-    Client, DryRunBuilder, EditBuilder, Floret, RerunBuilder, ResumeBuilder, RunBuilder, RunHandle,
+    BackfillBuilder, BackfillCancelBuilder, BackfillHandle, BackfillPauseBuilder,
+    BackfillRerunBuilder, BackfillUnpauseBuilder, CancelBuilder, Client, DryRunBuilder,
+    EditBuilder, Floret, RerunBuilder, ResumeBuilder, RunBuilder, RunHandle,
 };
 pub use limits::{DatasetLimits, Limits};
 pub use model::{

@@ -1,10 +1,11 @@
-//! Backfills: found, listed and cancelled as a whole.
+//! Backfills: found, listed, paused and cancelled as a whole.
 //!
 //! They are created in `creation`, and `finish` finishes them.
 
 use async_trait::async_trait;
 use floret::storage::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome,
+    SetBackfillPause,
 };
 use floret::{Backfill, BackfillId, BackfillStatus, Error, PageRequest, Problem, Result, Scope};
 
@@ -47,6 +48,31 @@ impl Backfills for AuditedStorage {
         })?
     }
 
+    async fn set_backfill_pause(&self, request: SetBackfillPause) -> Result<BackfillDetail> {
+        self.write("set_backfill_pause", |rows| {
+            let absent = || Error::backfill_not_found(request.backfill);
+            let found = rows.backfill(request.backfill, &request.scope);
+            let found = found.ok_or_else(absent)?.backfill;
+            let is_cancelled = found.cancel.is_some() && request.pause.is_some();
+            if !is_open(found.status) || is_cancelled {
+                let message = format!("no run of backfill {} waits", found.id);
+                return Err(Error::new(Problem::RunFinished, message));
+            }
+            if let Some(row) = rows.backfills.get_mut(&request.backfill)
+                && found.paused.is_some() != request.pause.is_some()
+            {
+                row.backfill.status = match request.pause {
+                    Some(_) => BackfillStatus::Paused,
+                    None => BackfillStatus::Running,
+                };
+                row.backfill.paused = request.pause;
+            }
+            rows.audit(request.audit.as_ref(), found.tenant.as_ref());
+            rows.backfill(request.backfill, &request.scope)
+                .ok_or_else(absent)
+        })
+    }
+
     async fn cancel_backfill(&self, request: CancelBackfill) -> Result<CancelBackfillOutcome> {
         self.write("cancel_backfill", |rows| {
             let absent = || Error::backfill_not_found(request.backfill);
@@ -58,7 +84,7 @@ impl Backfills for AuditedStorage {
                 .backfills
                 .get_mut(&request.backfill)
                 .ok_or_else(absent)?;
-            if found.status == BackfillStatus::Running {
+            if is_open(found.status) {
                 row.is_cancel_requested = true;
                 cancel_remaining(rows, &request)?;
             } else if !row.is_cancel_requested {
@@ -75,4 +101,9 @@ impl Backfills for AuditedStorage {
             Ok(CancelBackfillOutcome::new(detail, rows.seq))
         })
     }
+}
+
+/// Returns whether a backfill has unfinished runs.
+const fn is_open(status: BackfillStatus) -> bool {
+    matches!(status, BackfillStatus::Running | BackfillStatus::Paused)
 }

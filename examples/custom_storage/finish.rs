@@ -143,6 +143,7 @@ fn count_outcome(rows: &mut Rows, id: BackfillId, run: &Run, at: DateTime<Utc>) 
     if rows.runs_in(id).all(|row| row.run.status.is_terminal()) {
         let row = rows.backfills.get_mut(&id).ok_or_else(missing)?;
         row.backfill.finished_at = Some(at);
+        row.backfill.paused = None;
         row.backfill.status = status_of(row);
     } else if is_too_many {
         rows.run_mut(run.id)?.has_cancelled_backfill = true;
@@ -183,6 +184,7 @@ fn status_of(row: &BackfillRow) -> BackfillStatus {
 pub(crate) fn cancel_remaining(rows: &mut Rows, request: &CancelBackfill) -> Result<()> {
     if let Some(row) = rows.backfills.get_mut(&request.backfill) {
         row.backfill.cancel = row.backfill.cancel.max(Some(request.cancel));
+        (row.backfill.paused, row.backfill.status) = (None, BackfillStatus::Running);
     }
     let unfinished = rows
         .runs_in(request.backfill)

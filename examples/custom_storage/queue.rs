@@ -275,7 +275,7 @@ fn has_slot(rows: &Rows, run: &Run, claim: &Claim) -> bool {
         && max.is_none_or(|max| count(&is_sibling) < u64::from(max))
         && backfill.is_none_or(|row| {
             let is_in = |other: &Run| other.backfill_id == run.backfill_id;
-            count(&is_in) < u64::from(row.backfill.max_parallel)
+            row.backfill.paused.is_none() && count(&is_in) < u64::from(row.backfill.max_parallel)
         })
         && (!is_scheduled(run) || count(&is_scheduled) == 0)
 }

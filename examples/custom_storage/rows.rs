@@ -188,10 +188,12 @@ impl Rows {
     }
 
     /// Returns the run and node whose output a node has: its own once it executes, else the one
-    /// that it inherits.
+    /// that it inherits. A run that was cancelled and is no resume holds nothing that it inherits.
     pub(crate) fn source(&self, row: &RunRow, node_index: NodeIndex) -> (RunId, NodeIndex) {
         let own = (row.run.id, node_index);
-        let mut inherited = row.run.inherited.iter();
+        let run = &row.run;
+        let holds = run.status != RunStatus::Cancelled || run.resumed_from.is_some();
+        let mut inherited = run.inherited.iter().filter(|_| holds);
         let Some(other) = inherited.find(|other| other.node_index == node_index) else {
             return own;
         };

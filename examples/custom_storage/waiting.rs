@@ -36,7 +36,9 @@ fn reason(rows: &Rows, run: &Run, now: DateTime<Utc>) -> WaitReason {
     let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
     let max_parallel = backfill.map(|row| row.backfill.max_parallel);
     let is_scheduled = |run: &Run| run.trigger.lane_class() == LaneClass::Schedule;
-    if pipeline.is_some_and(|pipeline| pipeline.paused.is_some()) {
+    let is_paused = pipeline.is_some_and(|pipeline| pipeline.paused.is_some())
+        || backfill.is_some_and(|row| row.backfill.paused.is_some());
+    if is_paused {
         WaitReason::Paused
     } else if run.run_after.is_some_and(|after| after > now) {
         WaitReason::RunAfter

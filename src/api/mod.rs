@@ -8,6 +8,7 @@ mod access;
 mod asked;
 mod attempts;
 mod audit;
+mod backfill_pauses;
 mod backfills;
 mod body;
 mod bulk;

@@ -47,7 +47,7 @@ pub(super) async fn unpause(mut call: Call) -> Result<Response<Body>> {
 }
 
 /// Reads a body that has a reason at most.
-fn reason(body: &Value) -> Result<Option<String>> {
+pub(super) fn reason(body: &Value) -> Result<Option<String>> {
     let mut fields = BodyFields::of(body, &["reason"])?;
     let reason = fields.text("reason").map(str::to_owned);
     fields.finish().map(|()| reason)

@@ -12,9 +12,10 @@ use super::stream::sse;
 use super::stream::websocket;
 use super::subject::Subject;
 use super::{
-    attempts, audit, backfills, bulk, calendar, capabilities, connections, dashboard, deliveries,
-    dry_run, grid, health, lineage, logs, node_history, openapi, pauses, pipelines, preview,
-    profile, rerun, runs, schedules, search, system, variables, versions, webhook,
+    attempts, audit, backfill_pauses, backfills, bulk, calendar, capabilities, connections,
+    dashboard, deliveries, dry_run, grid, health, lineage, logs, node_history, openapi, pauses,
+    pipelines, preview, profile, rerun, runs, schedules, search, system, variables, versions,
+    webhook,
 };
 
 macro_rules! routes {
@@ -119,6 +120,8 @@ routes! {
     ];
     Get "/backfills/{backfill_id}" Backfill RunsView backfills::find => "returns a backfill", rust "Backfills::get";
     Post "/backfills/{backfill_id}/cancel" Backfill RunsCancel backfills::cancel => "cancels the unfinished runs of a backfill", rust "Backfills::cancel", body Optional, query [Single("force")];
+    Post "/backfills/{backfill_id}/pause" Backfill PipelinesRun backfill_pauses::pause => "pauses a backfill: its pending runs wait", rust "Backfills::pause", body Optional;
+    Post "/backfills/{backfill_id}/unpause" Backfill PipelinesRun backfill_pauses::unpause => "ends the pause of a backfill", rust "Backfills::unpause", body Optional;
     Post "/backfills/{backfill_id}/rerun" Backfill PipelinesRun backfills::rerun => "starts a backfill with the dates of a finished one", rust "Backfills::rerun", body Optional;
     #[cfg(feature = "websocket")]
     Get "/ws" - EventsView websocket::open => "streams events over a WebSocket", rust "Client::events_of", query [
@@ -244,6 +247,8 @@ mod tests {
             "GET, HEAD /pipelines/{id}/backfills runs.view",
             "GET, HEAD /backfills/{backfill_id} runs.view",
             "POST /backfills/{backfill_id}/cancel runs.cancel",
+            "POST /backfills/{backfill_id}/pause pipelines.run",
+            "POST /backfills/{backfill_id}/unpause pipelines.run",
             "POST /backfills/{backfill_id}/rerun pipelines.run",
             #[cfg(feature = "websocket")]
             "GET, HEAD /ws events.view",

@@ -11,6 +11,7 @@ mod backfill;
 mod backfill_cancel;
 mod backfill_dates;
 mod backfill_intervals;
+mod backfill_pauses;
 mod backfill_rerun;
 mod branch;
 mod bulk;

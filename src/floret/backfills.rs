@@ -1,6 +1,6 @@
 //! Backfills that exist: find, list, repeat and cancel them from the host's own code.
 //!
-//! `backfill` starts new ones.
+//! `backfill` starts new ones, and `backfill_pauses` pauses them.
 
 use futures_core::future::BoxFuture;
 
@@ -37,7 +37,7 @@ pub struct Backfills {
 }
 
 impl Client {
-    /// Returns the backfills in scope, to be found, listed, repeated or cancelled.
+    /// Returns the backfills in scope, to be found, listed, paused, repeated or cancelled.
     pub fn backfills(&self) -> Backfills {
         Backfills {
             client: self.clone(),
@@ -54,6 +54,10 @@ impl Backfills {
     /// `NotFound` if there is no such backfill; `Unavailable`.
     pub async fn get(&self, id: BackfillId) -> Result<BackfillDetail> {
         self.client.views().backfill(id, self.client.scope()).await
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Prepares a cancel request for the unfinished runs of a backfill. Awaiting the result sends

@@ -4,6 +4,7 @@
 
 mod audit;
 mod backfill;
+mod backfill_pauses;
 mod backfill_rerun;
 mod backfills;
 mod bulk;
@@ -37,6 +38,7 @@ mod versions;
 
 pub use audit::Audit;
 pub use backfill::{BackfillBuilder, BackfillHandle};
+pub use backfill_pauses::{BackfillPauseBuilder, BackfillUnpauseBuilder};
 pub use backfill_rerun::BackfillRerunBuilder;
 pub use backfills::Backfills;
 pub use bulk::{BulkCancelBuilder, BulkRerunBuilder};

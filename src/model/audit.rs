@@ -104,6 +104,10 @@ actions! {
     RunRerun: "run.rerun",
     /// Creates a backfill of a pipeline.
     BackfillCreate: "backfill.create",
+    /// Pauses a backfill.
+    BackfillPause: "backfill.pause",
+    /// Ends the pause of a backfill.
+    BackfillUnpause: "backfill.unpause",
     /// Cancels the unfinished runs of a backfill.
     BackfillCancel: "backfill.cancel",
     /// Cancels the unfinished runs of a backfill with force.

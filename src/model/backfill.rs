@@ -6,7 +6,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{BackfillId, BackfillUnit, Cancel, PipelineId, RunId, RunStatus, TenantId, rfc3339};
+use super::{
+    BackfillId, BackfillUnit, Cancel, Pause, PipelineId, RunId, RunStatus, TenantId, rfc3339,
+};
 
 /// The status of a backfill, which follows from the statuses of its runs.
 ///
@@ -38,6 +40,8 @@ use super::{BackfillId, BackfillUnit, Cancel, PipelineId, RunId, RunStatus, Tena
 pub enum BackfillStatus {
     /// At least one run is pending or running.
     Running,
+    /// At least one run is pending or running, and none of the pending ones starts.
+    Paused,
     /// Every run succeeded.
     Success,
     /// At least one run failed. A resume is a run of its own, but once it succeeds, the failed run
@@ -157,6 +161,8 @@ pub struct Backfill {
     /// The number of failed runs at which the pending runs are cancelled, or `None` for no such
     /// limit.
     pub max_failures: Option<u32>,
+    /// The pause, if it is paused. A cancel and the end of its last run end the pause.
+    pub paused: Option<Pause>,
     /// The cancel request, if there is one: from a caller, or because `max_failures` was reached.
     pub cancel: Option<Cancel>,
     /// The backfill that this one repeats.
@@ -192,6 +198,7 @@ impl Backfill {
             order: BackfillOrder::Ascending,
             max_parallel: 1,
             max_failures: None,
+            paused: None,
             cancel: None,
             rerun_of: None,
             counts: BackfillCounts {

@@ -1,16 +1,16 @@
-//! The pause of a pipeline: since when its runs wait, on whose request and why.
+//! The pause of a pipeline or of a backfill: since when its runs wait, on whose request and why.
 //!
-//! It is stored beside the definition, so that no save and no rollback ends it.
+//! That of a pipeline is stored beside the definition, so that no save and no rollback ends it.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{CallerName, rfc3339};
 
-/// Since when a pipeline is paused, on whose request and why.
+/// Since when a pipeline or a backfill is paused, on whose request and why.
 ///
-/// The pending runs of a paused pipeline wait, and the ticks of its schedule create no run. Runs
-/// that execute go on.
+/// Its pending runs wait, and the ticks of a paused pipeline's schedule create no run. Runs that
+/// execute go on.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -34,7 +34,7 @@ use super::{CallerName, rfc3339};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Pause {
-    /// When the pipeline was paused.
+    /// When it was paused.
     #[serde(serialize_with = "rfc3339::serialize")]
     pub at: DateTime<Utc>,
     /// Who paused it, if the host has named the caller.

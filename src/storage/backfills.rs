@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::NewAudit;
 use crate::error::Result;
 use crate::model::{
-    Backfill, BackfillId, BackfillRun, CallerName, Cancel, Page, PageRequest, PipelineId,
+    Backfill, BackfillId, BackfillRun, CallerName, Cancel, Page, PageRequest, Pause, PipelineId,
     RunCancel, Scope,
 };
 
@@ -113,6 +113,33 @@ impl CancelBackfill {
     }
 }
 
+/// A request to pause a backfill, or to end its pause.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SetBackfillPause {
+    /// The backfill.
+    pub backfill: BackfillId,
+    /// The pause, or `None` to end it.
+    pub pause: Option<Pause>,
+    /// The scope of the caller. A backfill outside it is not found.
+    pub scope: Scope,
+    /// The entry of the audit, if the command has one.
+    pub audit: Option<NewAudit>,
+}
+
+impl SetBackfillPause {
+    /// Creates a request in every scope.
+    #[must_use]
+    pub const fn new(backfill: BackfillId, pause: Option<Pause>) -> Self {
+        Self {
+            backfill,
+            pause,
+            scope: Scope::All,
+            audit: None,
+        }
+    }
+}
+
 /// The result of a request to cancel a backfill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,7 +158,7 @@ impl CancelBackfillOutcome {
     }
 }
 
-/// Finds, lists and cancels backfills.
+/// Finds, lists, pauses and cancels backfills.
 #[async_trait]
 pub trait Backfills: Send + Sync + 'static {
     /// Returns a backfill with its runs, or `None` if it is not found.
@@ -163,6 +190,20 @@ pub trait Backfills: Send + Sync + 'static {
         filter: BackfillFilter,
         page: PageRequest,
     ) -> Result<Page<Backfill>>;
+
+    /// Pauses a backfill, or ends its pause, and returns the backfill with its runs as it is
+    /// afterwards.
+    ///
+    /// - While a backfill is paused, its status MUST be `paused`, and none of its pending runs MUST
+    ///   be claimed ([`claim`](super::Queue::claim)). Runs that execute MUST go on.
+    /// - The pause of a paused backfill MUST change nothing: the first one stands.
+    /// - A cancel MUST end the pause, also one by `max_failures`, and so MUST the end of the last
+    ///   run.
+    ///
+    /// # Errors
+    /// - `NotFound` (`backfill-not-found`): the backfill is not found.
+    /// - `RunFinished` (`run-finished`): it has finished, or it is to be paused and was cancelled.
+    async fn set_backfill_pause(&self, request: SetBackfillPause) -> Result<BackfillDetail>;
 
     /// Requests the cancel of every unfinished run of a backfill, the oldest date first.
     ///

@@ -38,6 +38,7 @@ mod versions;
 pub use audit::{AuditFilter, Audits, NewAudit, RefusedCommand};
 pub use backfills::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, NewBackfill,
+    SetBackfillPause,
 };
 pub use connections::{ConnectionFilter, Connections, DeleteConnection, PutConnection};
 pub use deliveries::{

@@ -50,6 +50,7 @@ methods! {
     FindBackfill,
     ListBackfills,
     CancelBackfill,
+    SetBackfillPause,
     FindPreview,
     FindProfile,
     NewestRun,

@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::model::{Backfill, BackfillId, Page, PageRequest, Scope};
 use crate::storage::{
     Advance, AdvanceOutcome, AnswerEnds, AnswerOutcome, BackfillDetail, BackfillFilter, Backfills,
-    CancelBackfill, CancelBackfillOutcome, Dependencies, Schedules, StoredSchedule, WaitingEnds,
+    CancelBackfill, CancelBackfillOutcome, Dependencies, Schedules, SetBackfillPause,
+    StoredSchedule, WaitingEnds,
 };
 
 #[async_trait]
@@ -62,6 +63,11 @@ impl Backfills for FaultyStorage {
             self.inner.list_backfills(filter, page),
         )
         .await
+    }
+
+    async fn set_backfill_pause(&self, request: SetBackfillPause) -> Result<BackfillDetail> {
+        let call = self.inner.set_backfill_pause(request);
+        self.intercept(Method::SetBackfillPause, call).await
     }
 
     async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {

@@ -1,6 +1,6 @@
 //! Backfills as callers see them, with the ids of their runs.
 //!
-//! Starting and cancelling them is left to `engine/backfill`.
+//! `engine` starts, pauses and cancels them.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Serialize, Serializer};
@@ -10,7 +10,7 @@ use super::pages::Listed;
 use crate::error::{Error, Result};
 use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, BackfillUnit, Page,
-    PageRequest, PipelineId, RunId, Scope, TenantId, rfc3339,
+    PageRequest, Pause, PipelineId, RunId, Scope, TenantId, rfc3339,
 };
 use crate::storage::{BackfillDetail, BackfillFilter};
 
@@ -91,6 +91,8 @@ struct BackfillBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_failures: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<&'a Pause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rerun_of: Option<BackfillId>,
     counts: BackfillCounts,
     /// Ordered by date, oldest first.
@@ -120,6 +122,7 @@ impl Serialize for BackfillDetail {
             order,
             max_parallel,
             max_failures,
+            paused,
             cancel: _,
             rerun_of,
             counts,
@@ -136,6 +139,7 @@ impl Serialize for BackfillDetail {
             order: *order,
             max_parallel: *max_parallel,
             max_failures: *max_failures,
+            paused: paused.as_ref(),
             rerun_of: *rerun_of,
             counts: *counts,
             run_ids: self.runs.iter().map(|run| run.id).collect(),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
 /// The routes that need a permission.
-const ROUTES: [(&str, &str, Permission); 35] = [
+const ROUTES: [(&str, &str, Permission); 37] = [
     (
         "POST",
         "/api/pipelines/daily/dry-run",
@@ -54,6 +54,16 @@ const ROUTES: [(&str, &str, Permission); 35] = [
         "POST",
         "/api/backfills/{backfill}/cancel",
         Permission::RunsCancel,
+    ),
+    (
+        "POST",
+        "/api/backfills/{backfill}/pause",
+        Permission::PipelinesRun,
+    ),
+    (
+        "POST",
+        "/api/backfills/{backfill}/unpause",
+        Permission::PipelinesRun,
     ),
     ("GET", "/api/ws", Permission::EventsView),
     ("GET", "/api/events", Permission::EventsView),

@@ -161,13 +161,16 @@ async fn every_cancel_is_in_the_audit() {
         let started = host.post("/api/pipelines/daily/backfill", Some(&day)).await;
         let location = started.header("location").to_owned();
         let subject = format!("backfill:{}", location.rsplit('/').next().unwrap());
+        for action in ["pause", "unpause", "cancel"] {
+            let path = format!("{location}/{action}");
+            assert_audited(
+                host,
+                (Method::POST, &path, why.clone()),
+                (&format!("backfill.{action}"), &subject),
+            )
+            .await;
+        }
         let path = format!("{location}/cancel");
-        assert_audited(
-            host,
-            (Method::POST, &path, why.clone()),
-            ("backfill.cancel", &subject),
-        )
-        .await;
         let path = format!("{path}?force=true");
         assert_audited(
             host,

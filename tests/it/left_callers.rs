@@ -24,6 +24,7 @@ on_every_backend! {
     connections_are_saved_and_deleted,
     variables_are_saved_and_deleted,
     a_purge_is_finished,
+    backfills_are_paused,
     dead_letters_are_retried_and_dropped,
 }
 
@@ -34,6 +35,10 @@ const SAVES: &[&str] = &[
     "POST /pipelines/{id}/rollback",
     "POST /pipelines/{id}/pause",
     "POST /pipelines/{id}/unpause",
+];
+const BACKFILL_PAUSES: &[&str] = &[
+    "POST /backfills/{backfill_id}/pause",
+    "POST /backfills/{backfill_id}/unpause",
 ];
 const CREATIONS: &[&str] = &[
     "POST /pipelines/{id}/run",
@@ -83,6 +88,7 @@ const CALLS: &[Method] = &[
     Method::EditRun,
     Method::FindVersion,
     Method::CancelBackfill,
+    Method::SetBackfillPause,
     Method::FindConnection,
     Method::PutConnection,
     Method::DeleteConnection,
@@ -228,6 +234,7 @@ impl Scene {
                 self.path = self.path.replace("{backfill_id}", &id);
                 self.body = Some(json!({"only": "all"}));
             }
+            command if BACKFILL_PAUSES.contains(&command) => self.prepare_pause().await,
             "POST /backfills/{backfill_id}/cancel" => {
                 self.hold_first_node();
                 self.send("POST", "/pipelines/p/backfill", &two_dates())
@@ -238,6 +245,21 @@ impl Scene {
                 self.path = self.path.replace("{backfill_id}", &id) + "?force=true";
             }
             _ => {}
+        }
+    }
+
+    /// Creates a backfill whose runs wait, and sets the path.
+    async fn prepare_pause(&mut self) {
+        self.send("POST", "/pipelines/p/pause", &json!({})).await;
+        self.send("POST", "/pipelines/p/backfill", &two_dates())
+            .await;
+        let run = self.host.runs().await.remove(0);
+        let id = run.backfill_id.unwrap().to_string();
+        self.path = self.path.replace("{backfill_id}", &id);
+        if self.command.ends_with("unpause") {
+            let pause = self.path.replace("unpause", "pause");
+            self.send("POST", &pause, &json!({})).await;
+            self.send("POST", "/pipelines/p/unpause", &json!({})).await;
         }
     }
 
@@ -327,10 +349,11 @@ impl Scene {
             "DELETE /pipelines/{id}" => {
                 until(async || self.find("/api/pipelines/p").await.is_none()).await;
             }
-            "POST /pipelines/{id}/pause" => {
+            "POST /pipelines/{id}/pause" | "POST /backfills/{backfill_id}/pause" => {
+                let path = format!("/api{}", self.path.trim_end_matches("/pause"));
                 until(async || {
-                    let found = self.find("/api/pipelines/p").await;
-                    found.is_some_and(|pipeline| pipeline["paused"].is_object())
+                    let found = self.find(&path).await;
+                    found.is_some_and(|found| found["paused"].is_object())
                 })
                 .await;
             }
@@ -342,15 +365,13 @@ impl Scene {
             | "POST /runs/rerun" => {
                 self.host.wait_for_events(EventKind::RunCompleted, 1).await;
             }
-            "POST /pipelines/{id}/backfill" => {
+            "POST /pipelines/{id}/backfill" | "POST /backfills/{backfill_id}/unpause" => {
                 self.host.wait_for_events(EventKind::RunCompleted, 2).await;
             }
             "POST /backfills/{backfill_id}/rerun" => {
                 self.host.wait_for_events(EventKind::RunCompleted, 3).await;
             }
-            "POST /runs/{run_id}/cancel"
-            | "POST /runs/cancel"
-            | "POST /backfills/{backfill_id}/cancel" => {
+            command if CANCELS.contains(&command) => {
                 until(async || {
                     let runs = self.host.runs().await;
                     runs.iter().all(|run| run.status == RunStatus::Cancelled)
@@ -446,6 +467,10 @@ async fn cancel_requests_reach_the_executing_nodes(store: Store) {
     leave_everywhere(&store, CANCELS).await;
 }
 
+async fn backfills_are_paused(store: Store) {
+    leave_everywhere(&store, BACKFILL_PAUSES).await;
+}
+
 async fn connections_are_saved_and_deleted(store: Store) {
     leave_everywhere(&store, CONNECTIONS).await;
 }
@@ -470,6 +495,7 @@ fn every_route_that_writes_is_left() {
         .map(|route| format!("{} {}", route.method, route.path));
     let left = [
         SAVES,
+        BACKFILL_PAUSES,
         CREATIONS,
         EDITS,
         CANCELS,

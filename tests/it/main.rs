@@ -56,6 +56,7 @@ mod api_ws;
 mod api_ws_hosts;
 mod api_ws_load;
 mod api_ws_session;
+mod backfill_pauses;
 mod backfill_reruns;
 mod backfill_units;
 mod backfills;

@@ -89,6 +89,11 @@ pub(super) enum Command {
         key: Option<(u8, u8)>,
         scope: u8,
     },
+    PauseBackfill {
+        backfill: u8,
+        pauses: bool,
+        scope: u8,
+    },
     CancelBackfill {
         backfill: u8,
         forced: bool,
@@ -314,6 +319,8 @@ fn creations() -> impl Strategy<Value = Command> {
                 Command::Backfill { pipeline, count, limits, unit, flags, concurrency, key, scope }
             }
         ),
+        1 => (any::<u8>(), any::<bool>(), any_scope())
+            .prop_map(|(backfill, pauses, scope)| Command::PauseBackfill { backfill, pauses, scope }),
         1 => (any::<u8>(), any::<bool>(), any_scope())
             .prop_map(|(backfill, forced, scope)| Command::CancelBackfill { backfill, forced, scope }),
     ]

@@ -16,7 +16,8 @@ use crate::model::{
 };
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun,
-    PipelineFilter, PutPipeline, RunDetail, RunFilter, SavedBy, SetPause, SlugChoice, TokenChange,
+    PipelineFilter, PutPipeline, RunDetail, RunFilter, SavedBy, SetBackfillPause, SetPause,
+    SlugChoice, TokenChange,
 };
 use crate::testing::contract::fixtures::{
     at, definition, list_run_ids, new_backfill, new_run, pipeline_id, resume, slug,
@@ -198,6 +199,23 @@ impl World<'_> {
             self.runs += count;
             self.backfills += 1;
         }
+    }
+
+    pub(super) async fn pause_backfill(&self, command: &Command) {
+        let Command::PauseBackfill {
+            backfill,
+            pauses,
+            scope,
+        } = *command
+        else {
+            unreachable!("{command:?} is no pause of a backfill");
+        };
+        let pause = pauses.then(|| Pause::new(self.now()));
+        let mut request = SetBackfillPause::new(self.backfill(backfill), pause);
+        request.scope = scope_of(scope);
+        request.audit = Some(self.audit(AuditAction::BackfillPause));
+        drop(both!(self, command, |storage, _side| storage
+            .set_backfill_pause(request.clone())));
     }
 
     /// Returns mostly a failed run, sometimes any run.

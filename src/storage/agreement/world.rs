@@ -211,6 +211,7 @@ impl<'a> World<'a> {
             }
             Command::Edit { .. } => self.edit_run(command).await,
             Command::Backfill { .. } => self.backfill_dates(command).await,
+            Command::PauseBackfill { .. } => self.pause_backfill(command).await,
             Command::CancelBackfill {
                 backfill,
                 forced,

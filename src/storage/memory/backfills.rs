@@ -21,6 +21,7 @@ use crate::model::{
 use crate::storage::rules::{BackfillOutcomes, Existing, OpenBackfill, Settlement};
 use crate::storage::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, CreateRuns,
+    SetBackfillPause,
 };
 
 impl State {
@@ -91,7 +92,7 @@ impl State {
 
     /// Stores a backfill whose runs are inserted next.
     pub(super) fn insert_backfill(&mut self, mut backfill: Backfill, tenant: Option<TenantId>) {
-        backfill.tenant = tenant;
+        (backfill.tenant, backfill.paused) = (tenant, None);
         let row = BackfillRow {
             is_cancel_requested: backfill.cancel.is_some(),
             outcomes: BackfillOutcomes::default(),
@@ -117,6 +118,7 @@ impl State {
             && let Some(row) = self.backfills.get_mut(&id)
         {
             row.backfill.status = status;
+            row.backfill.paused = None;
             row.backfill.finished_at = Some(at);
         }
         Ok(())
@@ -167,6 +169,7 @@ impl State {
             return Ok(());
         };
         row.backfill.cancel = row.backfill.cancel.max(Some(cancel.kind));
+        (row.backfill.paused, row.backfill.status) = (None, BackfillStatus::Running);
         let mut unfinished: Vec<RunId> = self.index.unfinished_of_backfill(id).collect();
         unfinished.sort_unstable();
         for run in unfinished {
@@ -189,7 +192,7 @@ impl State {
         }
     }
 
-    fn find_backfill(&self, id: BackfillId, scope: &Scope) -> Option<BackfillDetail> {
+    pub(super) fn find_backfill(&self, id: BackfillId, scope: &Scope) -> Option<BackfillDetail> {
         let row = self.backfills.get(&id)?;
         scope.admits(row.backfill.tenant.as_ref()).then(|| {
             let mut runs: Vec<_> = self
@@ -274,7 +277,7 @@ impl State {
             .filter(|row| scope.admits(row.backfill.tenant.as_ref()))
             .ok_or_else(|| Error::backfill_not_found(id))?;
         match row.backfill.status {
-            BackfillStatus::Running => {
+            BackfillStatus::Running | BackfillStatus::Paused => {
                 row.is_cancel_requested = true;
                 self.cancel_rest(*id, &request.record(), *now)?;
             }
@@ -308,6 +311,10 @@ impl Backfills for MemoryStorage {
         page: PageRequest,
     ) -> Result<Page<Backfill>> {
         self.state()?.list_backfills(&filter, &page)
+    }
+
+    async fn set_backfill_pause(&self, request: SetBackfillPause) -> Result<BackfillDetail> {
+        self.state()?.set_backfill_pause(&request)
     }
 
     async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {

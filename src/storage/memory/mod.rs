@@ -5,6 +5,7 @@
 
 mod audit;
 mod audit_table;
+mod backfill_pauses;
 mod backfills;
 mod cancel;
 mod code_saves;

@@ -195,11 +195,20 @@ impl State {
         let stored = self.pipelines.live(pipeline);
         let is_paused = stored.is_some_and(|stored| stored.paused.is_some());
         let waits = is_paused || self.is_blocked(pipeline, now);
-        limits.pipeline.max = rules::pipeline_max(waits, limits.pipeline.max);
+        limits.pipeline.max = rules::usage_max(waits, limits.pipeline.max);
+        if let Some(usage) = &mut limits.backfill {
+            usage.max = rules::usage_max(self.is_backfill_paused(lane), usage.max);
+        }
         limits
     }
 
-    /// Returns the limits of a lane whose pipeline does not wait.
+    /// Returns whether the backfill of a lane is paused.
+    pub(super) fn is_backfill_paused(&self, (_, _, backfill): &Lane) -> bool {
+        let row = backfill.and_then(|id| self.backfills.get(&id));
+        row.is_some_and(|row| row.backfill.paused.is_some())
+    }
+
+    /// Returns the limits of a lane that does not wait.
     pub(super) fn own_limits(&self, (rank, pipeline, backfill): &Lane) -> rules::LaneLimits {
         let stored = self.pipelines.live(pipeline);
         let max = stored.and_then(|stored| stored.definition.max_concurrent_runs.map(u64::from));

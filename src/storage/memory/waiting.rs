@@ -21,7 +21,8 @@ impl State {
         let stored = self.pipelines.live(&pipeline);
         let until = run.run_after.filter(|after| *after > now);
         let obstacles = Obstacles {
-            is_paused: stored.is_some_and(|stored| stored.paused.is_some()),
+            is_paused: stored.is_some_and(|stored| stored.paused.is_some())
+                || self.is_backfill_paused(&lane),
             is_delayed: until.is_some(),
             is_blocked: self.is_blocked(&pipeline, now),
             is_held: self.index.keys.is_held(run),

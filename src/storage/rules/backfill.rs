@@ -2,7 +2,9 @@
 //!
 //! Storing its counts and cancelling its runs is left to the backends.
 
-use crate::model::{BackfillStatus, RunStatus};
+use super::refusals::no_run_waits;
+use crate::error::Result;
+use crate::model::{Backfill, BackfillStatus, RunStatus};
 
 /// The outcomes of the finished runs of a backfill, purged ones included.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,6 +43,21 @@ impl BackfillOutcomes {
     fn reach(self, max_failures: Option<u32>) -> bool {
         max_failures.is_some_and(|max| self.failed >= u64::from(max.max(1)))
     }
+}
+
+/// Returns whether a request to pause a backfill, or to end its pause, changes it.
+///
+/// # Errors
+/// `RunFinished` if it has finished, or is to be paused and was cancelled.
+pub(in crate::storage) fn changes_pause(backfill: &Backfill, pauses: bool) -> Result<bool> {
+    let is_refused = match backfill.status {
+        BackfillStatus::Running | BackfillStatus::Paused => pauses && backfill.cancel.is_some(),
+        BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => true,
+    };
+    if is_refused {
+        return Err(no_run_waits(backfill.id));
+    }
+    Ok(backfill.paused.is_some() != pauses)
 }
 
 /// An open backfill, with what its settlement depends on.

@@ -41,9 +41,9 @@ impl LaneLimits {
     }
 }
 
-/// Returns how many runs of a pipeline may execute. One that waits, because it is paused or a gate
-/// of it is closed, starts none.
-pub(in crate::storage) const fn pipeline_max(waits: bool, max: Option<u64>) -> Option<u64> {
+/// Returns how many runs of a pipeline or of a backfill may execute. One that waits, because it is
+/// paused or a gate of it is closed, starts none.
+pub(in crate::storage) const fn usage_max(waits: bool, max: Option<u64>) -> Option<u64> {
     if waits { Some(0) } else { max }
 }
 

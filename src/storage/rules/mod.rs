@@ -37,14 +37,14 @@ mod waiting;
 mod webhook_token;
 
 pub(super) use append::{accepts_chunk, check_entries};
-pub(super) use backfill::{BackfillOutcomes, OpenBackfill, Settlement};
+pub(super) use backfill::{BackfillOutcomes, OpenBackfill, Settlement, changes_pause};
 pub(super) use creation::{repeated_creation, run_exists};
 pub(super) use enabled::{Enabled, definition_with};
 pub(super) use events::{entry_event, run_event};
 pub(super) use existing::Existing;
 pub(super) use holdings::settle_holdings;
 pub(super) use keys::{FirstHeld, KeyStep, key_max, merge_replaced, replacing, skipping_key};
-pub(super) use limits::{LaneLimits, Usage, may_start, pipeline_max};
+pub(super) use limits::{LaneLimits, Usage, may_start, usage_max};
 pub(super) use managed::{code_version_after, keeps_edit, managed_after};
 pub(super) use naming::saved_tenant;
 pub(super) use node::{apply_entry, finish_node, reset_node};

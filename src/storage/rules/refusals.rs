@@ -22,6 +22,12 @@ pub(in crate::storage) fn backfill_finished(backfill: BackfillId) -> Error {
     Error::new(Problem::RunFinished, message)
 }
 
+pub(in crate::storage) fn no_run_waits(backfill: BackfillId) -> Error {
+    let message =
+        format!("no run of backfill {backfill} waits: the backfill has finished or was cancelled");
+    Error::new(Problem::RunFinished, message)
+}
+
 pub(in crate::storage) fn cancel_requested(run: RunId) -> Error {
     let message = format!("run {run} has a cancel request and can only become cancelled");
     Error::new(Problem::CancelRequested, message)

@@ -14,6 +14,7 @@ use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::pipeline_keys::PipelineKeys;
 use super::query::{readable_rows, row};
 use super::reader::Reader;
+use super::rows::read_pause;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
@@ -28,7 +29,7 @@ use crate::model::{
 };
 use crate::storage::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, NewBackfill,
-    rules,
+    SetBackfillPause, rules,
 };
 
 #[async_trait]
@@ -60,6 +61,10 @@ impl Backfills for SqliteStorage {
             .await
     }
 
+    async fn set_backfill_pause(&self, request: SetBackfillPause) -> Result<BackfillDetail> {
+        self.step(move |tx| tx.set_backfill_pause(&request)).await
+    }
+
     async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
         self.step(move |tx| tx.cancel_backfill(&cancel)).await
     }
@@ -67,7 +72,8 @@ impl Backfills for SqliteStorage {
 
 /// The columns of [`read_backfill`].
 pub(super) const BACKFILL: &str = "b.key, b.id, p.id, b.tenant, b.status, b.start_date, b.end_date, b.is_descending, b.max_parallel, b.max_failures, \
-     b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled, b.rerun_of, b.unit";
+     b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled, b.rerun_of, b.unit, \
+     b.paused_at, b.paused_by, b.pause_reason";
 
 /// The tables of [`BACKFILL`].
 const BACKFILL_FROM: &str = "backfills b CROSS JOIN pipelines p ON p.key = b.pipeline";
@@ -97,11 +103,15 @@ fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), StoreError> {
     let rerun_of = row.get::<_, Option<Vec<u8>>>(18)?;
     backfill.rerun_of = rerun_of.map(|bytes| backfill_id(&bytes)).transpose()?;
     backfill.unit = to_backfill_unit(row.get(19)?);
+    backfill.paused = read_pause(row, 20)?;
+    if backfill.status == BackfillStatus::Running && backfill.paused.is_some() {
+        backfill.status = BackfillStatus::Paused;
+    }
     Ok((row.get(0)?, backfill))
 }
 
 /// Returns a backfill that is visible in the scope, with its key.
-fn find(
+pub(super) fn find(
     conn: &Connection,
     id: BackfillId,
     scope: &Scope,
@@ -112,7 +122,7 @@ fn find(
 }
 
 /// Reads the runs of a backfill.
-fn detail(
+pub(super) fn detail(
     conn: &Connection,
     unreadable: &UnreadableRows,
     (key, backfill): (i64, Backfill),
@@ -206,13 +216,14 @@ impl Tx {
             id,
             pipeline_id: _,
             tenant: _,
-            status,
+            status: _,
             start_date,
             end_date,
             unit,
             order,
             max_parallel,
             max_failures,
+            paused: _,
             cancel,
             rerun_of,
             counts: _,
@@ -229,7 +240,7 @@ impl Tx {
                 &id.as_uuid().as_bytes()[..],
                 pipeline.key,
                 pipeline.tenant.as_ref().map(TenantId::as_str),
-                backfill_status(*status),
+                backfill_status(BackfillStatus::Running),
                 day(*start_date),
                 day(*end_date),
                 *order == BackfillOrder::Descending,
@@ -247,6 +258,7 @@ impl Tx {
             order: *order,
             max_parallel: *max_parallel,
             max_failures: *max_failures,
+            is_paused: false,
             is_cancelled: cancel.is_some(),
             unfinished: count,
             outcomes: rules::BackfillOutcomes::default(),
@@ -279,7 +291,7 @@ impl Tx {
         let (key, found) =
             find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         match found.status {
-            BackfillStatus::Running => {
+            BackfillStatus::Running | BackfillStatus::Paused => {
                 self.cancel_rest(key, &request.record(), *now)?;
                 self.write_stopped(key, false)?;
             }

@@ -200,7 +200,7 @@ impl Tx {
             pipeline: self.pipeline_usage(lane.pipeline, now)?,
             backfill: lane.backfill.map(|backfill| Usage {
                 running: self.state.running_in_backfill(backfill),
-                max: Some(self.state.backfills.max_parallel(backfill)),
+                max: self.state.backfills.max(backfill),
             }),
             is_schedule_executing: self.state.is_schedule_executing(lane.pipeline),
         })
@@ -214,7 +214,7 @@ impl Tx {
             running: self.state.running_in_pipeline(pipeline),
             max: cached.and_then(|cached| {
                 let waits = cached.is_paused || self.is_blocked(&cached, now);
-                rules::pipeline_max(waits, cached.max_concurrent_runs)
+                rules::usage_max(waits, cached.max_concurrent_runs)
             }),
         })
     }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod backfill_params;
+mod backfill_pauses;
 mod backfills;
 mod backup;
 mod body;

@@ -12,7 +12,7 @@ use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
 use super::values::{NUMBERS_END, run_status, to_u32, to_u64};
 use crate::model::{BackfillOrder, RunStatus};
-use crate::storage::rules::BackfillOutcomes;
+use crate::storage::rules::{self, BackfillOutcomes};
 
 /// The memory of one open backfill.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct CachedBackfill {
     pub(super) order: BackfillOrder,
     pub(super) max_parallel: u32,
     pub(super) max_failures: Option<u32>,
+    pub(super) is_paused: bool,
     pub(super) is_cancelled: bool,
     /// How many of its runs are pending or running.
     pub(super) unfinished: u64,
@@ -38,7 +39,7 @@ impl OpenBackfills {
     pub(super) fn load(conn: &Connection, unreadable: &UnreadableRows) -> Result<Self, StoreError> {
         let sql = "SELECT max(key) FROM backfills WHERE key < ?";
         let max_key: Option<i64> = conn.query_row(sql, [NUMBERS_END], |row| row.get(0))?;
-        let sql = "SELECT key, is_descending, max_parallel, max_failures, cancel IS NOT NULL, pending, running, ended_failed, ended_cancelled \
+        let sql = "SELECT key, is_descending, max_parallel, max_failures, cancel IS NOT NULL, pending, running, ended_failed, ended_cancelled, paused_at IS NOT NULL \
                    FROM backfills WHERE finished_at IS NULL";
         let by_key = readable_rows(
             conn,
@@ -60,9 +61,9 @@ impl OpenBackfills {
     }
 
     /// Returns how many runs of a backfill may execute at once.
-    pub(super) fn max_parallel(&self, backfill: i64) -> u64 {
-        let found = self.by_key.get(&backfill);
-        found.map_or(u64::MAX, |backfill| u64::from(backfill.max_parallel))
+    pub(super) fn max(&self, backfill: i64) -> Option<u64> {
+        let found = self.by_key.get(&backfill)?;
+        rules::usage_max(found.is_paused, Some(found.max_parallel.into()))
     }
 }
 
@@ -71,6 +72,7 @@ fn read_open_backfill(row: &Row<'_>) -> Result<(i64, CachedBackfill), StoreError
         order: order(row.get(1)?),
         max_parallel: to_u32(row.get(2)?).max(1),
         max_failures: row.get::<_, Option<i64>>(3)?.map(to_u32),
+        is_paused: row.get(9)?,
         is_cancelled: row.get(4)?,
         unfinished: to_u64(row.get(5)?).saturating_add(to_u64(row.get(6)?)),
         outcomes: BackfillOutcomes {

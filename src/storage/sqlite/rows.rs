@@ -271,21 +271,22 @@ pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), StoreEr
         created_at: time(row.get(4)?)?,
         updated_at: time(row.get(5)?)?,
         managed: managed(row.get(7)?),
-        paused: read_pause(row)?,
+        paused: read_pause(row, 8)?,
         webhook_token: read_token(row, 11)?,
     };
     Ok((pipeline, row.get(6)?))
 }
 
-/// Reads the pause of a pipeline from the columns [`PIPELINE`].
-fn read_pause(row: &Row<'_>) -> Result<Option<Pause>, StoreError> {
-    let Some(at) = row.get::<_, Option<i64>>(8)? else {
+/// Reads a pause from three columns, of which this is the first.
+pub(super) fn read_pause(row: &Row<'_>, column: usize) -> Result<Option<Pause>, StoreError> {
+    let Some(at) = row.get::<_, Option<i64>>(column)? else {
         return Ok(None);
     };
-    // A damaged time must not hide the pipeline, nor end its pause.
+    // A damaged time must not hide the row, nor end its pause.
     let mut pause = Pause::new(values::nearest_time(at));
-    pause.by = row.get::<_, Option<String>>(9)?.map(CallerName::from);
-    pause.reason = row.get(10)?;
+    let by = row.get::<_, Option<String>>(column + 1)?;
+    pause.by = by.map(CallerName::from);
+    pause.reason = row.get(column + 2)?;
     Ok(Some(pause))
 }
 

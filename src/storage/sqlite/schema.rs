@@ -10,7 +10,7 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-pub(super) const MIGRATIONS: [&str; 24] = [
+pub(super) const MIGRATIONS: [&str; 25] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -35,6 +35,7 @@ pub(super) const MIGRATIONS: [&str; 24] = [
     include_str!("migrations/22.sql"),
     include_str!("migrations/23.sql"),
     include_str!("migrations/24.sql"),
+    include_str!("migrations/25.sql"),
 ];
 
 /// The schema version that this code reads and writes.
@@ -182,6 +183,7 @@ mod tests {
             "4ee21917801c3baf2f7359213767be2d3a4d29996e3a8caabf465d0bee6f439d",
             "c0e4f276c08e1a1e296e9ff1c4447ffd899976f2935ca12901952deb2fba4442",
             "d5873d583b9f7bbdb82ff1a21bea105b2cb711618609e3beef5867b25b330e17",
+            "a20bfea48950079f07d5e930785709cdeb2a714915702a85499ac03688ade134",
         ];
         assert_eq!(MIGRATIONS.len(), shipped.len(), "each text has its hash");
         for (text, expected) in MIGRATIONS.iter().zip(shipped) {

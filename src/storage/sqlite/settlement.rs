@@ -36,6 +36,7 @@ impl Tx {
                 "UPDATE backfills SET status = ?, finished_at = ? WHERE key = ?",
                 params![backfill_status(status), millis(finished.at), key],
             )?;
+            self.end_backfill_pause(key)?;
             self.state.backfills.by_key.remove(&key);
         }
         Ok(())
@@ -113,6 +114,7 @@ impl Tx {
         if let Some(open) = self.state.backfills.by_key.get_mut(&key) {
             open.is_cancelled = true;
         }
+        self.end_backfill_pause(key)?;
         self.write(
             "UPDATE backfills SET cancel = max(ifnull(cancel, 0), ?) WHERE key = ?",
             params![values::cancel(cancel.kind), key],

@@ -72,7 +72,8 @@ pub(super) fn backfill_id(bytes: &[u8]) -> Result<BackfillId, StoreError> {
 
 pub(super) const fn backfill_status(status: BackfillStatus) -> i64 {
     match status {
-        BackfillStatus::Running => 0,
+        // The columns of its pause distinguish a paused backfill.
+        BackfillStatus::Running | BackfillStatus::Paused => 0,
         BackfillStatus::Success => 1,
         BackfillStatus::Failed => 2,
         BackfillStatus::Cancelled => 3,

@@ -40,8 +40,8 @@ impl Reader {
         now: DateTime<Utc>,
     ) -> Result<Option<Waiting>, StoreError> {
         let found = self.row(
-            "SELECT r.priority, r.pipeline, r.backfill, r.run_after, r.tenant, p.paused_at IS NOT NULL, p.max_concurrent_runs, r.concurrency_key \
-             FROM runs r CROSS JOIN pipelines p ON p.key = r.pipeline WHERE r.id = ? AND r.status = 0",
+            "SELECT r.priority, r.pipeline, r.backfill, r.run_after, r.tenant, p.paused_at IS NOT NULL OR b.paused_at IS NOT NULL, p.max_concurrent_runs, r.concurrency_key \
+             FROM runs r CROSS JOIN pipelines p ON p.key = r.pipeline LEFT JOIN backfills b ON b.key = r.backfill WHERE r.id = ? AND r.status = 0",
             [id(&run)],
             |row| {
                 self.unreadable

@@ -16,8 +16,8 @@ use crate::storage::{
     ChangeDeadLetter, ClaimCursors, ConnectionFilter, CreateRuns, DeadLetterAction,
     DeleteConnection, DeletePipeline, DeleteVariable, DeliveryFilter, EventFilter, NewAudit,
     NewRun, NewestRuns, OutputChunk, PipelineFilter, Purge, PurgeMode, PutConnection,
-    PutDeliveries, PutVariable, RefusedCommand, RunFilter, SetPause, Storage, StoredSchedule,
-    VariableFilter,
+    PutDeliveries, PutVariable, RefusedCommand, RunFilter, SetBackfillPause, SetPause, Storage,
+    StoredSchedule, VariableFilter,
 };
 
 /// Asserts that each call was refused because the storage is closed.
@@ -77,6 +77,7 @@ async fn refuses_definitions(storage: &dyn Storage) {
         storage.find_backfill(backfill_id(1), &Scope::All),
         storage.list_backfills(BackfillFilter::default(), page()),
         storage.cancel_backfill(cancel),
+        storage.set_backfill_pause(SetBackfillPause::new(backfill_id(1), None)),
     );
 }
 

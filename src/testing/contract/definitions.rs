@@ -13,6 +13,13 @@ macro_rules! definition_contract {
     };
     (@as $form:ident $open:expr) => {
         $crate::storage_contract! { @$form $open,
+            versions: [
+                every_version_is_listed,
+                versions_are_listed_in_pages,
+                a_version_is_found_with_its_definition,
+                a_new_pipeline_has_no_versions_of_an_earlier_one,
+                versions_belong_to_one_tenants_pipeline,
+            ],
             pipelines: [
                 a_first_save_creates_version_one,
                 a_pipeline_is_found_by_id_and_by_slug,

@@ -110,6 +110,16 @@ macro_rules! execution_contract {
                 a_run_that_breaks_off_three_times_is_poisoned,
                 a_lost_claim_that_broke_off_changes_nothing,
             ],
+            backfill_pauses: [
+                a_pause_is_returned_with_its_backfill,
+                a_pause_stops_the_pending_runs_of_its_backfill,
+                a_pause_stops_no_run_that_has_started,
+                a_cancel_and_the_end_end_the_pause_of_a_backfill,
+                too_many_failures_end_the_pause_of_a_backfill,
+                a_paused_backfill_finishes_with_its_last_run,
+                only_an_open_backfill_can_be_paused,
+                only_a_backfill_in_scope_can_be_paused,
+            ],
             backfill_claims: [
                 a_backfill_is_claimed_in_its_order,
                 a_claim_of_several_runs_keeps_the_order,

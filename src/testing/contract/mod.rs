@@ -20,6 +20,7 @@ pub(crate) mod audited_commands;
 pub mod backfill_claims;
 pub mod backfill_dates;
 pub(crate) mod backfill_fixtures;
+pub mod backfill_pauses;
 pub mod backfill_resumes;
 pub mod backfill_settlement;
 pub mod backfills;
@@ -158,13 +159,6 @@ macro_rules! storage_contract {
                 cancelling_a_finished_run_conflicts,
                 cancelling_a_missing_run_is_not_found,
                 a_run_records_who_cancelled_it_and_why,
-            ],
-            versions: [
-                every_version_is_listed,
-                versions_are_listed_in_pages,
-                a_version_is_found_with_its_definition,
-                a_new_pipeline_has_no_versions_of_an_earlier_one,
-                versions_belong_to_one_tenants_pipeline,
             ],
             labels: [
                 a_list_contains_the_runs_with_all_labels,

@@ -177,6 +177,9 @@ fn backfill_routes(id: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec
         get(format!("{path}?x=y")),
         post(format!("{path}/cancel"), ""),
         post(format!("{path}/cancel"), "[]"),
+        post(format!("{path}/pause"), ""),
+        post(format!("{path}/pause"), "[]"),
+        post(format!("{path}/unpause"), r#"{"reason": 5}"#),
     ];
     all(404, "backfill-not-found", bad.map(modify))
 }

@@ -27,6 +27,8 @@ const VARIABLES: &str = "/api/variables";
 const ROLLBACK: &str = "/api/pipelines/daily/rollback";
 const PAUSE: &str = "/api/pipelines/daily/pause";
 const UNPAUSE: &str = "/api/pipelines/daily/unpause";
+const PAUSE_BACKFILL: &str = "/api/backfills/{backfill}/pause";
+const UNPAUSE_BACKFILL: &str = "/api/backfills/{backfill}/unpause";
 const RERUN: &str = "/api/runs/{failed}/rerun";
 const CANCEL_MANY: &str = "/api/runs/cancel";
 const RERUN_MANY: &str = "/api/runs/rerun";
@@ -34,9 +36,11 @@ const PURGE: &str = "/api/system/purge";
 const RETRY: &str = "/api/deliveries/{waiting}/retry";
 
 /// The `POST` routes that take a body.
-const WITH_BODY: [&str; 16] = [
+const WITH_BODY: [&str; 18] = [
     PAUSE,
     UNPAUSE,
+    PAUSE_BACKFILL,
+    UNPAUSE_BACKFILL,
     RERUN,
     CANCEL_MANY,
     RERUN_MANY,
@@ -138,6 +142,7 @@ fn unknown_fields() -> Vec<Row> {
             post(RETRY, r#"{"parms":{}}"#).at("/parms"),
             post(PAUSE, r#"{"reson":"x"}"#).with_detail(r#"did you mean "reason"?"#),
             post(UNPAUSE, r#"{"reson":"x"}"#).with_detail(r#"did you mean "reason"?"#),
+            post(PAUSE_BACKFILL, r#"{"reson":"x"}"#).with_detail(r#"did you mean "reason"?"#),
             post(PURGE, r#"{"day":1}"#)
                 .at("/day")
                 .with_detail(r#"did you mean "days"?"#),
@@ -305,7 +310,17 @@ fn annotations() -> impl Iterator<Item = TestRequest> {
     let reasons = [json!({"reason": 5}), json!({"reason": long(500)})];
     let reasons = reasons.into_iter().flat_map(|mut body| {
         let with = |path, body: &Value| post(path, body.to_string()).at("/reason");
-        let of_one = [CANCEL, RESUME, RERUN, PAUSE, UNPAUSE, PURGE].map(|path| with(path, &body));
+        let of_one = [
+            CANCEL,
+            RESUME,
+            RERUN,
+            PAUSE,
+            UNPAUSE,
+            PAUSE_BACKFILL,
+            UNPAUSE_BACKFILL,
+            PURGE,
+        ];
+        let of_one = of_one.map(|path| with(path, &body));
         body["filter"] = json!({"trigger": "manual"});
         let of_many = [CANCEL_MANY, RERUN_MANY].map(|path| with(path, &body));
         of_one.into_iter().chain(of_many)

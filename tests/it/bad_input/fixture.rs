@@ -102,7 +102,7 @@ impl Fixture {
     /// Creates `{finished}`, `{failed}`, objects named `taken`, the pipeline `weekly` with the slug
     /// `each-week`, the pipeline `odd` with a node type that no executor has, the pipeline `typed`
     /// with definitions of its parameters, `{untyped}`, a failed run of it without them, and
-    /// `{waiting}`, a delivery that waits.
+    /// `{waiting}`, a delivery that waits. `{backfill}` is a backfill that succeeded.
     async fn fill(&mut self) {
         self.objects("taken", |bad| bad).await;
         let weekly = format!(r#"{{"id":"weekly","pipeline_id":"each-week","name":"w",{NODES}}}"#);
@@ -110,6 +110,7 @@ impl Fixture {
         let odd = r#"{"id":"odd","name":"odd","nodes":[{"id":"a","type":"teleport"}]}"#;
         self.send_valid(&post("/api/pipelines", odd)).await;
         self.run("{finished}", post(RUN, "")).await;
+        self.backfill("{backfill}", post(BACKFILL, DAY)).await;
         let broken = || Step::permanent("no");
         self.host.executor.script("load", [broken(), broken()]);
         self.run("{failed}", post(RUN, "")).await;

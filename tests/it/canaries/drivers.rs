@@ -82,6 +82,7 @@ async fn messages_of_the_driver_about_a_ruined_file_reach_no_client() {
         active: failed.clone(),
         failed,
         finished_backfill: backfill.clone(),
+        paused_backfill: backfill.clone(),
         backfill,
         dead,
     };

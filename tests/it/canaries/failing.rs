@@ -151,6 +151,8 @@ struct Failing {
     /// A pending run.
     waiting: String,
     backfill: String,
+    /// A backfill whose runs are pending.
+    paused_backfill: String,
     finished_backfill: String,
     /// Routes of which a request failed because of the storage.
     failed: BTreeSet<String>,
@@ -217,15 +219,13 @@ impl Failing {
         let active = host.post("/api/pipelines/holds/run", None).await.json();
         let waiting = host.post("/api/pipelines/gated/run", None).await.json();
         let body = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
-        let created = host
-            .post("/api/pipelines/holds/backfill", Some(&body))
-            .await;
-        let backfill = created
-            .header("location")
-            .rsplit('/')
-            .next()
-            .unwrap()
-            .to_owned();
+        let [backfill, paused_backfill] = ["holds", "gated"].map(async |pipeline| {
+            let path = format!("/api/pipelines/{pipeline}/backfill");
+            let created = host.post(&path, Some(&body)).await;
+            let location = created.header("location").rsplit('/');
+            location.map(str::to_owned).next().unwrap()
+        });
+        let (backfill, paused_backfill) = (backfill.await, paused_backfill.await);
         host.executor.started_times("waits", 2).await;
         Self {
             host,
@@ -233,6 +233,7 @@ impl Failing {
             active: active["id"].as_str().unwrap().to_owned(),
             waiting: waiting["id"].as_str().unwrap().to_owned(),
             backfill,
+            paused_backfill,
             finished_backfill,
             failed: BTreeSet::new(),
             succeeded: BTreeSet::new(),
@@ -253,6 +254,7 @@ impl Failing {
             failed,
             active: self.active.clone(),
             backfill: self.backfill.clone(),
+            paused_backfill: self.paused_backfill.clone(),
             finished_backfill: self.finished_backfill.clone(),
             dead,
         };

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use floret::executor::{Ctx, ExecutorError, NodeCall, Output};
+use floret::notifier::HookPolicy;
 use floret::testing::Scratch;
 use floret::{Builder, SecretKey};
 use http::Method;
@@ -81,10 +82,15 @@ async fn leak(call: NodeCall, seen: Arc<Mutex<Vec<String>>>) -> Result<Vec<Value
 
 fn with_node(builder: Builder, seen: &Arc<Mutex<Vec<String>>>) -> Builder {
     let seen = Arc::clone(seen);
-    builder.node("leaky", move |call: NodeCall| leak(call, Arc::clone(&seen)))
+    with_hooks(builder).node("leaky", move |call: NodeCall| leak(call, Arc::clone(&seen)))
 }
 
-/// Returns a hook that reaches nobody: the name leads to this machine, which is not allowed.
+/// Lets a pipeline have [`hook`].
+fn with_hooks(builder: Builder) -> Builder {
+    builder.hooks(HookPolicy::default().allow_private())
+}
+
+/// Returns a hook that reaches nobody: nothing listens at the port.
 fn hook() -> Value {
     json!({"type": "webhook", "url": "https://localhost:9/", "secret": HOOK_SECRET})
 }
@@ -266,7 +272,10 @@ async fn error_on(
 
 #[tokio::test]
 async fn a_wrong_key_is_reported_and_an_old_key_still_reads() {
-    let host = Host::build(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
+    let host = Host::build(Backend::Sqlite, |builder| {
+        with_hooks(builder).secret_key(key(7))
+    })
+    .await;
     store_secrets(&host).await;
     let (host, error) = error_after_reopen(host, |builder| builder.secret_key(key(8))).await;
     let error = error.unwrap();
@@ -301,7 +310,10 @@ async fn a_wrong_key_is_reported_and_an_old_key_still_reads() {
 
 #[tokio::test]
 async fn swapped_secrets_in_the_file_are_refused() {
-    let host = Host::build(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
+    let host = Host::build(Backend::Sqlite, |builder| {
+        with_hooks(builder).secret_key(key(7))
+    })
+    .await;
     store_secrets(&host).await;
     let other = json!({"conn_id": "other", "type": "x", "password": "another"});
     host.post("/api/connections", Some(&other)).await;
@@ -344,7 +356,7 @@ impl Service<NodeCall> for Gone {
 #[tokio::test]
 async fn a_readiness_error_exposes_no_secret() {
     let build = |builder: Builder| {
-        let builder = builder.secret_key(key(7));
+        let builder = with_hooks(builder).secret_key(key(7));
         builder.node_service("leaky", Gone::default())
     };
     let host = Host::build(Backend::Memory, build).await;

@@ -15,7 +15,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::levels::Levels;
-use super::{assert_hidden, key, run, secrets, store_secrets};
+use super::{assert_hidden, key, run, secrets, store_secrets, with_hooks};
 use crate::harness::all_events;
 use crate::wire::{Backend, Host, request, send};
 
@@ -29,8 +29,11 @@ async fn panic_with_secrets(call: NodeCall) -> Result<(), ExecutorError> {
 async fn assert_panic_is_masked(backend: Backend) {
     let logs = Levels::default();
     let _guard = logs.capture();
-    let build =
-        |builder: floret::Builder| builder.node("leaky", panic_with_secrets).secret_key(key(7));
+    let build = |builder: floret::Builder| {
+        with_hooks(builder)
+            .node("leaky", panic_with_secrets)
+            .secret_key(key(7))
+    };
     let host = Host::build(backend, build).await;
     store_secrets(&host).await;
     let id = run(&host, "fine").await;

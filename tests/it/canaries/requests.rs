@@ -22,6 +22,8 @@ pub(super) struct Round {
     pub(super) active: String,
     /// A backfill that has not finished.
     pub(super) backfill: String,
+    /// A backfill that is paused and goes on again.
+    pub(super) paused_backfill: String,
     /// A backfill that has finished.
     pub(super) finished_backfill: String,
     /// Two dead letters.
@@ -68,6 +70,9 @@ fn path(route: &Route, round: &Round) -> String {
     let own = |shared, spare| -> &str { if is_saved { spare } else { shared } };
     let backfill = match route.path {
         "/backfills/{backfill_id}/rerun" => &round.finished_backfill,
+        "/backfills/{backfill_id}/pause" | "/backfills/{backfill_id}/unpause" => {
+            &round.paused_backfill
+        }
         _ => &round.backfill,
     };
     let run = match route.path {
@@ -125,6 +130,8 @@ fn body(route: &Route) -> Option<Value> {
         ("POST", "/pipelines/{id}/rollback") => Some(json!({"version": 1})),
         ("POST", "/pipelines/{id}/pause") => Some(json!({"reason": "seen"})),
         ("POST", "/pipelines/{id}/unpause") => Some(json!({})),
+        ("POST", "/backfills/{backfill_id}/pause") => Some(json!({"reason": "seen"})),
+        ("POST", "/backfills/{backfill_id}/unpause") => Some(json!({})),
         ("PATCH", "/runs/{run_id}") => Some(json!({"labels": {"team": "data"}, "note": "seen"})),
         ("PUT", "/variables/{key}") => Some(json!({"value": VARIABLE, "type": "secret"})),
         ("POST", "/pipelines") => Some(json!({"id": "spare", "name": "spare", "nodes": nodes})),

@@ -96,7 +96,9 @@ pub(super) fn case(route: &Route) -> Case {
         "GET /backfills/{backfill_id}" => Case::object(200),
         "POST /backfills/{backfill_id}/rerun" => Case::object(202).body(json!({"only": "all"})),
         // The backfill has already finished.
-        "POST /backfills/{backfill_id}/cancel" => Case::new(409, 404),
+        "POST /backfills/{backfill_id}/cancel"
+        | "POST /backfills/{backfill_id}/pause"
+        | "POST /backfills/{backfill_id}/unpause" => Case::new(409, 404),
         "POST /connections" => Case::new(201, 201).body(json!({"conn_id": "beta", "type": "http"})),
         "POST /variables" => {
             Case::new(201, 201).body(json!({"key": "beta", "value": "b", "type": "string"}))

@@ -192,6 +192,11 @@ impl Call<'_> {
                 let rerun = client.backfills().rerun(self.backfill_id());
                 Ok(self.runs_of(&rerun.all().await?).await)
             }
+            "Backfills::pause" => Ok(json(&client.backfills().pause(self.backfill_id()).await?)),
+            "Backfills::unpause" => {
+                let unpause = client.backfills().unpause(self.backfill_id());
+                Ok(json(&unpause.await?))
+            }
             "Backfills::cancel" => Ok(json(&client.backfills().cancel(self.backfill_id()).await?)),
             "Client::pipelines" => Ok(summaries(&client.pipelines().await?.items)),
             other if other.starts_with("RunHandle::") || other.starts_with("Logs::") => {

@@ -26,7 +26,8 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
             )
             .may_have("Link", "The adjacent pages, if there are any.")
             .link("getBackfill", "backfill_id", "/0/id")
-            .link("cancelBackfill", "backfill_id", "/0/id");
+            .link("cancelBackfill", "backfill_id", "/0/id")
+            .link("pauseBackfill", "backfill_id", "/0/id");
             operation("listBackfills").answer(answer)
         }
         (Verb::Get, "/backfills/{backfill_id}") => {
@@ -50,6 +51,22 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
                 .answer(answer)
                 .problems(&[Problem::RunFinished])
         }
+        (Verb::Post, "/backfills/{backfill_id}/pause") => {
+            let body = schemas.define("BackfillPauseRequest", bodies::backfill_pause());
+            let about = "The backfill, none of whose pending runs starts.";
+            operation("pauseBackfill")
+                .body(body, json!({"reason": "the source is slow"}))
+                .answer(paused(about, schemas).link("unpauseBackfill", "backfill_id", "/id"))
+                .problems(&[Problem::RunFinished])
+        }
+        (Verb::Post, "/backfills/{backfill_id}/unpause") => {
+            let body = schemas.define("BackfillUnpauseRequest", bodies::unpause());
+            let about = "The backfill without a pause.";
+            operation("unpauseBackfill")
+                .body(body, json!({"reason": "the source is fast again"}))
+                .answer(paused(about, schemas))
+                .problems(&[Problem::RunFinished])
+        }
         (Verb::Post, "/backfills/{backfill_id}/rerun") => {
             let body = schemas.define("BackfillRerunRequest", bodies::backfill_rerun());
             operation("rerunBackfill")
@@ -64,6 +81,11 @@ pub(super) fn describe(route: &Route, schemas: &mut Schemas) -> Option<Operation
         }
         _ => return None,
     })
+}
+
+fn paused(about: &str, schemas: &mut Schemas) -> Answer {
+    let backfill = schemas.of::<BackfillDetail>();
+    Answer::json(200, about, backfill).link("getBackfill", "backfill_id", "/id")
 }
 
 fn preview(schemas: &mut Schemas) -> Answer {

@@ -234,6 +234,11 @@ pub(super) fn pause() -> Value {
     closed("Why to pause.", &[], json!({"reason": reason}))
 }
 
+pub(super) fn backfill_pause() -> Value {
+    let reason = reason("Why. The paused backfill shows it.");
+    closed("Why to pause.", &[], json!({"reason": reason}))
+}
+
 pub(super) fn unpause() -> Value {
     let reason = reason("Why. The audit shows it.");
     closed("Why the pause ends.", &[], json!({"reason": reason}))
