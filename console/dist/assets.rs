@@ -1,22 +1,22 @@
 // Written by `console/build.mjs`.
 static ASSETS: &[Asset] = &[
     Asset {
-        name: "app-2Z2KHMXI.js",
-        content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-2Z2KHMXI.js"),
-        gzip: include_bytes!("app-2Z2KHMXI.js.gz"),
-    },
-    Asset {
         name: "app-6d651184cf.css",
         content_type: "text/css; charset=utf-8",
         plain: include_bytes!("app-6d651184cf.css"),
         gzip: include_bytes!("app-6d651184cf.css.gz"),
     },
     Asset {
-        name: "chunk-4W2RJ5CV.js",
+        name: "app-RUKZZLVS.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("chunk-4W2RJ5CV.js"),
-        gzip: include_bytes!("chunk-4W2RJ5CV.js.gz"),
+        plain: include_bytes!("app-RUKZZLVS.js"),
+        gzip: include_bytes!("app-RUKZZLVS.js.gz"),
+    },
+    Asset {
+        name: "chunk-SI3IHNKV.js",
+        content_type: "text/javascript; charset=utf-8",
+        plain: include_bytes!("chunk-SI3IHNKV.js"),
+        gzip: include_bytes!("chunk-SI3IHNKV.js.gz"),
     },
     Asset {
         name: "icon-892090ee5f.svg",
@@ -31,15 +31,15 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("layout-b0a048563e.js.gz"),
     },
     Asset {
-        name: "more-3850dcd63b.css",
+        name: "more-07a83f2d18.css",
         content_type: "text/css; charset=utf-8",
-        plain: include_bytes!("more-3850dcd63b.css"),
-        gzip: include_bytes!("more-3850dcd63b.css.gz"),
+        plain: include_bytes!("more-07a83f2d18.css"),
+        gzip: include_bytes!("more-07a83f2d18.css.gz"),
     },
     Asset {
-        name: "more-GKNDH6YV.js",
+        name: "more-ZGTQU5NR.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-GKNDH6YV.js"),
-        gzip: include_bytes!("more-GKNDH6YV.js.gz"),
+        plain: include_bytes!("more-ZGTQU5NR.js"),
+        gzip: include_bytes!("more-ZGTQU5NR.js.gz"),
     },
 ];

@@ -14,7 +14,7 @@ const own = world({}, async ({ server }) => {
 test("the queue says which lanes wait, and why", { skip }, async () => {
   const { page, faults } = await own.open("/system");
   const quick = page.getByRole("row", { name: /quick high 2/ });
-  await quick.getByText("Waits because its pipeline is paused").waitFor();
+  await quick.getByText("Waits because its pipeline or backfill is paused").waitFor();
   const lasting = page.getByRole("row", { name: /lasting backfill 7|lasting.*backfill.*7/ });
   await lasting.getByText("Waits because as many runs of its backfill execute as may").waitFor();
   await page.getByText("1 of 5").waitFor();

@@ -94,7 +94,7 @@ test("pause a pipeline and end its pause", { skip }, async () => {
   await page.locator("h1 .chip", { hasText: "paused" }).waitFor();
   const run = await own.server.call("POST", "pipelines/quick/run", {});
   await page.locator(".column").first().click();
-  await page.getByText("Waits because its pipeline is paused").waitFor();
+  await page.getByText("Waits because its pipeline or backfill is paused").waitFor();
   await page.goBack();
   await page.getByRole("button", { name: "Unpause…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Unpause" }).click();

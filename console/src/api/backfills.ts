@@ -1,6 +1,8 @@
 // Backfills, as far as the page shows them.
 
-export type BackfillStatus = "running" | "success" | "failed" | "cancelled";
+import type { Pause } from "./model";
+
+export type BackfillStatus = "running" | "paused" | "success" | "failed" | "cancelled";
 export type BackfillUnit = "day" | "hour" | "week" | "month" | "tick";
 
 export interface BackfillCounts {
@@ -21,6 +23,7 @@ export interface Backfill {
   order: "asc" | "desc";
   max_parallel: number;
   max_failures?: number;
+  paused?: Pause;
   rerun_of?: string;
   counts: BackfillCounts;
   run_ids: string[];
@@ -34,4 +37,9 @@ export interface BackfillPreview {
   skipped: string[];
   instants?: string[];
   skipped_instants?: string[];
+}
+
+/** Whether some of its runs have not finished. */
+export function isOpen({ status }: Backfill): boolean {
+  return status === "running" || status === "paused";
 }

@@ -1,4 +1,5 @@
-// The views that are not of the first script: each is loaded with all the others of them.
+// The views and dialogs that are not of the first script: each is loaded with all the others of
+// them.
 
 import type { VNode } from "preact";
 import { BackfillPage } from "./backfill/page";
@@ -11,6 +12,9 @@ import { PipelinePage } from "./pipeline/page";
 import { SchedulesPage } from "./schedules/page";
 import { SystemPage } from "./system/page";
 import { VariablesPage } from "./variables/page";
+
+export { PauseDialog } from "./pipelines/pause";
+export { TriggerDialog } from "./pipelines/trigger";
 
 /** Returns the view of a path, or nothing if there is none. */
 export function viewOf([place, id, ...rest]: readonly string[]): VNode | undefined {

@@ -5,7 +5,7 @@ import { OverviewPage } from "../pages/overview/page";
 import { PipelinesPage } from "../pages/pipelines/page";
 import { RunPage } from "../pages/run/page";
 import { RunsPage } from "../pages/runs/page";
-import { MoreView } from "./more";
+import { More } from "../parts/more";
 
 export function View() {
   const { path } = here.value;
@@ -15,7 +15,7 @@ export function View() {
     if (place === "pipelines" && id === undefined) return <PipelinesPage />;
     if (place === "runs") return id === undefined ? <RunsPage /> : <RunPage key={id} id={id} />;
   }
-  return <MoreView path={path}><Nothing /></MoreView>;
+  return <More show={(more) => more.viewOf(path) ?? <Nothing />} />;
 }
 
 function Nothing() {

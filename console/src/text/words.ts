@@ -3,7 +3,7 @@
 import type { Waiting } from "../api/model";
 
 const REASONS: Record<string, string> = {
-  paused: "its pipeline is paused",
+  paused: "its pipeline or backfill is paused",
   run_after: "its time has not come",
   dependency: "a pipeline that it depends on has not succeeded",
   concurrency_key: "other runs of its concurrency key execute",

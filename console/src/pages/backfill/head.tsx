@@ -2,17 +2,17 @@
 
 import { useState } from "preact/hooks";
 import { may } from "../../api/caller";
-import type { Backfill } from "../../api/backfills";
+import { isOpen, type Backfill } from "../../api/backfills";
 import type { Pipeline } from "../../api/model";
-import { Status } from "../../parts/mark";
 import { Time, Took } from "../../parts/time";
 import { link } from "../../router/location";
 import { pipelineLink } from "../../router/tenant";
 import { count, shortId } from "../../text/words";
 import { Progress } from "../backfills/progress";
+import { BackfillStatus } from "../backfills/status";
 import { rangeWords } from "../backfills/table";
-import { PauseDialog } from "../pipelines/pause";
 import { CancelBackfill } from "./cancel";
+import { PauseBackfill } from "./pause";
 import { RerunBackfill } from "./rerun";
 
 interface Props {
@@ -29,9 +29,9 @@ export function BackfillHead({ backfill, pipeline, onChange }: Props) {
     <header class="object">
       <div class="object-title">
         <p class="path"><a href={link(["backfills"])}>Backfills</a> / <a href={pipelineLink(backfill.pipeline_id, backfill)}>{backfill.pipeline_id}</a></p>
-        <h1><span>{rangeWords(backfill)}</span> <Status status={backfill.status} /></h1>
+        <h1><span>{rangeWords(backfill)}</span> <BackfillStatus backfill={backfill} /></h1>
       </div>
-      <Actions backfill={backfill} pipeline={pipeline} onChange={onChange} />
+      <Actions backfill={backfill} onChange={onChange} />
       <Progress counts={backfill.counts} />
       <dl class="facts">
         <div><dt>Created</dt><dd><Time at={backfill.created_at} /></dd></div>
@@ -41,7 +41,10 @@ export function BackfillHead({ backfill, pipeline, onChange }: Props) {
         {max_failures !== undefined && <div><dt>Stops after</dt><dd>{count(max_failures, "failure")}</dd></div>}
         {rerun_of !== undefined && <div><dt>Repeats</dt><dd><a href={link(["backfills", rerun_of])} title={rerun_of}>{shortId(rerun_of)}</a></dd></div>}
       </dl>
-      {pipeline?.paused !== undefined && backfill.status === "running" && (
+      {backfill.paused !== undefined && (
+        <p class="notice">The backfill is paused{backfill.paused.reason !== undefined && `: ${backfill.paused.reason}`}. The runs that have not started wait.</p>
+      )}
+      {pipeline?.paused !== undefined && isOpen(backfill) && (
         <p class="notice">The pipeline is paused{pipeline.paused.reason !== undefined && `: ${pipeline.paused.reason}`}. The runs that have not started wait.</p>
       )}
     </header>
@@ -50,26 +53,26 @@ export function BackfillHead({ backfill, pipeline, onChange }: Props) {
 
 type Open = "cancel" | "rerun" | "pause" | undefined;
 
-function Actions({ backfill, pipeline, onChange }: Props) {
+function Actions({ backfill, onChange }: Omit<Props, "pipeline">) {
   const [open, setOpen] = useState<Open>();
   const close = () => setOpen(undefined);
   const done = () => {
     close();
     onChange();
   };
-  const isRunning = backfill.status === "running";
+  const isUnfinished = isOpen(backfill);
   return (
     <div class="actions">
-      {!isRunning && may("pipelines.run") && (
+      {!isUnfinished && may("pipelines.run") && (
         <button type="button" class={backfill.counts.failed > 0 ? "is-main" : ""} onClick={() => setOpen("rerun")}>{backfill.status === "success" ? "Rerun…" : "Rerun failures…"}</button>
       )}
-      {isRunning && pipeline !== undefined && may("pipelines.edit") && (
-        <button type="button" onClick={() => setOpen("pause")} title="Its other runs wait, too">{pipeline.paused === undefined ? "Pause the pipeline…" : "Unpause the pipeline…"}</button>
+      {isUnfinished && may("pipelines.run") && (
+        <button type="button" onClick={() => setOpen("pause")}>{backfill.paused === undefined ? "Pause…" : "Unpause…"}</button>
       )}
-      {isRunning && may("runs.cancel") && <button type="button" class="is-danger" onClick={() => setOpen("cancel")}>Cancel…</button>}
+      {isUnfinished && may("runs.cancel") && <button type="button" class="is-danger" onClick={() => setOpen("cancel")}>Cancel…</button>}
       {open === "cancel" && <CancelBackfill backfill={backfill} onClose={close} onDone={done} />}
       {open === "rerun" && <RerunBackfill backfill={backfill} onClose={close} />}
-      {open === "pause" && pipeline !== undefined && <PauseDialog pipeline={pipeline} onClose={close} onDone={onChange} />}
+      {open === "pause" && <PauseBackfill backfill={backfill} onClose={close} onDone={onChange} />}
     </div>
   );
 }

@@ -2,7 +2,7 @@
 // of backfills lead to the pipelines.
 
 import { ask, type Query } from "../../api/client";
-import type { Backfill } from "../../api/backfills";
+import { isOpen, type Backfill } from "../../api/backfills";
 import type { PageOf, Run } from "../../api/model";
 import { Problem } from "../../api/problem";
 import type { Source } from "../../live/resource";
@@ -45,7 +45,7 @@ const nameOf = ({ tenant, pipeline_id }: Run | Backfill) => JSON.stringify([tena
 export function recentSource(): Source<Backfill[]> {
   const lists = new Map<string, Backfill[]>();
   const all = () => [...lists.values()].flat();
-  const openOnes = () => all().filter((own) => own.status === "running");
+  const openOnes = () => all().filter(isOpen);
   return {
     concerns: (event) => event.type === "run.created" || openOnes().some((own) => own.pipeline_id === event.pipeline_id),
     async read(signal) {

@@ -6,14 +6,13 @@ import type { PipelineSummary, ScheduleStatus } from "../../api/model";
 import { useResource } from "../../live/resource";
 import { gridSource } from "../../live/sources";
 import { Marks } from "../../parts/marks";
+import { More } from "../../parts/more";
 import { Tenant } from "../../parts/tenant";
 import { Time } from "../../parts/time";
 import { useSeen } from "../../parts/visible";
 import { setQuery } from "../../router/location";
 import { pipelineLink } from "../../router/tenant";
 import { qualified, type Owned } from "../../tenants";
-import { PauseDialog } from "./pause";
-import { TriggerDialog } from "./trigger";
 
 const RUNS = 20;
 
@@ -27,6 +26,7 @@ export function PipelineRow({ pipeline, schedule, onChange }: Props) {
   const row = useRef<HTMLTableRowElement>(null);
   const isSeen = useSeen(row);
   const [open, setOpen] = useState<"trigger" | "pause">();
+  const close = () => setOpen(undefined);
   const { paused, enabled } = pipeline;
   return (
     <tr ref={row}>
@@ -44,8 +44,8 @@ export function PipelineRow({ pipeline, schedule, onChange }: Props) {
       <td class="row-actions">
         {may("pipelines.run") && <button type="button" onClick={() => setOpen("trigger")} aria-label={`Run ${pipeline.name}`}>Run…</button>}
         {may("pipelines.edit") && <button type="button" onClick={() => setOpen("pause")} aria-label={`${paused === undefined ? "Pause" : "Unpause"} ${pipeline.name}`}>{paused === undefined ? "Pause…" : "Unpause…"}</button>}
-        {open === "trigger" && <TriggerDialog id={pipeline.id} own={pipeline} onClose={() => setOpen(undefined)} />}
-        {open === "pause" && <PauseDialog pipeline={pipeline} onClose={() => setOpen(undefined)} onDone={onChange} />}
+        {open === "trigger" && <More show={({ TriggerDialog }) => <TriggerDialog id={pipeline.id} own={pipeline} onClose={close} />} />}
+        {open === "pause" && <More show={({ PauseDialog }) => <PauseDialog pipeline={pipeline} onClose={close} onDone={onChange} />} />}
       </td>
     </tr>
   );

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type { Run, RunDetail } from "../../api/model";
+import { MASK } from "../../api/settings";
 import { useCommand } from "../../parts/command";
 import { Dialog } from "../../parts/dialog";
 import { ProblemBox } from "../../parts/problem";
@@ -39,7 +40,7 @@ export function RerunDialog({ run, definition, onClose }: Props) {
         <StartFields run={run} start={start} onChange={setStart} label="From" otherwise="the beginning" />
         {Object.entries(params).map(([name, value]) => (
           <label key={name}>{name}
-            <input value={value} onInput={(event) => setParams({ ...params, [name]: event.currentTarget.value })} />
+            <ParamInput isSecret={run.params[name] === MASK} value={value} onChange={(text) => setParams({ ...params, [name]: text })} />
           </label>
         ))}
         {command.problem !== undefined && <ProblemBox problem={command.problem} />}
@@ -50,4 +51,10 @@ export function RerunDialog({ run, definition, onClose }: Props) {
       </form>
     </Dialog>
   );
+}
+
+/** The mask of a secret stands for the one that the run has. */
+function ParamInput({ isSecret, value, onChange }: { isSecret: boolean; value: string; onChange(text: string): void }) {
+  const shared = { value, onInput: (event: InputEvent & { currentTarget: HTMLInputElement }) => onChange(event.currentTarget.value) };
+  return isSecret ? <input {...shared} type="password" autoComplete="new-password" /> : <input {...shared} />;
 }

@@ -1,15 +1,16 @@
-// The views of a script and a style of their own, which are loaded when somebody opens one.
+// The views and dialogs of a script and a style of their own, which are loaded when somebody opens
+// one.
 
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { Loading } from "../parts/loading";
+import { Loading } from "./loading";
 
 declare const MORE_STYLE: string;
 
-type More = typeof import("../pages/more");
+type Parts = typeof import("../pages/more");
 
-const loaded = signal<More | "failed" | undefined>(undefined);
+const loaded = signal<Parts | "failed" | undefined>(undefined);
 let isAsked = false;
 
 function styled(): Promise<void> {
@@ -30,13 +31,13 @@ async function load(): Promise<void> {
   loaded.value = more;
 }
 
-/** `children` is shown if no view has the path. */
-export function MoreView({ path, children }: { path: readonly string[]; children: ComponentChildren }) {
+/** Shows something of them once they are loaded. */
+export function More({ show }: { show(parts: Parts): ComponentChildren }) {
   useEffect(() => {
     load().catch(() => (loaded.value = "failed"));
   }, []);
   if (loaded.value === undefined) return <Loading />;
-  if (loaded.value !== "failed") return loaded.value.viewOf(path) ?? <>{children}</>;
+  if (loaded.value !== "failed") return <>{show(loaded.value)}</>;
   return (
     <div class="problem" role="alert">
       <strong>This part of the page could not be loaded</strong>
