@@ -7,10 +7,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("app-6d651184cf.css.gz"),
     },
     Asset {
-        name: "app-RUKZZLVS.js",
+        name: "app-J37VGDLN.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-RUKZZLVS.js"),
-        gzip: include_bytes!("app-RUKZZLVS.js.gz"),
+        plain: include_bytes!("app-J37VGDLN.js"),
+        gzip: include_bytes!("app-J37VGDLN.js.gz"),
     },
     Asset {
         name: "chunk-SI3IHNKV.js",
@@ -37,9 +37,9 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("more-07a83f2d18.css.gz"),
     },
     Asset {
-        name: "more-ZGTQU5NR.js",
+        name: "more-QU5VNATL.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-ZGTQU5NR.js"),
-        gzip: include_bytes!("more-ZGTQU5NR.js.gz"),
+        plain: include_bytes!("more-QU5VNATL.js"),
+        gzip: include_bytes!("more-QU5VNATL.js.gz"),
     },
 ];

@@ -117,3 +117,17 @@ test("a caller of every tenant reaches each of two pipelines of one name", { ski
   }
   assert.deepEqual(faults, []);
 });
+
+test("a link leads to the pipeline of the tenant whose object it is with", { skip }, async () => {
+  await own.server.call("POST", "variables?tenant=globex", { key: "region", value: "eu", type: "string" });
+  const node = { id: "load", ...shell("echo ${var.region}") };
+  await own.server.call("POST", "pipelines?tenant=globex", { id: "reader", name: "Reader", nodes: [node] });
+  const { page, faults } = await openAs(KEYS.editor, "/backfills?pipeline_id=daily&tenant=globex");
+  const leadsTo = async (link, path) => assert.equal(await link.evaluate(({ pathname, search }) => pathname + search), path);
+  await leadsTo(page.getByRole("link", { name: "Choose its days" }), "/pipelines/daily?tenant=globex&view=backfill");
+  await page.goto(`${own.server.origin}/variables`);
+  await leadsTo(page.getByRole("link", { name: "Reader" }), "/pipelines/reader?tenant=globex&view=lineage&nodes=1");
+  await page.goto(`${own.server.origin}/runs/${own.globex.id}/compare`);
+  await leadsTo(page.locator(".path").getByRole("link", { name: "daily" }), "/pipelines/daily?tenant=globex");
+  assert.deepEqual(faults, []);
+});

@@ -12,6 +12,7 @@ import { PipelineFilter } from "../../parts/pipeline_filter";
 import { ProblemBox } from "../../parts/problem";
 import { here, link, setQuery } from "../../router/location";
 import { pathOf } from "../../router/path";
+import { narrowedTo, pipelineLink } from "../../router/tenant";
 import { EACH, recentSource } from "./recent";
 import { BackfillsTable } from "./table";
 
@@ -30,7 +31,7 @@ function sourceOf(pipeline: string | undefined, after: string | undefined): Sour
   }
   return {
     concerns: (event) => event.pipeline_id === pipeline,
-    read: (signal) => ask<PageOf<Backfill>>(pathOf("pipelines", pipeline, "backfills"), { query: { limit: EACH, after }, signal }),
+    read: (signal) => ask<PageOf<Backfill>>(pathOf("pipelines", pipeline, "backfills"), { query: { limit: EACH, after, tenant: narrowedTo() }, signal }),
   };
 }
 
@@ -39,7 +40,7 @@ export function BackfillsPage() {
   const query = here.value.query;
   const pipeline = query.get("pipeline_id") ?? undefined;
   const after = query.get("after") ?? undefined;
-  const list = useResource(`backfills ${pipeline} ${after}`, () => sourceOf(pipeline, after));
+  const list = useResource(`backfills ${pipeline} ${after} ${narrowedTo()}`, () => sourceOf(pipeline, after));
   const shown = list.data.value;
   const problem = list.problem.value;
   return (
@@ -68,7 +69,7 @@ function Empty({ pipeline }: { pipeline: string | undefined }) {
       <p>
         {pipeline === undefined
           ? <a href={link(["pipelines"])}>Choose a pipeline</a>
-          : <a href={link(["pipelines", pipeline], { view: "backfill" })}>Choose its days</a>}
+          : <a href={pipelineLink(pipeline, { tenant: narrowedTo() }, { view: "backfill" })}>Choose its days</a>}
       </p>
     </div>
   );

@@ -12,6 +12,7 @@ import { ProblemBox } from "../../parts/problem";
 import { Time, Took } from "../../parts/time";
 import { go, here, link, setQuery } from "../../router/location";
 import { pathOf } from "../../router/path";
+import { pipelineLink } from "../../router/tenant";
 import { short } from "../../text/time";
 import { shortId } from "../../text/words";
 import { nodePairs, pairs, type Pair } from "./differences";
@@ -54,7 +55,7 @@ function Comparison({ run, other }: { run: RunDetail; other: string | undefined 
     <article class="compare">
       <header class="object">
         <div class="object-title">
-          <p class="path"><a href={link(["pipelines", run.pipeline_id])}>{run.pipeline_id}</a> / <a href={link(["runs", run.id])}>{shortId(run.id)}</a> / compare</p>
+          <p class="path"><a href={pipelineLink(run.pipeline_id, run)}>{run.pipeline_id}</a> / <a href={link(["runs", run.id])}>{shortId(run.id)}</a> / compare</p>
           <h1>Compare two runs</h1>
         </div>
         <div class="actions">

@@ -53,7 +53,7 @@ export function ConnectionsPage() {
                 <td class="main-cell" tabIndex={-1} data-row><strong>{own.conn_id}</strong> <span class="chip">{own.type}</span>{own.tenant !== undefined && <span class="chip">{own.tenant}</span>}{own.description !== "" && <p class="faint one-line">{own.description}</p>}</td>
                 <td class="address">{addressOf(own)}</td>
                 <td>{secretsOf(own)}</td>
-                <td><UsedBy users={usersOf(own.conn_id, own.tenant)} /></td>
+                <td><UsedBy users={usersOf(own.conn_id, own.tenant)} own={own} /></td>
                 <td class="wide-only"><Time at={own.updated_at} /></td>
                 <td class="row-actions">
                   {may("connections.edit") && <button type="button" onClick={() => setOpen({ kind: "form", connection: own })} aria-label={`Edit ${own.conn_id}`}>Edit…</button>}

@@ -52,7 +52,7 @@ export function VariablesPage() {
               <tr key={`${own.tenant ?? ""} ${own.key}`}>
                 <td class="main-cell" tabIndex={-1} data-row><strong>{own.key}</strong>{own.tenant !== undefined && <span class="chip">{own.tenant}</span>}{own.description !== "" && <p class="faint one-line">{own.description}</p>}</td>
                 <td class="address">{own.type === "secret" ? <span class="faint" title="The API never shows it">secret ••••</span> : own.value === "" ? <span class="faint">empty</span> : <code class="cut" title={own.value}>{own.value}</code>}</td>
-                <td><UsedBy users={usersOf(own.key, own.tenant)} /></td>
+                <td><UsedBy users={usersOf(own.key, own.tenant)} own={own} /></td>
                 <td class="wide-only"><Time at={own.updated_at} /></td>
                 <td class="row-actions">
                   {may("variables.edit") && <button type="button" onClick={() => setOpen({ kind: "form", variable: own })} aria-label={`Edit ${own.key}`}>Edit…</button>}
