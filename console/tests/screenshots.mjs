@@ -41,6 +41,18 @@ const VIEWS = {
   rerun: [`/runs/${orders.id}`, click("Rerun…")],
   trigger: ["/pipelines/orders", click("Run…")],
   search: ["/overview", (page) => page.keyboard.press("Control+k")],
+  backfills: ["/backfills"],
+  "backfill-new": ["/pipelines/orders?view=backfill&from=2024-01-20&to=2024-03-10"],
+  "dry-run": ["/pipelines/orders?view=dry-run"],
+  compare: [`/runs/${orders.id}/compare/${invoices.id}`],
+  calendar: ["/calendar"],
+  lineage: ["/lineage"],
+  connections: ["/connections"],
+  variables: ["/variables"],
+  schedules: ["/schedules"],
+  system: ["/system"],
+  deliveries: ["/system?view=deliveries"],
+  audit: ["/system?view=audit"],
   missing: ["/runs/019a0000-0000-7000-8000-000000000000"],
 };
 
