@@ -1,8 +1,10 @@
 //! Finds a secret, or the start of one, in the encodings of URLs, forms, JSON and Rust.
 //!
-//! `mask` replaces what is found.
+//! `mask` replaces what is found, and `escapes` reads the strings of JSON and Rust.
 
 use std::ops::Range;
+
+use super::escapes::{self, Read};
 
 /// Returns whether an encoding may change a text. Letters, digits and the other unreserved
 /// characters of RFC 3986 stay as they are everywhere.
@@ -16,13 +18,16 @@ pub(super) fn has_encoding(text: &str) -> bool {
     text.contains(['%', '\\', '+'])
 }
 
+/// How often a text may be escaped: a program escapes a secret, and an error quotes its output.
+const DEPTH_MAX: u8 = 2;
+
 /// Returns where a text first contains the secret with at least one encoded character. Each
 /// character may be encoded or not, because encoders differ in what they leave as it is.
 pub(super) fn find(text: &str, secret: &str) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
-    (0..bytes.len()).find_map(|start| {
-        let rest = bytes.get(start..)?;
-        let length = percent_length(rest, secret).or_else(|| json_length(rest, secret))?;
+    text.char_indices().find_map(|(start, _)| {
+        let rest = text.get(start..)?;
+        let escaped = || (1..=DEPTH_MAX).find_map(|depth| escaped_length(rest, secret, depth));
+        let length = percent_length(rest.as_bytes(), secret).or_else(escaped)?;
         let range = start..start.checked_add(length)?;
         text.get(range.clone()).map(|_| range)
     })
@@ -31,46 +36,11 @@ pub(super) fn find(text: &str, secret: &str) -> Option<Range<usize>> {
 /// Returns whether a text is the start of the secret, whose end was cut off: at least `bytes_min`
 /// bytes of it, plain or in one of the encodings.
 pub(super) fn is_start(text: &str, secret: &str, bytes_min: usize) -> bool {
-    let text = text.as_bytes();
-    let characters = secret
-        .chars()
-        .map(|character| (character.len_utf8(), character));
-    let bytes = secret.bytes().map(|byte| (1, byte));
-    let read = [
-        read_to_the_end(text, bytes, percent_step),
-        read_to_the_end(text, characters, json_step),
-    ];
-    read.into_iter().flatten().any(|read| read >= bytes_min)
-}
-
-/// Returns how many bytes of a secret a text has at its end, or `None` if it has something else.
-fn read_to_the_end<T>(
-    text: &[u8],
-    units: impl Iterator<Item = (usize, T)>,
-    step: impl Fn(&[u8], T) -> Option<usize>,
-) -> Option<usize> {
-    let (mut length, mut read) = (0_usize, 0_usize);
-    for (size, unit) in units {
-        let rest = text.get(length..)?;
-        if rest.is_empty() || is_open_escape(rest) {
-            return Some(read);
-        }
-        length += step(rest, unit)?;
-        read += size;
-    }
-    None
-}
-
-/// Returns whether a text is an escape whose end was cut off.
-fn is_open_escape(text: &[u8]) -> bool {
-    let is_digits = |text: &[u8]| text.iter().all(u8::is_ascii_hexdigit);
-    match text {
-        [b'%', digits @ ..] => digits.len() < 2 && is_digits(digits),
-        [b'\\'] => true,
-        [b'\\', b'u', b'{', digits @ ..] => is_digits(digits),
-        [b'\\', b'u', digits @ ..] => digits.len() < 4 && is_digits(digits),
-        _ => false,
-    }
+    let escaped = (0..=DEPTH_MAX).filter_map(|depth| escaped_start(text, secret, depth));
+    let mut read = percent_start(text.as_bytes(), secret)
+        .into_iter()
+        .chain(escaped);
+    read.any(|read| read >= bytes_min)
 }
 
 /// Returns how many bytes at the start of a text are the secret in the encoding of URLs or forms.
@@ -80,6 +50,23 @@ fn percent_length(text: &[u8], secret: &str) -> Option<usize> {
         length += percent_step(text.get(length..)?, byte)?;
     }
     Some(length)
+}
+
+/// Returns how many bytes of the secret a text is in the encoding of URLs or forms.
+fn percent_start(text: &[u8], secret: &str) -> Option<usize> {
+    let mut length = 0_usize;
+    for (read, byte) in secret.bytes().enumerate() {
+        let rest = text.get(length..)?;
+        if rest.is_empty() || is_cut_percent(rest) {
+            return Some(read);
+        }
+        length += percent_step(rest, byte)?;
+    }
+    None
+}
+
+fn is_cut_percent(text: &[u8]) -> bool {
+    matches!(text, [b'%', digits @ ..] if digits.len() < 2 && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn percent_step(text: &[u8], byte: u8) -> Option<usize> {
@@ -99,55 +86,30 @@ fn percent_byte(text: &[u8]) -> Option<u8> {
     u8::try_from(high?.checked_mul(16)?.checked_add(low?)?).ok()
 }
 
-/// Returns how many bytes at the start of a text are the secret inside a string of JSON or Rust.
-fn json_length(text: &[u8], secret: &str) -> Option<usize> {
+/// Returns how many bytes at the start of a text are the secret inside a string of JSON or Rust,
+/// which may be inside another one.
+fn escaped_length(text: &str, secret: &str, depth: u8) -> Option<usize> {
     let mut length = 0_usize;
     for character in secret.chars() {
-        length += json_step(text.get(length..)?, character)?;
+        match escapes::read(text.get(length..)?, depth) {
+            Read::Char(read, size) if read == character => length += size,
+            Read::Char(..) | Read::Cut | Read::Other => return None,
+        }
     }
     Some(length)
 }
 
-fn json_step(text: &[u8], character: char) -> Option<usize> {
-    if text.first()? == &b'\\' {
-        return escape_length(text, character);
-    }
-    let mut buffer = [0; 4];
-    let literal = character.encode_utf8(&mut buffer).as_bytes();
-    text.starts_with(literal).then_some(literal.len())
-}
-
-/// Returns the length of the escape of a character at the start of a text.
-///
-/// Those of JSON are known, and those of Rust, by which Floret quotes a text in its errors.
-fn escape_length(text: &[u8], character: char) -> Option<usize> {
-    let short = match character {
-        '"' | '\\' | '/' | '\'' => Some(character),
-        '\0' => Some('0'),
-        '\u{8}' => Some('b'),
-        '\u{c}' => Some('f'),
-        '\n' => Some('n'),
-        '\r' => Some('r'),
-        '\t' => Some('t'),
-        _ => None,
-    };
-    let after = text.get(1).map(|byte| char::from(*byte));
-    if short.is_some() && after == short {
-        return Some(2);
-    }
-    let rust = character.escape_unicode().to_string();
-    if text.starts_with(rust.as_bytes()) {
-        return Some(rust.len());
-    }
-    let mut units = [0; 2];
+/// Returns how many bytes of the secret a text is inside such a string.
+fn escaped_start(text: &str, secret: &str, depth: u8) -> Option<usize> {
     let mut length = 0_usize;
-    for unit in character.encode_utf16(&mut units) {
-        let escape = text.get(length..length.checked_add(6)?)?;
-        let digits = std::str::from_utf8(escape.strip_prefix(b"\\u")?).ok()?;
-        (u16::from_str_radix(digits, 16).ok()? == *unit).then_some(())?;
-        length += escape.len();
+    for (start, character) in secret.char_indices() {
+        match escapes::read(text.get(length..)?, depth) {
+            Read::Char(read, size) if read == character => length += size,
+            Read::Cut => return Some(start),
+            Read::Char(..) | Read::Other => return None,
+        }
     }
-    Some(length)
+    None
 }
 
 #[cfg(test)]
@@ -180,6 +142,23 @@ mod tests {
             let text = format!("received {}", crate::error::quote(secret));
             let expected = 10..text.len() - 1;
             assert_eq!(find(&text, secret), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_was_escaped_before_floret_quotes_it_is_found() {
+        let secret = "p\"ss'\\ß\n\u{1f600}%+";
+        for ascii in [false, true] {
+            let mut json = serde_json::to_string(secret).unwrap();
+            if ascii {
+                json = json.replace('ß', "\\u00df").replace('😀', "\\ud83d\\ude00");
+            }
+            let text = crate::error::quote(&format!("say {json}!"));
+            let found = find(&text, secret).unwrap();
+            assert_eq!(text.get(..found.start), Some("\"say \\\""), "{text}");
+            assert_eq!(text.get(found.end..), Some("\\\"!\""), "{text}");
+            let cut = &text[..found.end - 2];
+            assert!(is_start(&cut[found.start..], secret, 4), "{cut}");
         }
     }
 

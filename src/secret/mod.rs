@@ -8,6 +8,7 @@ mod connection;
 mod encoded;
 #[cfg(feature = "secrets")]
 mod encoding;
+mod escapes;
 #[cfg(feature = "secrets")]
 mod key;
 mod keyring;

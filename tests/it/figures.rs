@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use floret::storage::Events;
 use floret::testing::{Gate, Step};
 use floret::{Access, Node, Pipeline, Run, RunStatus, RunsService};
 use http::Method;

@@ -75,6 +75,7 @@ mod concurrency_conflicts;
 mod console;
 mod crash;
 mod crash_points;
+mod cut_secrets;
 mod damage;
 mod dataflow;
 mod dependencies;

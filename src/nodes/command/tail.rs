@@ -58,19 +58,17 @@ impl Tail {
     /// Returns the lines in one line of text, or `None` if there are none.
     pub(super) fn into_text(mut self) -> Option<String> {
         self.end_line();
-        let lines: Vec<_> = self
-            .lines
-            .iter()
-            .map(|line| shown(line.trim_ascii_end()))
-            .collect();
+        let lines: Vec<_> = self.lines.iter().map(|line| shown(line)).collect();
         (!lines.is_empty()).then(|| lines.join(" | "))
     }
 }
 
 /// Returns a line as a text that has at most [`LINE_BYTES_MAX`] bytes.
 fn shown(line: &[u8]) -> String {
+    // Trimmed afterwards: a line that is longer by a space is cut all the same.
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
     let text = String::from_utf8_lossy(line).into_owned();
-    truncate(text, LINE_BYTES_MAX).trim_start().to_owned()
+    truncate(text, LINE_BYTES_MAX).trim().to_owned()
 }
 
 #[cfg(test)]
@@ -98,6 +96,8 @@ mod tests {
         assert_eq!(long.len(), LINE_BYTES_MAX);
         assert!(long.ends_with("xxx… (cut)"));
         let whole = "x".repeat(LINE_BYTES_MAX);
-        assert_eq!(text(&[&whole, "\n"]), Some(whole));
+        assert_eq!(text(&[&whole, "\n"]), Some(whole.clone()));
+        let spaced = text(&[&whole, " more\n"]).unwrap();
+        assert!(spaced.ends_with("xxx… (cut)"), "{spaced}");
     }
 }
