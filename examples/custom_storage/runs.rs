@@ -119,6 +119,7 @@ fn is_wanted(run: &Run, filter: &RunFilter) -> bool {
             .pipeline
             .as_ref()
             .is_none_or(|pipeline| *pipeline == run.pipeline_id)
+        && (filter.backfill.is_none() || filter.backfill == run.backfill_id)
         && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         && (filter.triggers.is_empty() || filter.triggers.contains(&run.trigger))
         && filter.from.is_none_or(|from| run.created_at >= from)

@@ -19,7 +19,15 @@ use crate::views::{RunFilter, check_filter};
 const CHOICE: [&str; 4] = ["run_ids", "filter", "after", "preview"];
 
 /// The fields of a filter, which are the parameters of a list.
-const FILTER: [&str; 6] = ["status", "trigger", "pipeline_id", "from", "to", "label"];
+const FILTER: [&str; 7] = [
+    "status",
+    "trigger",
+    "pipeline_id",
+    "backfill_id",
+    "from",
+    "to",
+    "label",
+];
 
 /// Why a filter without a condition is refused.
 const NO_CONDITION: &str =
@@ -86,6 +94,9 @@ async fn carry_out(call: &Call, choice: Choice, action: BulkAction) -> Result<Re
             None => call.scope.clone(),
         };
         filter.pipeline = pipeline;
+        if let Some(backfill) = filter.backfill {
+            call.views().check_backfill(backfill, &call.scope).await?;
+        }
     }
     let outcome = call.engine().bulk(runs, action, is_preview).await;
     let outcome = outcome.map_err(|error| match error.problem() {
@@ -162,6 +173,9 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
     let pipeline = fields.parsed("pipeline_id", "the id of a pipeline", |text| {
         PipelineId::new(text).ok()
     });
+    let backfill = fields.parsed("backfill_id", "the id of a backfill", |text| {
+        text.parse().ok()
+    });
     let from = fields.instant("from");
     let to = fields.instant("to");
     let labels = fields.all_parsed("label", "a label like team:data", label);
@@ -182,6 +196,7 @@ fn read_filter(filter: &Value) -> Result<(RunFilter, Option<PipelineId>)> {
     statuses.sort_unstable();
     statuses.dedup();
     let filter = RunFilter {
+        backfill,
         statuses,
         triggers: trigger.into_iter().collect(),
         from,

@@ -94,7 +94,7 @@ routes! {
     Get "/runs" - RunsView runs::list => "lists runs", rust "Client::runs", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Repeatable("label"), Single("idempotency_key"),
-        Single("pipeline_id"),
+        Single("pipeline_id"), Single("backfill_id"),
     ];
     Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", rust "Client::calendar", query [Single("days"), Single("pipeline_id")];
     Get "/runs/{run_id}" Run RunsView runs::find => "returns a run with its nodes", rust "RunHandle::get", query [Single("wait")];

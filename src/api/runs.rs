@@ -261,7 +261,11 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
     let (mut filter, page) = filter(&call, &query)?;
+    filter.backfill = query.parse("backfill_id")?;
     (filter.scope, filter.pipeline) = call.pipeline_filter(&query).await?;
+    if let Some(backfill) = filter.backfill {
+        call.views().check_backfill(backfill, &call.scope).await?;
+    }
     list_response(&call, query, filter, page).await
 }
 
@@ -288,6 +292,7 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
         scope: call.scope.clone(),
         run: None,
         pipeline: None,
+        backfill: None,
         statuses: query.choices("status", &statuses())?,
         triggers: query.choice("trigger", &triggers())?.into_iter().collect(),
         from: query.instant("from")?,

@@ -8,7 +8,7 @@ use futures_core::future::BoxFuture;
 use super::Client;
 use super::paging::{PageChoice, page_methods};
 use crate::error::Result;
-use crate::model::{Page, Run, RunStatus, Trigger};
+use crate::model::{BackfillId, Page, Run, RunStatus, Trigger};
 use crate::storage::RunFilter;
 use crate::views::check_filter;
 
@@ -37,6 +37,7 @@ use crate::views::check_filter;
 pub struct Runs {
     client: Client,
     pipeline: Option<String>,
+    backfill: Option<BackfillId>,
     statuses: Vec<RunStatus>,
     triggers: Vec<Trigger>,
     from: Option<DateTime<Utc>>,
@@ -52,6 +53,7 @@ impl Client {
         Runs {
             client: self.clone(),
             pipeline: None,
+            backfill: None,
             statuses: Vec::new(),
             triggers: Vec::new(),
             from: None,
@@ -68,6 +70,30 @@ impl Runs {
     /// long as runs of it are left.
     pub fn of(mut self, pipeline: impl Into<String>) -> Self {
         self.pipeline = Some(pipeline.into());
+        self
+    }
+
+    /// Lists only the runs of this backfill. Those that resume or repeat one of them are not its
+    /// own.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+    /// let started = floret.backfill("daily", from..=to).await?;
+    /// let id = started.id().expect("no date was skipped");
+    /// let newest_first = floret.runs().backfill(id).await?.items;
+    /// assert_eq!(newest_first[0].date, to);
+    /// assert_eq!(newest_first.len(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn backfill(mut self, id: BackfillId) -> Self {
+        self.backfill = Some(id);
         self
     }
 
@@ -136,6 +162,7 @@ impl Runs {
             scope,
             run: None,
             pipeline,
+            backfill: self.backfill,
             statuses: self.statuses,
             triggers: self.triggers,
             from: self.from,
@@ -143,6 +170,10 @@ impl Runs {
             labels: self.labels,
         };
         check_filter(&filter)?;
+        if let Some(backfill) = filter.backfill {
+            let (views, scope) = (self.client.views(), self.client.scope());
+            views.check_backfill(backfill, scope).await?;
+        }
         if let Some(key) = &self.key {
             let views = self.client.views();
             views.narrow_to_key(&mut filter, key).await?;
@@ -155,7 +186,7 @@ impl IntoFuture for Runs {
     /// A page of runs without their nodes, newest first.
     ///
     /// # Errors
-    /// - `NotFound` if there is no such pipeline.
+    /// - `NotFound` if there is no such pipeline or no such backfill.
     /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
     /// - `Malformed` if the cursor is invalid, the page is out of range, `from` is later than `to`,
     ///   or a key is given without a pipeline.

@@ -387,6 +387,8 @@ pub struct RunFilter {
     pub run: Option<RunId>,
     /// Only runs of the pipelines with this id. Each tenant in scope may have one.
     pub pipeline: Option<PipelineId>,
+    /// Only runs of this backfill. A run that resumes or repeats one of them is none of its runs.
+    pub backfill: Option<BackfillId>,
     /// Only runs with one of these statuses. Empty means any.
     pub statuses: Vec<RunStatus>,
     /// Only runs with one of these triggers. Empty means any.

@@ -365,6 +365,68 @@ async fn today_is_the_date_in_the_schedules_time_zone() {
 }
 
 #[tokio::test]
+async fn the_runs_of_a_backfill_are_listed_and_chosen_by_its_id() {
+    on_each_backend(async |host: &Host| {
+        let other = host.finished_run().await;
+        let (first, runs) = start_backfill(host, &january(3)).await;
+        let (second, _) = start_backfill(host, &january(2)).await;
+        wait_finished(host, &runs).await;
+        let newest_first: Vec<_> = runs.iter().rev().cloned().collect();
+        let id = first.rsplit('/').next().unwrap();
+        let list = async |query: &str| {
+            host.get(&format!("/api/runs?backfill_id={id}{query}"))
+                .await
+        };
+        let listed = async |query: &str| ids_of(&list(query).await.json());
+        assert_eq!(listed("").await, newest_first);
+        assert_eq!(listed("&pipeline_id=daily").await, newest_first);
+        assert_eq!(listed("&status=success").await, newest_first);
+        assert_eq!(listed("&status=failed").await, [""; 0]);
+        assert_eq!(listed("&trigger=manual").await, [""; 0]);
+        let page = list("&per_page=2").await;
+        assert_eq!(page.json()["total"], 3);
+        let next = format!("</api/runs?backfill_id={id}&per_page=2&page=2>");
+        assert!(page.header("link").contains(&next), "{page:?}");
+
+        let typed = host.floret.runs().backfill(id.parse().unwrap());
+        let typed = typed.await.unwrap().items;
+        let typed: Vec<_> = typed.iter().map(|run| run.id.to_string()).collect();
+        assert_eq!(typed, newest_first);
+
+        let rerun = json!({"filter": {"backfill_id": id}, "preview": true});
+        let rerun = host.post("/api/runs/rerun", Some(&rerun)).await.json();
+        assert_eq!(rerun, json!({"matched": 3, "done": 3, "skipped": []}));
+        assert!(!newest_first.contains(&other) && second != first);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_filter_by_an_unknown_backfill_is_not_found() {
+    on_each_backend(async |host: &Host| {
+        let id = "018d0c5e-7a00-7000-8000-000000000001";
+        let list = host.get(&format!("/api/runs?backfill_id={id}")).await;
+        list.assert_problem(404, "backfill-not-found");
+        for verb in ["cancel", "rerun"] {
+            let body = json!({"filter": {"backfill_id": id}});
+            let many = host.post(&format!("/api/runs/{verb}"), Some(&body)).await;
+            many.assert_problem(404, "backfill-not-found");
+        }
+        let typed = host.floret.runs().backfill(id.parse().unwrap()).await;
+        assert_eq!(typed.unwrap_err().slug(), "backfill-not-found");
+    })
+    .await;
+}
+
+/// Returns the ids of the items of a list.
+fn ids_of(list: &Value) -> Vec<String> {
+    let items = list.as_array().unwrap().iter();
+    items
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
 async fn another_tenants_backfills_appear_not_to_exist() {
     on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
@@ -390,6 +452,12 @@ async fn another_tenants_backfills_appear_not_to_exist() {
             .await
             .assert_problem(404, "backfill-not-found");
         send_as("b", Method::POST, &cancel, None)
+            .await
+            .assert_problem(404, "backfill-not-found");
+        let runs = location.replace("/backfills/", "/runs?backfill_id=");
+        let listed = send_as("a", Method::GET, &runs, None).await.json();
+        assert_eq!(ids_of(&listed).len(), 2);
+        send_as("b", Method::GET, &runs, None)
             .await
             .assert_problem(404, "backfill-not-found");
         send_as("b", Method::POST, path, Some(&january(2)))

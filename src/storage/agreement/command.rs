@@ -178,6 +178,7 @@ pub(super) enum Question {
         status: Option<u8>,
         trigger: Option<u8>,
         label: Option<(u8, u8)>,
+        backfill: Option<u8>,
         page: Paging,
         scope: u8,
     },
@@ -352,27 +353,34 @@ fn deliveries() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn runs_question() -> impl Strategy<Value = Question> {
+    let some = |values: std::ops::Range<u8>| proptest::option::of(values);
+    (
+        some(0..3),
+        some(0..5),
+        some(0..7),
+        label(),
+        proptest::option::weighted(0.3, 0..255u8),
+        paging(),
+        any_scope(),
+    )
+        .prop_map(
+            |(pipeline, status, trigger, label, backfill, page, scope)| Question::Runs {
+                pipeline,
+                status,
+                trigger,
+                label,
+                backfill,
+                page,
+                scope,
+            },
+        )
+}
+
 fn question() -> impl Strategy<Value = Question> {
     let some = |values: std::ops::Range<u8>| proptest::option::of(values);
     prop_oneof![
-        (
-            some(0..3),
-            some(0..5),
-            some(0..7),
-            label(),
-            paging(),
-            any_scope()
-        )
-            .prop_map(
-                |(pipeline, status, trigger, label, page, scope)| Question::Runs {
-                    pipeline,
-                    status,
-                    trigger,
-                    label,
-                    page,
-                    scope
-                }
-            ),
+        runs_question(),
         pipelines_question(),
         (
             proptest::option::weighted(0.3, 0..255u8),

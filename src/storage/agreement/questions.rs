@@ -125,6 +125,7 @@ impl World<'_> {
                 status,
                 trigger,
                 label,
+                backfill,
                 page,
                 scope,
             } => {
@@ -132,6 +133,7 @@ impl World<'_> {
                     scope: scope_of(*scope),
                     run: None,
                     pipeline: pipeline.map(|number| pipeline_id(&name_of(number))),
+                    backfill: backfill.map(|number| self.backfill(number)),
                     statuses: status
                         .map(|number| STATUSES[usize::from(number)])
                         .into_iter()

@@ -176,6 +176,15 @@ impl RunIndex {
         by_status.flat_map(|(_, runs)| runs).copied()
     }
 
+    /// Returns the runs of a backfill with this status.
+    pub(super) fn with_backfill(
+        &self,
+        backfill: BackfillId,
+        status: RunStatus,
+    ) -> Option<&BTreeSet<RunId>> {
+        self.of_backfills.get(&backfill)?.get(&status)
+    }
+
     /// Returns the pending and running runs of a backfill.
     pub(super) fn unfinished_of_backfill(
         &self,

@@ -9,7 +9,7 @@ use super::pages::{cursor, cut_page};
 use super::rules;
 use super::state::State;
 use crate::error::Result;
-use crate::model::{Page, PageRequest, PipelineId, Run, RunId, RunStatus, Scope};
+use crate::model::{Page, PageRequest, Run, RunId, RunStatus};
 use crate::storage::RunFilter;
 
 impl State {
@@ -36,6 +36,7 @@ impl State {
             scope,
             run,
             pipeline,
+            backfill,
             statuses,
             triggers,
             from,
@@ -44,7 +45,7 @@ impl State {
         } = filter;
         let has_status = |status: &RunStatus| statuses.is_empty() || statuses.contains(status);
         let sets = RunStatus::ALL.into_iter().filter(has_status);
-        let sets = sets.flat_map(|status| self.sets(pipeline.as_ref(), scope, status));
+        let sets = sets.flat_map(|status| self.sets(filter, status));
         let many = run.is_none().then(|| newest_first(sets, before));
         let one = run.filter(|run| before.is_none_or(|before| *run < before));
         many.into_iter()
@@ -55,6 +56,7 @@ impl State {
             .filter(move |run| {
                 let is_of_pipeline = pipeline.as_ref().is_none_or(|id| *id == run.pipeline_id);
                 is_of_pipeline
+                    && (backfill.is_none() || run.backfill_id == *backfill)
                     && has_status(&run.status)
                     && (triggers.is_empty() || triggers.contains(&run.trigger))
                     && from.is_none_or(|from| from <= run.created_at)
@@ -65,19 +67,23 @@ impl State {
             })
     }
 
-    /// Returns the runs with this status: a set for each pipeline in scope with this id, or one set
-    /// of all pipelines.
+    /// Returns the runs with this status among which a filter finds its own: those of its backfill,
+    /// a set for each pipeline in scope with its id, or one set of all pipelines.
     fn sets<'a>(
         &'a self,
-        pipeline: Option<&'a PipelineId>,
-        scope: &'a Scope,
+        filter: &'a RunFilter,
         status: RunStatus,
     ) -> impl Iterator<Item = &'a BTreeSet<RunId>> {
-        let every = pipeline
-            .is_none()
-            .then(|| self.index.with_status(None, status));
-        let own = pipeline.map(|id| self.index.with_pipeline_id(id, scope, status));
-        every.flatten().into_iter().chain(own.into_iter().flatten())
+        let (backfill, pipeline) = (filter.backfill, filter.pipeline.as_ref());
+        let of_backfill = backfill.map(|id| self.index.with_backfill(id, status));
+        let pipeline = pipeline.filter(|_| backfill.is_none());
+        let of_pipeline = pipeline.map(|id| self.index.with_pipeline_id(id, &filter.scope, status));
+        let every = backfill.is_none() && filter.pipeline.is_none();
+        let every = every.then(|| self.index.with_status(None, status));
+        let narrow = of_backfill.into_iter().flatten();
+        narrow
+            .chain(of_pipeline.into_iter().flatten())
+            .chain(every.into_iter().flatten())
     }
 }
 

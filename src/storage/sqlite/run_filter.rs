@@ -24,6 +24,8 @@ pub(super) enum Index {
     Active,
     /// By the first label of the filter.
     Label,
+    /// By backfill: its runs are in the order of their ids.
+    Backfill,
     /// SQLite chooses a good index itself.
     Chosen,
     /// Any: the runs are only counted, so that their order does not matter.
@@ -43,6 +45,7 @@ impl Index {
             | Self::Pipelines
             | Self::Trigger
             | Self::Active
+            | Self::Backfill
             | Self::Chosen
             | Self::Any => "runs r",
         }
@@ -56,6 +59,7 @@ impl Index {
             | Self::Pipelines
             | Self::Trigger
             | Self::Active
+            | Self::Backfill
             | Self::Chosen
             | Self::Any => "r.id",
         }
@@ -67,6 +71,7 @@ impl Index {
             Self::Pipelines => "INDEXED BY runs_of_pipeline",
             Self::Trigger => "INDEXED BY runs_of_trigger",
             Self::Active => "INDEXED BY runs_active",
+            Self::Backfill => "INDEXED BY runs_of_backfill",
             Self::Label | Self::Chosen | Self::Any => "",
         }
     }
@@ -76,9 +81,12 @@ impl Index {
     pub(super) const fn age(self) -> &'static str {
         match self {
             Self::Age | Self::Any => "r.created_at",
-            Self::Pipelines | Self::Trigger | Self::Active | Self::Label | Self::Chosen => {
-                "+r.created_at"
-            }
+            Self::Pipelines
+            | Self::Trigger
+            | Self::Active
+            | Self::Label
+            | Self::Backfill
+            | Self::Chosen => "+r.created_at",
         }
     }
 
@@ -87,7 +95,12 @@ impl Index {
     pub(super) const fn trigger(self) -> &'static str {
         match self {
             Self::Trigger | Self::Any => "r.trigger",
-            Self::Age | Self::Pipelines | Self::Active | Self::Label | Self::Chosen => "+r.trigger",
+            Self::Age
+            | Self::Pipelines
+            | Self::Active
+            | Self::Label
+            | Self::Backfill
+            | Self::Chosen => "+r.trigger",
         }
     }
 
@@ -96,7 +109,12 @@ impl Index {
     pub(super) const fn pipeline(self) -> &'static str {
         match self {
             Self::Pipelines | Self::Any => "r.pipeline",
-            Self::Age | Self::Trigger | Self::Active | Self::Label | Self::Chosen => "+r.pipeline",
+            Self::Age
+            | Self::Trigger
+            | Self::Active
+            | Self::Label
+            | Self::Backfill
+            | Self::Chosen => "+r.pipeline",
         }
     }
 }
@@ -115,6 +133,7 @@ pub(super) fn conditions(
         scope,
         run,
         pipeline: _,
+        backfill,
         statuses,
         triggers,
         from: _,
@@ -125,6 +144,13 @@ pub(super) fn conditions(
     add_labels(&mut conditions, labels, index);
     if let Some(run) = run {
         conditions.add("r.id = ?", [Value::Blob(id(run).to_vec())]);
+    }
+    if let Some(backfill) = backfill {
+        let id = Value::Blob(backfill.as_uuid().as_bytes().to_vec());
+        conditions.add(
+            "r.backfill = (SELECT key FROM backfills WHERE id = ?)",
+            [id],
+        );
     }
     match pipelines {
         // These are pipelines in the scope, and a run has the tenant of its pipeline.

@@ -97,6 +97,9 @@ impl Reader {
         filter: &RunFilter,
         pipelines: Option<&PipelineKeys>,
     ) -> Result<Index, StoreError> {
+        if filter.backfill.is_some() {
+            return Ok(Index::Backfill);
+        }
         if self.is_of_few_labels(filter)? {
             return Ok(Index::Label);
         }
@@ -175,12 +178,17 @@ impl Reader {
             scope,
             run,
             pipeline: _,
+            backfill,
             statuses,
             triggers,
             from,
             to,
             labels,
         } = filter;
+        if backfill.is_some() {
+            let tables = format!("runs r {}", Index::Backfill.hint());
+            return self.count(&tables, &conditions(filter, pipelines, Index::Backfill));
+        }
         if !labels.is_empty() {
             let conditions = conditions(filter, pipelines, Index::Label);
             return self.count(Index::Label.tables(), &conditions);

@@ -206,6 +206,7 @@ macro_rules! storage_contract {
                 a_cursor_that_is_no_run_id_is_refused,
                 numbered_pages_return_the_total,
                 a_filter_admits_any_of_its_statuses_and_triggers,
+                a_filter_finds_the_runs_of_a_backfill,
                 a_time_range_includes_its_start_and_excludes_its_end,
                 a_list_of_one_run_contains_only_that_run,
                 all_filters_apply_together,

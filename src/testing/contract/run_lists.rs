@@ -3,12 +3,13 @@
 //! `runs` covers the creation of runs.
 
 use super::fixtures::{
-    Driver, assert_problem, at, claim, claim_one, create, finished_run, list_run_ids, new_run,
-    pending_run, pipeline_id, purge_all, run_finished, run_id, save, save_for, scope, started_run,
+    Driver, assert_problem, at, backfill_id, claim, claim_one, create, finished_run, list_run_ids,
+    new_backfill, new_run, pending_run, pipeline_id, purge_all, run_finished, run_id, save,
+    save_for, scope, started_run,
 };
 use crate::error::Problem;
 use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Scope, Trigger};
-use crate::storage::{RunFilter, Storage};
+use crate::storage::{CreateRuns, NewRun, RunFilter, Storage};
 
 async fn page(storage: &dyn Storage, filter: RunFilter, page: PageRequest) -> Page<Run> {
     storage.list_runs(filter, page).await.unwrap()
@@ -128,6 +129,76 @@ pub async fn a_filter_admits_any_of_its_statuses_and_triggers(storage: &dyn Stor
         ..RunFilter::default()
     };
     assert_eq!(list_run_ids(storage, filter).await, [run_id(5), run_id(4)]);
+}
+
+/// A filter MUST admit the runs of its backfill that meet its other conditions, and no others: not
+/// even a resume of one of them. A backfill outside the scope MUST have none.
+pub async fn a_filter_finds_the_runs_of_a_backfill(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    save_for(storage, "daily", "ann").await;
+    for (n, first, owner) in [(1, 1, Scope::NoTenant), (2, 11, scope("ann"))] {
+        let mut create = new_backfill(n, "daily", first, 3);
+        create.scope = owner;
+        storage.create_runs(create).await.unwrap();
+    }
+    let claimed = claim_one(storage, claim(1, 10), run_id(1)).await;
+    let failed = [run_finished(1, RunStatus::Failed)];
+    Driver::new(&claimed).append(storage, failed).await;
+    let (mut resumed, mut manual) = (new_run(21, "daily"), new_run(22, "daily"));
+    (resumed.trigger, manual.trigger) = (Trigger::Resume, Trigger::Manual);
+    (resumed.resumed_from, resumed.first_run) = (Some(run_id(1)), run_id(1));
+    for run in [resumed, manual] {
+        let mut create = CreateRuns::new(vec![NewRun::new(run)]);
+        create.scope = Scope::NoTenant;
+        storage.create_runs(create).await.unwrap();
+    }
+    let of = |n| RunFilter {
+        backfill: Some(backfill_id(n)),
+        ..RunFilter::default()
+    };
+    assert_eq!(list_run_ids(storage, of(1)).await, [3, 2, 1].map(run_id));
+    assert_eq!(list_run_ids(storage, of(2)).await, [13, 12, 11].map(run_id));
+    assert_eq!(list_run_ids(storage, of(3)).await, []);
+    for (filter, expected) in [
+        (only(of(1), RunStatus::Failed), vec![1]),
+        (only(of(1), RunStatus::Pending), vec![3, 2]),
+        (of_pipeline(of(1), "daily"), vec![3, 2, 1]),
+        (of_pipeline(of(1), "other"), vec![]),
+        (in_scope(of(1), scope("ann")), vec![]),
+        (in_scope(of(2), scope("ann")), vec![13, 12, 11]),
+    ] {
+        let expected: Vec<_> = expected.into_iter().map(run_id).collect();
+        assert_eq!(list_run_ids(storage, filter.clone()).await, expected);
+        let numbered = PageRequest::Numbered {
+            page: 1,
+            per_page: 2,
+        };
+        let numbered = page(storage, filter, numbered).await;
+        assert_eq!(numbered.total, Some(expected.len() as u64));
+    }
+    let rest = page(storage, of(1), after(Some(run_id(3)), 1)).await;
+    assert_eq!(
+        (ids(&rest), rest.next),
+        (vec![run_id(2)], Some(run_id(2).to_string()))
+    );
+}
+
+fn only(filter: RunFilter, status: RunStatus) -> RunFilter {
+    RunFilter {
+        statuses: vec![status],
+        ..filter
+    }
+}
+
+fn of_pipeline(filter: RunFilter, pipeline: &str) -> RunFilter {
+    RunFilter {
+        pipeline: Some(pipeline_id(pipeline)),
+        ..filter
+    }
+}
+
+fn in_scope(filter: RunFilter, scope: Scope) -> RunFilter {
+    RunFilter { scope, ..filter }
 }
 
 /// A range of creation times MUST include its start and exclude its end.

@@ -231,6 +231,14 @@ fn choices() -> impl Iterator<Item = TestRequest> {
             json!({"filter": {"pipeline_id": "a b"}}),
             "/filter/pipeline_id",
         ),
+        (
+            json!({"filter": {"backfill_id": "daily"}}),
+            "/filter/backfill_id",
+        ),
+        (
+            json!({"filter": {"backfill_id": [id]}}),
+            "/filter/backfill_id",
+        ),
         (json!({"filter": {"from": "yesterday"}}), "/filter/from"),
         (json!({"filter": {"label": ["team"]}}), "/filter/label/0"),
         (

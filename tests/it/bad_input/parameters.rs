@@ -60,6 +60,10 @@ const INVALID_QUERIES: &[&str] = &[
     "/api/runs?label=a:&label=b:&label=c:&label=d:&label=e:&label=f:&label=g:&label=h:&label=i:\
      &label=j:&label=k:&label=l:&label=m:&label=n:&label=o:&label=p:&label=q:",
     "/api/runs?idempotency_key=k",
+    "/api/runs?backfill_id=daily",
+    "/api/runs?backfill_id=",
+    "/api/runs?backfill_id={their_backfill}&backfill_id={their_backfill}",
+    "/api/pipelines/daily/runs?backfill_id={their_backfill}",
     "/api/runs?pipeline_id=daily&idempotency_key=",
     "/api/runs?pipeline_id=daily&idempotency_key=a%20b",
     "/api/pipelines/daily/runs?idempotency_key=%C3%A4",

@@ -151,6 +151,7 @@ fn chosen_runs() -> Value {
         "status": {"type": "array", "minItems": 1, "items": one_of("RunStatus")},
         "trigger": one_of("Trigger"),
         "pipeline_id": {"type": "string", "pattern": ID},
+        "backfill_id": {"type": "string", "format": "uuid"},
         "from": time(),
         "to": time(),
         "label": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[^:]*:"}},

@@ -210,6 +210,10 @@ fn of_filter(name: &str) -> Option<(&'static str, Value)> {
         "from" => ("Only runs that were created then or later.", instant()),
         "to" => ("Only runs that were created before.", instant()),
         "pipeline_id" => ("Only what belongs to the pipeline with this id.", id()),
+        "backfill_id" => (
+            "Only the runs of this backfill.",
+            json!({"type": "string", "format": "uuid"}),
+        ),
         "run_id" => (
             "Only what belongs to this run.",
             json!({"type": "string", "format": "uuid"}),

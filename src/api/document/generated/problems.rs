@@ -73,6 +73,9 @@ fn from_row(route: &Route) -> Vec<Problem> {
     if has("pipeline_id") {
         all.extend([Problem::PipelineNotFound, Problem::TenantRequired]);
     }
+    if has("backfill_id") {
+        all.push(Problem::BackfillNotFound);
+    }
     all.extend(of_subject(route.subject));
     all
 }

@@ -130,6 +130,7 @@ fn bulk(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     let example = json!({"filter": {"status": ["failed"], "trigger": "schedule"}});
     let list = [
         Problem::PipelineNotFound,
+        Problem::BackfillNotFound,
         Problem::TenantRequired,
         Problem::InvalidParameter,
     ];

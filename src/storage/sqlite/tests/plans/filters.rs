@@ -9,7 +9,9 @@ use crate::model::{PageRequest, PipelineId, RunStatus, Scope, Trigger};
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::sqlite::recorded_texts::RECORDED_FILE;
 use crate::storage::{RunFilter, Runs, System};
-use crate::testing::contract::fixtures::{at, pending_run, pipeline_id, run_id, save_for, scope};
+use crate::testing::contract::fixtures::{
+    at, backfill_id, pending_run, pipeline_id, run_id, save_for, scope,
+};
 
 /// More runs of each pipeline than a list sorts.
 const MANY_RUNS: &str = "INSERT INTO runs (key, id, pipeline, definition, tenant, status, \
@@ -105,6 +107,7 @@ fn filters() -> Vec<(RunFilter, usize)> {
                         scope: scope.clone(),
                         run: None,
                         pipeline: pipeline.clone(),
+                        backfill: None,
                         statuses: statuses.to_vec(),
                         triggers: triggers.to_vec(),
                         from: from.map(at),
@@ -128,11 +131,18 @@ fn filters() -> Vec<(RunFilter, usize)> {
     filters
 }
 
-/// Asks for runs with at most one condition beside pipeline and scope.
+/// Asks for runs with at most one condition beside pipeline and scope, and for those of a backfill.
 pub(super) async fn ask(stores: &[SqliteStorage]) {
     for (filter, count) in filters() {
+        let of_backfill = RunFilter {
+            backfill: Some(backfill_id(1)),
+            ..filter.clone()
+        };
         match count {
-            0 => ask_in_every_way(stores, &filter).await,
+            0 => {
+                ask_in_every_way(stores, &filter).await;
+                ask_in_every_way(stores, &of_backfill).await;
+            }
             1 => ask_for(stores, &filter, PAGE).await,
             _ => {}
         }
@@ -142,8 +152,14 @@ pub(super) async fn ask(stores: &[SqliteStorage]) {
 /// Asks for runs with every combination of conditions.
 pub(super) async fn ask_all(stores: &[SqliteStorage]) {
     for (filter, _) in filters() {
-        ask_for(stores, &filter, PAGE).await;
-        ask_for(stores, &filter, after(&run_id(9))).await;
+        for backfill in [None, Some(backfill_id(1))] {
+            let filter = RunFilter {
+                backfill,
+                ..filter.clone()
+            };
+            ask_for(stores, &filter, PAGE).await;
+            ask_for(stores, &filter, after(&run_id(9))).await;
+        }
     }
 }
 
