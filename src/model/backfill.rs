@@ -4,7 +4,7 @@
 //! them executes next.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     BackfillId, BackfillUnit, Cancel, Pause, PipelineId, RunId, RunStatus, TenantId, rfc3339,
@@ -277,25 +277,17 @@ impl BackfillRun {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackfillPreview {
     /// The date of each run.
     pub dates: Vec<NaiveDate>,
     /// The date of each run that would be skipped because an earlier one of it succeeded.
     pub skipped: Vec<NaiveDate>,
-    /// The instant of each run. Empty if the unit is [`BackfillUnit::Day`].
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        serialize_with = "rfc3339::serialize_list"
-    )]
+    /// The instant of each run. Empty if the unit is [`BackfillUnit::Day`], and on the wire absent
+    /// then.
     pub instants: Vec<DateTime<Utc>>,
     /// The instant of each run that would be skipped. Empty if the unit is [`BackfillUnit::Day`].
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        serialize_with = "rfc3339::serialize_list"
-    )]
     pub skipped_instants: Vec<DateTime<Utc>>,
 }
 
@@ -311,3 +303,58 @@ impl BackfillPreview {
         }
     }
 }
+
+/// The fields of a preview, in the order of the wire contract.
+#[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "BackfillPreview",
+        description = "The dates that a backfill would create runs for and the dates that it would skip. All lists are sorted, oldest first."
+    )
+)]
+struct PreviewBody<'a> {
+    /// The date of each run.
+    dates: &'a [NaiveDate],
+    /// The date of each run that would be skipped because an earlier one of it succeeded.
+    skipped: &'a [NaiveDate],
+    /// The instant of each run. Absent if the unit is `day`.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::serialize_some_list"
+    )]
+    #[cfg_attr(test, schemars(with = "Option<Vec<DateTime<Utc>>>"))]
+    instants: Option<&'a [DateTime<Utc>]>,
+    /// The instant of each run that would be skipped. Absent if the unit is `day`, or if none would
+    /// be skipped.
+    #[serde(
+        skip_serializing_if = "<[_]>::is_empty",
+        serialize_with = "rfc3339::serialize_list"
+    )]
+    skipped_instants: &'a [DateTime<Utc>],
+}
+
+impl Serialize for BackfillPreview {
+    /// Writes the preview as the API shows it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            dates,
+            skipped,
+            instants,
+            skipped_instants,
+        } = self;
+        // Runs that are all skipped leave an empty list, as their dates do.
+        let has_instants = !(instants.is_empty() && skipped_instants.is_empty());
+        let body = PreviewBody {
+            dates,
+            skipped,
+            instants: has_instants.then_some(instants.as_slice()),
+            skipped_instants,
+        };
+        body.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+schema_of! { BackfillPreview => PreviewBody<'static> }

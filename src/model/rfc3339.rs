@@ -65,6 +65,14 @@ pub(crate) fn serialize_list<S: Serializer>(
     serializer.collect_seq(times.iter().map(|time| Text(*time)))
 }
 
+/// Serializes a list of times that is left out if there is none.
+pub(crate) fn serialize_some_list<S: Serializer>(
+    times: &Option<&[DateTime<Utc>]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serialize_list(times.unwrap_or_default(), serializer)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -144,6 +144,25 @@ async fn a_preview_shows_the_instants_of_what_it_would_run(store: Store) {
     assert_eq!(preview.skipped, [date("2023-11-13")]);
     assert_eq!(preview.instants, [instant("2023-11-19T23:00:00Z")]);
     assert_eq!(preview.skipped_instants, [instant("2023-11-12T23:00:00Z")]);
+    let body = json!({
+        "start_date": "2023-11-13", "end_date": "2023-11-19", "unit": "week",
+        "skip_existing": true, "preview": true,
+    });
+    let shown = call(&host, Method::POST, path, Some(&body)).await;
+    let expected = json!({
+        "dates": [], "skipped": ["2023-11-13"],
+        "instants": [], "skipped_instants": ["2023-11-12T23:00:00Z"],
+    });
+    assert_eq!(shown.json(), expected, "all are skipped");
+    let body = json!({
+        "start_date": "2023-11-20", "end_date": "2023-11-20",
+        "skip_existing": true, "preview": true,
+    });
+    let shown = call(&host, Method::POST, path, Some(&body)).await;
+    assert_eq!(
+        shown.json(),
+        json!({"dates": [], "skipped": ["2023-11-20"]})
+    );
     assert_eq!(host.runs().await.len(), 2);
     assert_eq!(finished(weeks().await.unwrap()).await.runs.len(), 2);
 }
