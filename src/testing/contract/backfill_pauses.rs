@@ -6,18 +6,12 @@ use super::fixtures::{
     Driver, all_backfills, assert_problem, at, backfill_id, claim, claimed_ids, create,
     new_backfill, new_run, run_finished, run_id, save, save_for, scope,
 };
+use super::pauses::pause;
 use crate::error::Problem;
 use crate::model::{
-    Backfill, BackfillStatus, CallerName, Cancel, PageRequest, Pause, RunStatus, Scope, WaitReason,
+    Backfill, BackfillStatus, Cancel, PageRequest, Pause, RunStatus, Scope, WaitReason,
 };
 use crate::storage::{BackfillFilter, CancelBackfill, CreateRuns, SetBackfillPause, Storage};
-
-fn pause(seconds: i64) -> Pause {
-    let mut pause = Pause::new(at(seconds));
-    pause.by = Some(CallerName::new("ann"));
-    pause.reason = Some("the source\nis being moved ✓".to_owned());
-    pause
-}
 
 async fn set(storage: &dyn Storage, pause: Option<Pause>) -> Backfill {
     let request = SetBackfillPause::new(backfill_id(1), pause);

@@ -17,7 +17,8 @@ use crate::storage::{
     Storage, TickOutcome,
 };
 
-fn pause(seconds: i64) -> Pause {
+/// Returns a pause with all that one may have.
+pub(super) fn pause(seconds: i64) -> Pause {
     let mut pause = Pause::new(at(seconds));
     pause.by = Some(CallerName::new("ann"));
     pause.reason = Some("the source\nis being moved ✓".to_owned());

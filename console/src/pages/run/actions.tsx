@@ -4,10 +4,9 @@ import { useState } from "preact/hooks";
 import { may } from "../../api/caller";
 import type { RunDetail } from "../../api/model";
 import { CancelDialog } from "./cancel";
-import type { Definition } from "./page";
 import { RerunDialog } from "./rerun";
 import { ResumeDialog } from "./resume";
-import { isFinished } from "./run";
+import { isFinished, type Definition } from "./run";
 
 type Open = "cancel" | "resume" | "rerun" | undefined;
 

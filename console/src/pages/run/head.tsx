@@ -8,7 +8,7 @@ import { link } from "../../router/location";
 import { pipelineLink } from "../../router/tenant";
 import { shortId, waitingSentence } from "../../text/words";
 import { Actions } from "./actions";
-import type { Definition } from "./page";
+import type { Definition } from "./run";
 
 interface Props {
   run: RunDetail;

@@ -7,9 +7,8 @@ import { now } from "../../live/clock";
 import { Tabs, tabOf } from "../../parts/tabs";
 import { duration } from "../../text/duration";
 import { Timeline } from "./timeline";
-import type { Definition } from "./page";
 import { NodesTable } from "./nodes_table";
-import { isFinished } from "./run";
+import { isFinished, type Definition } from "./run";
 import { criticalPath, timeSentence } from "./timing";
 
 const TABS = [

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo } from "preact/hooks";
 import { ask } from "../../api/client";
-import type { EdgeDef, NodeDef, Pipeline, RunDetail } from "../../api/model";
+import type { EdgeDef, Pipeline, RunDetail } from "../../api/model";
 import { watch } from "../../live/doorbell";
 import { useResource } from "../../live/resource";
 import { Loading } from "../../parts/loading";
@@ -13,16 +13,8 @@ import { tenantOf } from "../../router/tenant";
 import { RunHead } from "./head";
 import { NodePanel } from "./node_panel";
 import { Nodes } from "./nodes";
-import { applyEvent } from "./run";
+import { applyEvent, type Definition } from "./run";
 import { RunPanel } from "./run_panel";
-
-/** The definition of the version that the run executes. */
-export interface Definition {
-  edges: EdgeDef[];
-  nodes: Map<string, NodeDef>;
-  /** Whether it is known, or known to be gone. */
-  isSettled: boolean;
-}
 
 const NO_EDGES: EdgeDef[] = [];
 

@@ -9,7 +9,7 @@ import { ProblemBox } from "../../parts/problem";
 import { go, link } from "../../router/location";
 import { pathOf } from "../../router/path";
 import { someOf } from "../../text/words";
-import type { Definition } from "./page";
+import type { Definition } from "./run";
 import { StartFields, type Start } from "./start_from";
 
 interface Props {

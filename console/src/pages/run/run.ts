@@ -1,7 +1,15 @@
 // The run of a page: its snapshot, and what events change in it before the next one. Pure.
 
-import type { Event, NodeRun, NodeStatus, RunDetail, RunStatus } from "../../api/model";
+import type { EdgeDef, Event, NodeDef, NodeRun, NodeStatus, RunDetail, RunStatus } from "../../api/model";
 import { RUN_STATUS } from "../../api/run_events";
+
+/** The definition of the version that a run executes. */
+export interface Definition {
+  edges: EdgeDef[];
+  nodes: Map<string, NodeDef>;
+  /** Whether it is known, or known to be gone. */
+  isSettled: boolean;
+}
 
 const NODE: Record<string, NodeStatus> = {
   "node.started": "running",
