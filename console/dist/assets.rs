@@ -7,10 +7,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("app-6d651184cf.css.gz"),
     },
     Asset {
-        name: "app-J37VGDLN.js",
+        name: "app-LS3DSIHN.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-J37VGDLN.js"),
-        gzip: include_bytes!("app-J37VGDLN.js.gz"),
+        plain: include_bytes!("app-LS3DSIHN.js"),
+        gzip: include_bytes!("app-LS3DSIHN.js.gz"),
     },
     Asset {
         name: "chunk-SI3IHNKV.js",
@@ -37,9 +37,9 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("more-07a83f2d18.css.gz"),
     },
     Asset {
-        name: "more-QU5VNATL.js",
+        name: "more-OIMCHWHK.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-QU5VNATL.js"),
-        gzip: include_bytes!("more-QU5VNATL.js.gz"),
+        plain: include_bytes!("more-OIMCHWHK.js"),
+        gzip: include_bytes!("more-OIMCHWHK.js.gz"),
     },
 ];

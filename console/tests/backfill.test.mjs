@@ -139,6 +139,29 @@ test("see which day has failed, repair it, and run the failures again", { skip }
   assert.deepEqual(faults, []);
 });
 
+test("a backfill that ends while its page loads is shown as it has ended", { skip }, async () => {
+  await own.server.call("POST", "pipelines", { id: "brief", name: "Brief", nodes: [node("wait", "sleep 1")] });
+  await own.server.call("POST", "pipelines/brief/backfill", { start_date: "2024-01-01", end_date: "2024-01-02", max_parallel: 2 });
+  const [made] = await backfillsOf("brief");
+  const { page, faults } = await own.open("/overview");
+  let isFirst = true;
+  await page.route(/api\/backfills\/[^/]+$/, async (route) => {
+    const answer = await route.fetch();
+    if (isFirst) {
+      isFirst = false;
+      assert.equal((await answer.json()).status, "running");
+      for (const id of made.run_ids) await own.server.call("GET", `runs/${id}?wait=30`);
+      await page.waitForTimeout(1000);
+    }
+    await route.fulfill({ response: answer });
+  });
+  // Not by an address: what loads the page anew has missed nothing.
+  await page.evaluate((path) => history.pushState(null, "", path), `/backfills/${made.id}`);
+  await page.evaluate(() => dispatchEvent(new PopStateEvent("popstate")));
+  await page.locator("h1 .status.is-success").waitFor();
+  assert.deepEqual(faults, []);
+});
+
 test("a backfill under way is paused, goes on, and is cancelled by force", { skip }, async () => {
   await own.server.call("POST", "pipelines/lasting/backfill", { start_date: "2024-01-01", end_date: "2024-01-03" });
   const [made] = await backfillsOf("lasting");

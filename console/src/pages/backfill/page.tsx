@@ -22,14 +22,15 @@ const TABS = [
 ] as const;
 
 function sourceOf(id: string): Source<Backfill> {
-  let own: ReadonlySet<string> = new Set();
+  let own: ReadonlySet<string> | undefined;
   return {
     async read(signal) {
       const answer = await ask<Backfill>(pathOf("backfills", id), { signal });
       own = new Set(answer.data.run_ids);
       return answer;
     },
-    concerns: (event) => own.has(event.run_id),
+    // What happens while the runs are not known yet may be newer than the first answer.
+    concerns: (event) => own?.has(event.run_id) ?? true,
   };
 }
 

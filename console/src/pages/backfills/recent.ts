@@ -44,10 +44,12 @@ const nameOf = ({ tenant, pipeline_id }: Run | Backfill) => JSON.stringify([tena
 
 export function recentSource(): Source<Backfill[]> {
   const lists = new Map<string, Backfill[]>();
+  let isKnown = false;
   const all = () => [...lists.values()].flat();
   const openOnes = () => all().filter(isOpen);
   return {
-    concerns: (event) => event.type === "run.created" || openOnes().some((own) => own.pipeline_id === event.pipeline_id),
+    // What happens while no list is known yet may be newer than the first answers.
+    concerns: (event) => !isKnown || event.type === "run.created" || openOnes().some((own) => own.pipeline_id === event.pipeline_id),
     async read(signal) {
       const { runs, seq } = await newestRuns(lists.size === 0 ? PAGES_MAX : 1, signal);
       const known = new Set(all().map((own) => own.id));
@@ -55,6 +57,7 @@ export function recentSource(): Source<Backfill[]> {
       const old = new Map([...openOnes(), ...runs.filter(isNew)].map((own) => [nameOf(own), own]));
       const read = async ([name, own]: [string, Run | Backfill]) => lists.set(name, await ofPipeline(own, signal));
       await Promise.all([...old].map(read));
+      isKnown = true;
       const data = all().sort((one, other) => (one.created_at < other.created_at ? 1 : -1));
       return { data, seq };
     },
