@@ -1,15 +1,18 @@
 //! Masks secrets in texts and values: replaces each occurrence with `***`.
 //!
-//! `engine` adds each secret that it opens for a run. `encoded` finds it in the encodings of URLs,
-//! forms, JSON and Rust. The mask does not find a secret in any other encoding, such as base64.
+//! `engine` adds each secret that it opens for a run. `encoded` reads a text in the encodings of
+//! URLs, forms, JSON and Rust, and `search` finds a secret in it. The mask does not find a secret
+//! in any other encoding, such as base64.
 
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
 
-use super::{Secret, encoded};
+use super::encoded::{self, Encoding, Reading};
+use super::{Secret, search};
 
 /// Shorter secrets are not masked, because a text such as `a` or `123` occurs almost everywhere.
 const BYTES_MIN: usize = 4;
@@ -26,7 +29,6 @@ const CUT: char = '…';
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mask(Arc<RwLock<SecretList>>);
 
-/// Secrets, the longest first. If one secret contains another, the longer one is masked whole.
 #[derive(Debug, Default)]
 struct SecretList(Vec<MaskedSecret>);
 
@@ -38,14 +40,19 @@ struct MaskedSecret {
 }
 
 impl Mask {
-    /// Adds a secret and each of its longer lines.
+    /// Adds a secret, what it says if it is a URL or part of one, and each of its longer lines.
     ///
     /// The lines are added because the output of a program is logged line by line.
     pub(crate) fn add(&self, secret: &str) {
         let lines = secret.lines().map(str::trim);
         let lines = lines.filter(|line| line.len() >= LINE_BYTES_MIN);
+        let decoded = encoded::decode_url(secret);
         let mut secrets = self.0.write();
-        for text in [secret, secret.trim()].into_iter().chain(lines) {
+        for text in [secret, secret.trim()]
+            .into_iter()
+            .chain(decoded.as_deref())
+            .chain(lines)
+        {
             secrets.add(text);
         }
     }
@@ -71,16 +78,11 @@ impl Mask {
 
     /// Masks a text: each secret, and the start of one before the mark of a cut.
     pub(crate) fn text(&self, text: String) -> String {
-        let secrets = self.0.read();
-        let mut text = text;
-        if secrets.matches(&text) {
-            let secrets = secrets.0.iter();
-            text = secrets.fold(text, |text, secret| secret.mask(&text));
+        let found = self.0.read().find(&text);
+        if found.is_empty() {
+            return text;
         }
-        if !secrets.0.is_empty() && text.contains(CUT) {
-            text = secrets.mask_starts(&text);
-        }
-        text
+        hide(&text, found)
     }
 
     /// Masks the strings, keys and numbers inside a value.
@@ -109,71 +111,84 @@ impl SecretList {
         if text.len() < BYTES_MIN || self.0.iter().any(|secret| secret.text.expose() == text) {
             return;
         }
-        let index = self
-            .0
-            .partition_point(|secret| secret.text.expose().len() >= text.len());
-        let secret = MaskedSecret {
+        self.0.push(MaskedSecret {
             is_encodable: encoded::is_encodable(text),
             text: Secret::new(text.to_owned()),
-        };
-        self.0.insert(index, secret);
-    }
-
-    /// Masks the starts of secrets whose ends were cut off.
-    fn mask_starts(&self, text: &str) -> String {
-        let (mut masked, mut rest) = (String::new(), text);
-        while let Some((part, after)) = rest.split_once(CUT) {
-            match self.find_start(part) {
-                Some(start) => masked.extend([&part[..start], MASKED]),
-                None => masked.push_str(part),
-            }
-            masked.push(CUT);
-            rest = after;
-        }
-        masked + rest
-    }
-
-    /// Returns where a text begins that ends with the start of a secret.
-    fn find_start(&self, text: &str) -> Option<usize> {
-        let is_start = |part: &str| {
-            let mut secrets = self.0.iter().map(|secret| secret.text.expose());
-            secrets.any(|secret| encoded::is_start(part, secret, BYTES_MIN))
-        };
-        let mut starts = text.char_indices().map(|(start, _)| start);
-        starts.find(|start| is_start(&text[*start..]))
+        });
     }
 
     fn matches(&self, text: &str) -> bool {
-        let has_encoding = encoded::has_encoding(text);
-        self.0.iter().any(|secret| {
-            text.contains(secret.text.expose().as_str())
-                || has_encoding && secret.find_encoded(text).is_some()
-        })
+        self.0
+            .iter()
+            .any(|secret| text.contains(secret.text.expose()))
+            || !self.find_encoded(text).is_empty()
+    }
+
+    /// Returns where a text has secrets, or the starts of secrets whose ends were cut off.
+    fn find(&self, text: &str) -> Vec<Range<usize>> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let mut found = self.find_encoded(text);
+        for secret in &self.0 {
+            let matches = text.match_indices(secret.text.expose());
+            found.extend(matches.map(|(start, secret)| start..start + secret.len()));
+        }
+        for (end, _) in text.match_indices(CUT) {
+            let start = text[..end].rfind(CUT).map_or(0, |cut| cut + CUT.len_utf8());
+            let part = self.find_start(&text[start..end]);
+            found.extend(part.map(|part| start + part..end));
+        }
+        found
+    }
+
+    fn find_encoded(&self, text: &str) -> Vec<Range<usize>> {
+        let secrets = || self.0.iter().filter(|secret| secret.is_encodable);
+        if secrets().next().is_none() {
+            return Vec::new();
+        }
+        let find = |encoding| {
+            let reading = Reading::of(text, encoding);
+            let find = move |secret: &MaskedSecret| search::find(&reading, secret.bytes());
+            secrets().flat_map(find)
+        };
+        Encoding::changing(text).flat_map(find).collect()
+    }
+
+    /// Returns where a text begins to be the start of a secret.
+    fn find_start(&self, text: &str) -> Option<usize> {
+        let find = |encoding| {
+            let reading = Reading::of(text, encoding);
+            let find =
+                |secret: &MaskedSecret| search::find_start(&reading, secret.bytes(), BYTES_MIN);
+            self.0.iter().filter_map(find).min()
+        };
+        let encodings = iter::once(Encoding::Plain).chain(Encoding::changing(text));
+        encodings.filter_map(find).min()
     }
 }
 
 impl MaskedSecret {
-    fn mask(&self, text: &str) -> String {
-        let secret = self.text.expose();
-        let text = text.replace(secret, MASKED);
-        if !encoded::has_encoding(&text) {
-            return text;
-        }
-        let (mut masked, mut rest) = (String::new(), text.as_str());
-        while let Some(found) = self.find_encoded(rest) {
-            masked.push_str(&rest[..found.start]);
-            masked.push_str(MASKED);
-            rest = &rest[found.end..];
-        }
-        masked + rest
+    const fn bytes(&self) -> &[u8] {
+        self.text.expose().as_bytes()
     }
+}
 
-    fn find_encoded(&self, text: &str) -> Option<Range<usize>> {
-        let secret = self.text.expose();
-        self.is_encodable
-            .then(|| encoded::find(text, secret))
-            .flatten()
+/// Replaces parts of a text. Parts that overlap are one: a secret may contain another one.
+fn hide(text: &str, mut parts: Vec<Range<usize>>) -> String {
+    parts.sort_unstable_by_key(|part| (part.start, part.end));
+    let (mut hidden, mut shown_to) = (String::new(), None);
+    for Range { start, end } in parts {
+        if shown_to.is_some_and(|shown_to| start < shown_to) {
+            shown_to = shown_to.max(Some(end));
+            continue;
+        }
+        hidden.push_str(&text[shown_to.unwrap_or(0)..start]);
+        hidden.push_str(MASKED);
+        shown_to = Some(end);
     }
+    hidden.push_str(&text[shown_to.unwrap_or(0)..]);
+    hidden
 }
 
 #[cfg(test)]
@@ -200,6 +215,31 @@ mod tests {
         ] {
             assert_eq!(mask.text(text.to_owned()), expected);
             assert_eq!(mask.matches(text), text != expected);
+        }
+    }
+
+    #[test]
+    fn secrets_that_overlap_are_masked_together() {
+        let mask = mask(&["abcdef", "defghi", "ghi\"jk"]);
+        for (text, expected) in [
+            ("xabcdefghix", "x***x"),
+            ("abcdefghi\\\"jk", "***"),
+            ("abcdef, defghi", "***, ***"),
+        ] {
+            assert_eq!(mask.text(text.to_owned()), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_with_parts_of_a_url_is_masked_if_it_is_decoded_or_encoded_further() {
+        let mask = mask(&["https://u:p%40ss@host/a b"]);
+        for text in [
+            "https://u:p%40ss@host/a b",
+            "https://u:p%40ss@host/a%20b",
+            "https://u:p@ss@host/a b",
+            "https%3A%2F%2Fu%3Ap%2540ss%40host%2Fa+b",
+        ] {
+            assert_eq!(mask.text(text.to_owned()), "***", "{text}");
         }
     }
 

@@ -13,6 +13,7 @@ mod escapes;
 mod key;
 mod keyring;
 mod mask;
+mod search;
 
 pub use connection::Connection;
 #[cfg(feature = "secrets")]
