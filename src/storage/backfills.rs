@@ -17,7 +17,8 @@ use crate::model::{
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NewBackfill {
-    /// The backfill. Its counts are computed from its runs.
+    /// The backfill. It is neither paused nor finished, whatever it says, and its counts are
+    /// computed from its runs.
     pub backfill: Backfill,
     /// Whether runs are skipped that have a successful one of the same date or instant, or whose
     /// repeated run has succeeded since.

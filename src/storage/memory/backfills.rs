@@ -93,6 +93,7 @@ impl State {
     /// Stores a backfill whose runs are inserted next.
     pub(super) fn insert_backfill(&mut self, mut backfill: Backfill, tenant: Option<TenantId>) {
         (backfill.tenant, backfill.paused) = (tenant, None);
+        backfill.status = BackfillStatus::Running;
         let row = BackfillRow {
             is_cancel_requested: backfill.cancel.is_some(),
             outcomes: BackfillOutcomes::default(),

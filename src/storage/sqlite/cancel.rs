@@ -169,10 +169,7 @@ impl Tx {
         self.finish_run(&finished)?;
         self.write_finish_event(&finished)?;
         self.state.lanes.remove(*lane, *run);
-        if !is_resume {
-            // A rerun holds what it inherits.
-            self.drop_outputs(*key, |_, _| false)?;
-        }
+        self.settle_cancelled_outputs(*key, *is_resume)?;
         self.settle_backfill(&finished)
     }
 

@@ -200,7 +200,7 @@ impl Tx {
             pipeline: self.pipeline_usage(lane.pipeline, now)?,
             backfill: lane.backfill.map(|backfill| Usage {
                 running: self.state.running_in_backfill(backfill),
-                max: self.state.backfills.max(backfill),
+                max: self.state.backfills.running_max(backfill),
             }),
             is_schedule_executing: self.state.is_schedule_executing(lane.pipeline),
         })

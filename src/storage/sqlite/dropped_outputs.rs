@@ -22,8 +22,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         match run.status {
             RunStatus::Pending | RunStatus::Running | RunStatus::Failed => Ok(()),
-            RunStatus::Cancelled if run.resumed_from.is_some() => Ok(()),
-            RunStatus::Cancelled => self.drop_outputs(key, |_, _| false),
+            RunStatus::Cancelled => self.settle_cancelled_outputs(key, run.resumed_from.is_some()),
             RunStatus::Success => {
                 let is_result = |node_index, length| {
                     let graph = &definition.graph;
@@ -33,6 +32,18 @@ impl Tx {
                 self.drop_chain_outputs(key, run)
             }
         }
+    }
+
+    /// Drops the outputs of a cancelled run, unless it is a resume: its run may be resumed again.
+    pub(super) fn settle_cancelled_outputs(
+        &mut self,
+        key: i64,
+        is_resume: bool,
+    ) -> Result<(), StoreError> {
+        if is_resume {
+            return Ok(());
+        }
+        self.drop_outputs(key, |_, _| false)
     }
 
     fn drop_chain_outputs(&mut self, key: i64, run: &Run) -> Result<(), StoreError> {

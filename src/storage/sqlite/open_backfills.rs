@@ -61,7 +61,7 @@ impl OpenBackfills {
     }
 
     /// Returns how many runs of a backfill may execute at once.
-    pub(super) fn max(&self, backfill: i64) -> Option<u64> {
+    pub(super) fn running_max(&self, backfill: i64) -> Option<u64> {
         let found = self.by_key.get(&backfill)?;
         rules::usage_max(found.is_paused, Some(found.max_parallel.into()))
     }

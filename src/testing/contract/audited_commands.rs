@@ -9,7 +9,7 @@ use crate::model::{AuditAction, AuditSubject, Cancel, DeliveryId, Pause, Scope};
 use crate::storage::{
     CancelBackfill, CancelRequest, ChangeDeadLetter, CreateRuns, DeadLetterAction,
     DeleteConnection, DeletePipeline, DeleteVariable, EditRun, Expect, NewAudit, NewRun, Purge,
-    PutConnection, PutDeliveries, PutVariable, SetPause, Storage,
+    PutConnection, PutDeliveries, PutVariable, SetBackfillPause, SetPause, Storage,
 };
 
 /// Returns an entry with a caller and a reason.
@@ -20,10 +20,17 @@ pub(crate) fn entry(action: AuditAction, subject: AuditSubject, seconds: i64) ->
     audit
 }
 
-/// Saves a pipeline and pauses it, with an entry in the audit.
-pub(super) async fn save_paused(storage: &dyn Storage, id: &str) {
-    storage.put_pipeline(put(id)).await.unwrap();
-    pause_in(storage, id, 60, &Scope::All).await;
+/// Pauses a pipeline `hourly` and a backfill of `daily`, with entries in the audit.
+pub(super) async fn give_pauses(storage: &dyn Storage) {
+    storage.put_pipeline(put("hourly")).await.unwrap();
+    pause_in(storage, "hourly", 60, &Scope::All).await;
+    let id = backfill_id(1);
+    let backfill = new_backfill(1, "daily", 6, 2);
+    storage.create_runs(backfill).await.unwrap();
+    let mut request = SetBackfillPause::new(id, Some(Pause::new(at(61))));
+    let subject = AuditSubject::Backfill(id);
+    request.audit = Some(entry(AuditAction::BackfillPause, subject, 61));
+    storage.set_backfill_pause(request).await.unwrap();
 }
 
 /// Pauses a pipeline without a tenant at a time. A paused one stays as it is.
@@ -43,6 +50,8 @@ pub(super) async fn pause_in(storage: &dyn Storage, id: &str, seconds: i64, scop
 /// entries.
 pub(super) async fn give_all(storage: &dyn Storage) -> Vec<NewAudit> {
     let mut given = give_runs(storage).await;
+    given.extend(give_backfills(storage).await);
+    given.extend(give_deliveries(storage).await);
     given.extend(give_pipelines(storage).await);
     given.extend(give_settings(storage).await);
     given
@@ -51,18 +60,12 @@ pub(super) async fn give_all(storage: &dyn Storage) -> Vec<NewAudit> {
 async fn give_runs(storage: &dyn Storage) -> Vec<NewAudit> {
     save_for(storage, "daily", "ann").await;
     let run = AuditSubject::Run(run_id(1));
-    let backfill = AuditSubject::Backfill(backfill_id(1));
-    let delivery = AuditSubject::Delivery(DeliveryId::new("slack", 1));
     let given = [
         entry(AuditAction::RunRerun, run.clone(), 1),
         entry(AuditAction::RunEdit, run.clone(), 2),
         entry(AuditAction::RunCancel, run, 3),
-        entry(AuditAction::BackfillCreate, backfill.clone(), 4),
-        entry(AuditAction::BackfillCancel, backfill, 5),
-        entry(AuditAction::DeliveryDrop, delivery, 6),
-        entry(AuditAction::SystemPurge, AuditSubject::System, 7),
     ];
-    let [rerun, edit, cancel, create, cancel_backfill, drop, purge] = given.clone().map(Some);
+    let [rerun, edit, cancel] = given.clone().map(Some);
     let request = CreateRuns::new(vec![NewRun::new(new_run(1, "daily"))]);
     let request = CreateRuns {
         audit: rerun,
@@ -77,17 +80,48 @@ async fn give_runs(storage: &dyn Storage) -> Vec<NewAudit> {
     let mut request = CancelRequest::new(run_id(1), Cancel::Plain, at(3));
     request.audit = cancel;
     storage.request_cancel(request).await.unwrap();
+    given.into()
+}
+
+async fn give_backfills(storage: &dyn Storage) -> Vec<NewAudit> {
+    let id = backfill_id(1);
+    let subject = AuditSubject::Backfill(id);
+    let given = [
+        entry(AuditAction::BackfillCreate, subject.clone(), 4),
+        entry(AuditAction::BackfillPause, subject.clone(), 5),
+        entry(AuditAction::BackfillUnpause, subject.clone(), 6),
+        entry(AuditAction::BackfillCancel, subject, 7),
+    ];
+    let [create, pause, unpause, cancel] = given.clone().map(Some);
     let mut request = new_backfill(1, "daily", 2, 2);
     request.audit = create;
     storage.create_runs(request).await.unwrap();
-    let mut request = CancelBackfill::new(backfill_id(1), Cancel::Plain, at(5));
-    request.audit = cancel_backfill;
+    for (new, audit) in [(Some(Pause::new(at(5))), pause), (None, unpause)] {
+        let mut request = SetBackfillPause::new(id, new);
+        request.audit = audit;
+        storage.set_backfill_pause(request).await.unwrap();
+    }
+    let mut request = CancelBackfill::new(id, Cancel::Plain, at(7));
+    request.audit = cancel;
     storage.cancel_backfill(request).await.unwrap();
+    given.into()
+}
+
+async fn give_deliveries(storage: &dyn Storage) -> Vec<NewAudit> {
+    let id = DeliveryId::new("slack", 1);
+    let given = [
+        entry(
+            AuditAction::DeliveryDrop,
+            AuditSubject::Delivery(id.clone()),
+            8,
+        ),
+        entry(AuditAction::SystemPurge, AuditSubject::System, 9),
+    ];
+    let [drop, purge] = given.clone().map(Some);
     let mut parked = PutDeliveries::new("slack".to_owned(), 1, at(5));
     parked.parked = vec![dead_letter(run_id(1), 1)];
     storage.put_deliveries(parked).await.unwrap();
-    let id = DeliveryId::new("slack", 1);
-    let mut request = ChangeDeadLetter::new(id, DeadLetterAction::Drop, at(6));
+    let mut request = ChangeDeadLetter::new(id, DeadLetterAction::Drop, at(8));
     request.audit = drop;
     storage.change_dead_letter(request).await.unwrap();
     let mut request = Purge::new(at(100), 10);
@@ -176,6 +210,9 @@ pub(super) async fn refuse_all(storage: &dyn Storage) {
     let mut request = CancelBackfill::new(backfill_id(9), Cancel::Plain, at(1));
     request.audit = audit();
     storage.cancel_backfill(request).await.unwrap_err();
+    let mut request = SetBackfillPause::new(backfill_id(9), None);
+    request.audit = audit();
+    storage.set_backfill_pause(request).await.unwrap_err();
     let id = DeliveryId::new("slack", 9);
     let mut request = ChangeDeadLetter::new(id, DeadLetterAction::Retry, at(1));
     request.audit = audit();

@@ -49,7 +49,7 @@ async fn write_history(storage: &dyn Storage) {
     let cancel = CancelRequest::new(pending_run(storage, 4).await, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
     pending_run(storage, 5).await;
-    super::audited_commands::save_paused(storage, "hourly").await;
+    super::audited_commands::give_pauses(storage).await;
 }
 
 /// Everything that readers see MUST be the same after a reopen.
@@ -66,7 +66,7 @@ pub async fn everything_survives_a_reopen<D: Durable>(durable: &D, shutdown: Shu
         (repeated.run_ids, repeated.is_replayed),
         (vec![run_id(1)], true)
     );
-    assert_eq!(storage.newest_run().await.unwrap(), Some(run_id(5)));
+    assert_eq!(storage.newest_run().await.unwrap(), Some(run_id(7)));
 }
 
 /// After a reopen, orphans MUST be claimed before their leases expire, with their position.
