@@ -80,8 +80,8 @@ pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
     BackfillBuilder, BackfillCancelBuilder, BackfillHandle, BackfillPauseBuilder,
-    BackfillRerunBuilder, BackfillUnpauseBuilder, CancelBuilder, Client, DryRunBuilder,
-    EditBuilder, Floret, RerunBuilder, ResumeBuilder, RunBuilder, RunHandle,
+    BackfillRerunBuilder, CancelBuilder, Client, DryRunBuilder, EditBuilder, Floret, RerunBuilder,
+    ResumeBuilder, RunBuilder, RunHandle,
 };
 pub use limits::{DatasetLimits, Limits};
 pub use model::{

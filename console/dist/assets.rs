@@ -7,10 +7,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("app-6d651184cf.css.gz"),
     },
     Asset {
-        name: "app-LS3DSIHN.js",
+        name: "app-UB5GZITW.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-LS3DSIHN.js"),
-        gzip: include_bytes!("app-LS3DSIHN.js.gz"),
+        plain: include_bytes!("app-UB5GZITW.js"),
+        gzip: include_bytes!("app-UB5GZITW.js.gz"),
     },
     Asset {
         name: "chunk-SI3IHNKV.js",
@@ -37,9 +37,9 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("more-07a83f2d18.css.gz"),
     },
     Asset {
-        name: "more-OIMCHWHK.js",
+        name: "more-H7KDYTS5.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("more-OIMCHWHK.js"),
-        gzip: include_bytes!("more-OIMCHWHK.js.gz"),
+        plain: include_bytes!("more-H7KDYTS5.js"),
+        gzip: include_bytes!("more-H7KDYTS5.js.gz"),
     },
 ];

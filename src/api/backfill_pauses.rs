@@ -6,26 +6,20 @@ use super::body::Body;
 use super::call::Call;
 use super::pauses;
 use super::response;
-use crate::engine::PauseCommand;
+use crate::engine::{PauseChange, PauseCommand};
 use crate::error::Result;
 
 /// `POST /backfills/{backfill_id}/pause`
-pub(super) async fn pause(mut call: Call) -> Result<Response<Body>> {
-    let pause = command(&mut call).await?;
-    let id = call.backfill_id()?;
-    let paused = call.engine().pause_backfill(id, pause).await?;
-    Ok(response::json(StatusCode::OK, &paused))
+pub(super) async fn pause(call: Call) -> Result<Response<Body>> {
+    change(call, PauseChange::Begin).await
 }
 
 /// `POST /backfills/{backfill_id}/unpause`
-pub(super) async fn unpause(mut call: Call) -> Result<Response<Body>> {
-    let unpause = command(&mut call).await?;
-    let id = call.backfill_id()?;
-    let unpaused = call.engine().unpause_backfill(id, unpause).await?;
-    Ok(response::json(StatusCode::OK, &unpaused))
+pub(super) async fn unpause(call: Call) -> Result<Response<Body>> {
+    change(call, PauseChange::End).await
 }
 
-async fn command(call: &mut Call) -> Result<PauseCommand> {
+async fn change(mut call: Call, change: PauseChange) -> Result<Response<Body>> {
     let reason = call
         .read(|call| {
             call.query()?;
@@ -33,5 +27,8 @@ async fn command(call: &mut Call) -> Result<PauseCommand> {
         })
         .await?;
     let author = call.author();
-    Ok(PauseCommand { reason, author })
+    let command = PauseCommand { reason, author };
+    let (engine, id) = (call.engine(), call.backfill_id()?);
+    let changed = engine.change_backfill_pause(id, change, command).await?;
+    Ok(response::json(StatusCode::OK, &changed))
 }

@@ -94,9 +94,7 @@ async fn carry_out(call: &Call, choice: Choice, action: BulkAction) -> Result<Re
             None => call.scope.clone(),
         };
         filter.pipeline = pipeline;
-        if let Some(backfill) = filter.backfill {
-            call.views().check_backfill(backfill, &call.scope).await?;
-        }
+        call.views().check_backfill_of(filter, &call.scope).await?;
     }
     let outcome = call.engine().bulk(runs, action, is_preview).await;
     let outcome = outcome.map_err(|error| match error.problem() {

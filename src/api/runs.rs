@@ -263,9 +263,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     let (mut filter, page) = filter(&call, &query)?;
     filter.backfill = query.parse("backfill_id")?;
     (filter.scope, filter.pipeline) = call.pipeline_filter(&query).await?;
-    if let Some(backfill) = filter.backfill {
-        call.views().check_backfill(backfill, &call.scope).await?;
-    }
+    call.views().check_backfill_of(&filter, &call.scope).await?;
     list_response(&call, query, filter, page).await
 }
 

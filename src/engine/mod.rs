@@ -85,7 +85,7 @@ pub(crate) use code_pipelines::CodePolicy;
 pub(crate) use connections::CONNECTION_FIELDS;
 pub(crate) use dry_run::DryRunRequest;
 pub(crate) use labels::Annotations;
-pub(crate) use pauses::PauseCommand;
+pub(crate) use pauses::{PauseChange, PauseCommand};
 pub(crate) use pipelines::{Precondition, Revision};
 pub use pipelines::{SavedPipeline, ValidationReport};
 pub(crate) use purge::{PURGE_DAYS, PURGE_DAYS_MAX, PurgeRequest};

@@ -10,7 +10,14 @@ use crate::error::Result;
 use crate::model::{AuditAction, AuditSubject, Pause, Scope, StoredPipeline};
 use crate::storage::SetPause;
 
-/// A request to pause a pipeline, or to end its pause.
+/// What a command does to a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PauseChange {
+    Begin,
+    End,
+}
+
+/// A request to pause a pipeline or a backfill, or to end its pause.
 #[derive(Debug, Clone)]
 pub(crate) struct PauseCommand {
     /// Why, in the words of the caller.

@@ -5,7 +5,7 @@
 use futures_core::future::BoxFuture;
 
 use super::{Backfills, Client};
-use crate::engine::PauseCommand;
+use crate::engine::{PauseChange, PauseCommand};
 use crate::error::Result;
 use crate::model::BackfillId;
 use crate::storage::BackfillDetail;
@@ -40,72 +40,36 @@ impl Backfills {
     /// # }
     /// ```
     pub fn pause(&self, id: BackfillId) -> BackfillPauseBuilder {
-        BackfillPauseBuilder {
-            client: self.client().clone(),
-            backfill: id,
-            reason: None,
-        }
+        BackfillPauseBuilder::new(self.client(), id, PauseChange::Begin)
     }
 
     /// Prepares to end the pause of a backfill. Awaiting the result ends it. A backfill that is not
     /// paused stays as it is. [`Backfills::pause`] has an example.
-    pub fn unpause(&self, id: BackfillId) -> BackfillUnpauseBuilder {
-        BackfillUnpauseBuilder {
-            client: self.client().clone(),
-            backfill: id,
-            reason: None,
-        }
+    pub fn unpause(&self, id: BackfillId) -> BackfillPauseBuilder {
+        BackfillPauseBuilder::new(self.client(), id, PauseChange::End)
     }
 }
 
-/// A backfill to pause, from [`Backfills::pause`].
+/// A backfill to pause, from [`Backfills::pause`], or a pause to end, from [`Backfills::unpause`].
 #[derive(Debug, Clone)]
-#[must_use = "nothing is paused before it is awaited"]
+#[must_use = "nothing is paused and no pause ends before it is awaited"]
 pub struct BackfillPauseBuilder {
     client: Client,
     backfill: BackfillId,
+    change: PauseChange,
     reason: Option<String>,
 }
 
 impl BackfillPauseBuilder {
-    /// Says why, in at most 500 characters.
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
+    fn new(client: &Client, backfill: BackfillId, change: PauseChange) -> Self {
+        Self {
+            client: client.clone(),
+            backfill,
+            change,
+            reason: None,
+        }
     }
-}
 
-impl IntoFuture for BackfillPauseBuilder {
-    /// The backfill with its pause.
-    ///
-    /// # Errors
-    /// - `NotFound` if there is no such backfill.
-    /// - `Invalid` if the reason is too long.
-    /// - `RunFinished` if it has finished or was cancelled.
-    /// - `ShuttingDown` or `Unavailable`.
-    type Output = Result<BackfillDetail>;
-    type IntoFuture = BoxFuture<'static, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let (engine, author) = (self.client.engine(), self.client.author());
-            let reason = self.reason;
-            let pause = PauseCommand { reason, author };
-            engine.pause_backfill(self.backfill, pause).await
-        })
-    }
-}
-
-/// A pause to end, from [`Backfills::unpause`].
-#[derive(Debug, Clone)]
-#[must_use = "no pause ends before it is awaited"]
-pub struct BackfillUnpauseBuilder {
-    client: Client,
-    backfill: BackfillId,
-    reason: Option<String>,
-}
-
-impl BackfillUnpauseBuilder {
     /// Says why, in at most 500 characters. The [audit](crate::Client::audit) shows it.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
@@ -113,13 +77,13 @@ impl BackfillUnpauseBuilder {
     }
 }
 
-impl IntoFuture for BackfillUnpauseBuilder {
-    /// The backfill without its pause.
+impl IntoFuture for BackfillPauseBuilder {
+    /// The backfill with its pause, or without it.
     ///
     /// # Errors
     /// - `NotFound` if there is no such backfill.
     /// - `Invalid` if the reason is too long.
-    /// - `RunFinished` if it has finished.
+    /// - `RunFinished` if it has finished, or if it was cancelled and is to be paused.
     /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<BackfillDetail>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
@@ -128,8 +92,10 @@ impl IntoFuture for BackfillUnpauseBuilder {
         Box::pin(async move {
             let (engine, author) = (self.client.engine(), self.client.author());
             let reason = self.reason;
-            let unpause = PauseCommand { reason, author };
-            engine.unpause_backfill(self.backfill, unpause).await
+            let command = PauseCommand { reason, author };
+            engine
+                .change_backfill_pause(self.backfill, self.change, command)
+                .await
         })
     }
 }

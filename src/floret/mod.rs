@@ -38,7 +38,7 @@ mod versions;
 
 pub use audit::Audit;
 pub use backfill::{BackfillBuilder, BackfillHandle};
-pub use backfill_pauses::{BackfillPauseBuilder, BackfillUnpauseBuilder};
+pub use backfill_pauses::BackfillPauseBuilder;
 pub use backfill_rerun::BackfillRerunBuilder;
 pub use backfills::Backfills;
 pub use bulk::{BulkCancelBuilder, BulkRerunBuilder};

@@ -170,12 +170,10 @@ impl Runs {
             labels: self.labels,
         };
         check_filter(&filter)?;
-        if let Some(backfill) = filter.backfill {
-            let (views, scope) = (self.client.views(), self.client.scope());
-            views.check_backfill(backfill, scope).await?;
-        }
+        let views = self.client.views();
+        let scope = self.client.scope();
+        views.check_backfill_of(&filter, scope).await?;
         if let Some(key) = &self.key {
-            let views = self.client.views();
             views.narrow_to_key(&mut filter, key).await?;
         }
         Ok((filter, self.page.after))

@@ -12,7 +12,7 @@ use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, BackfillUnit, Page,
     PageRequest, Pause, PipelineId, RunId, Scope, TenantId, rfc3339,
 };
-use crate::storage::{BackfillDetail, BackfillFilter};
+use crate::storage::{BackfillDetail, BackfillFilter, RunFilter};
 
 impl Listed for BackfillDetail {
     fn cursor(&self) -> String {
@@ -28,6 +28,17 @@ impl Views {
     pub(crate) async fn backfill(&self, id: BackfillId, scope: &Scope) -> Result<BackfillDetail> {
         let found = self.storage.find_backfill(id, scope).await?;
         found.ok_or_else(|| Error::backfill_not_found(id))
+    }
+
+    /// Checks that the backfill exists whose runs a filter chooses.
+    ///
+    /// # Errors
+    /// `NotFound` (`backfill-not-found`); `Unavailable`.
+    pub(crate) async fn check_backfill_of(&self, filter: &RunFilter, scope: &Scope) -> Result<()> {
+        match filter.backfill {
+            Some(id) => self.check_backfill(id, scope).await,
+            None => Ok(()),
+        }
     }
 
     /// Checks that the backfill exists, without reading its runs.

@@ -23,11 +23,11 @@ interface Props {
 export function PauseForm({ name, path, query, paused, pauses, unpauses, onClose, onDone }: Props) {
   const [reason, setReason] = useState("");
   const command = useCommand();
-  const word = paused === undefined ? "Pause" : "Unpause";
+  const [action, word] = paused === undefined ? (["pause", "Pause"] as const) : (["unpause", "Unpause"] as const);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = reason.trim() === "" || paused !== undefined ? {} : { reason: reason.trim() };
-    if ((await command.send(`${path}/${word.toLowerCase()}`, body, query)) === undefined) return;
+    if ((await command.send(`${path}/${action}`, body, query)) === undefined) return;
     onClose();
     onDone();
   };
