@@ -42,6 +42,28 @@ pub(crate) async fn check(db: &Path, options: &HostOptions) -> Result<ExitCode, 
     report(&found)
 }
 
+/// How many findings the log names at most.
+const LOGGED_MAX: usize = 20;
+
+/// Logs what the server cannot run or open of what is stored: a key that is missing is seen now,
+/// and not by the first run that fails for it.
+pub(crate) async fn log(floret: Floret) {
+    let found = match floret.system().check().await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(%error, "the store could not be checked");
+            return;
+        }
+    };
+    for finding in found.iter().take(LOGGED_MAX) {
+        tracing::error!("{finding}");
+    }
+    if found.len() > LOGGED_MAX {
+        let count = found.len();
+        tracing::error!("there are {count} problems: `standalone check` names all of them");
+    }
+}
+
 fn report(found: &[String]) -> Result<ExitCode, Failure> {
     let mut text: String = found.iter().map(|line| format!("{line}\n")).collect();
     text += &match found.len() {

@@ -127,9 +127,10 @@ async fn serve(options: ServeOptions) -> Result<ExitCode, Failure> {
     let runs = access::service(&floret, keys.clone());
     let service = WithMetrics::new(runs, floret.clone(), recorder.clone(), keys.clone());
     println!("listening on http://{address}");
+    let beside = async { tokio::join!(check::log(floret.clone()), recorder.keep_up()) };
     tokio::select! {
         served = server::serve(listener, service, &floret, signals, keys) => served?,
-        () = recorder.keep_up() => {}
+        _ = beside => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ use super::query::INSTANT;
 use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
 use crate::graph::fields::{mismatch, unknown_field, whole_number};
 use crate::graph::issues::Issues;
-use crate::graph::params::parse_date;
+use crate::graph::params::parse_run_date;
 use crate::model::{LabelChanges, Labels, rfc3339};
 
 /// What a date must be.
@@ -215,10 +215,7 @@ impl<'a> BodyFields<'a> {
     /// Reads a whole number within bounds.
     pub(super) fn number(&mut self, name: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
         let (least, most) = (*bounds.start(), *bounds.end());
-        let allowed = || match most {
-            u32::MAX => format!("a whole number, {least} or more"),
-            _ => format!("a whole number from {least} to {most}"),
-        };
+        let allowed = || format!("a whole number from {least} to {most}");
         self.read(name, allowed, |given| {
             whole_number(given).filter(|number| bounds.contains(number))
         })
@@ -242,7 +239,7 @@ impl<'a> BodyFields<'a> {
                 format!("{name} is missing; it must be {ALLOWED}")
             });
         }
-        let read = |given: &Value| parse_date(given.as_str()?);
+        let read = |given: &Value| parse_run_date(given.as_str()?);
         let date = self.read(name, || ALLOWED.to_owned(), read);
         date.unwrap_or_default()
     }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::Builder;
 use super::start::Assembled;
 use crate::delivery::Delivery;
-use crate::engine::Finding;
+use crate::engine::{CheckedRuns, Finding};
 use crate::error::Result;
 use crate::floret::Client;
+use crate::model::Scope;
 
 impl Builder {
     /// Returns a client that reads what the storage holds, without starting anything: no run
@@ -71,8 +72,9 @@ impl Builder {
     ///
     /// It finds the pipelines that cannot run, because of a node type that is not registered, a
     /// config that its executor refuses or a limit, and the secrets that no key of this builder
-    /// opens. Only the newest version of a pipeline is checked. For the file of a SQLite store, see
-    /// [`SqliteStorage::check`](crate::storage::SqliteStorage::check).
+    /// opens. Only the newest version of a pipeline is checked, and every run that was not purged.
+    /// [`System::check`](crate::query::System::check) checks a host that runs. For the file of a
+    /// SQLite store, see [`SqliteStorage::check`](crate::storage::SqliteStorage::check).
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -97,6 +99,7 @@ impl Builder {
     pub async fn check(self) -> Result<Vec<Finding>> {
         let assembled = self.assemble().await?;
         assembled.engine.check_pipelines(&assembled.pipelines)?;
-        assembled.engine.check_stored().await
+        let engine = assembled.engine;
+        engine.check_stored(&Scope::All, CheckedRuns::All).await
     }
 }

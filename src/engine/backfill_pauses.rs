@@ -48,8 +48,8 @@ impl Engine {
 
 impl Shared {
     async fn set_backfill_pause(&self, request: SetBackfillPause) -> Result<BackfillDetail> {
-        // The pending runs may start once the pause has ended.
-        let _wake = request.pause.is_none().then(|| WakeOnDrop(&self.wake));
+        // Others may start: its own once the pause has ended, and those of its concurrency keys.
+        let _wake = WakeOnDrop(&self.wake);
         self.storage.set_backfill_pause(request).await
     }
 }

@@ -41,32 +41,49 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Which runs a check reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CheckedRuns {
+    All,
+    Unfinished,
+}
+
 impl Engine {
     /// Returns what is wrong with stored pipelines, their secrets, those of connections, variables
-    /// and unfinished runs, and whether rows are unreadable.
+    /// and runs, and whether rows are unreadable.
     ///
     /// # Errors
     /// Any error of storage.
-    pub(crate) async fn check_stored(&self) -> Result<Vec<Finding>> {
+    pub(crate) async fn check_stored(
+        &self,
+        scope: &Scope,
+        runs: CheckedRuns,
+    ) -> Result<Vec<Finding>> {
         let (shared, storage) = (&self.0, &self.0.storage);
         let mut found = Vec::new();
-        let pipelines = |page| storage.list_pipelines(PipelineFilter::default(), page);
+        let filter = || PipelineFilter {
+            scope: scope.clone(),
+            ..PipelineFilter::default()
+        };
+        let pipelines = |page| storage.list_pipelines(filter(), page);
         let check = |stored| found.extend(shared.pipeline_findings(&stored));
         visit_all(pipelines, check).await?;
-        let connections = |page| storage.list_connections(ConnectionFilter::default(), page);
+        let filter = || ConnectionFilter {
+            scope: scope.clone(),
+            ..ConnectionFilter::default()
+        };
+        let connections = |page| storage.list_connections(filter(), page);
         let check = |stored| found.extend(shared.connection_findings(&stored));
         visit_all(connections, check).await?;
-        let variables = |page| storage.list_variables(VariableFilter::default(), page);
+        let filter = || VariableFilter {
+            scope: scope.clone(),
+            ..VariableFilter::default()
+        };
+        let variables = |page| storage.list_variables(filter(), page);
         let check = |stored| found.extend(shared.variable_finding(&stored));
         visit_all(variables, check).await?;
-        let unfinished = RunFilter {
-            statuses: vec![RunStatus::Pending, RunStatus::Running],
-            ..RunFilter::default()
-        };
-        let runs = |page| storage.list_runs(unfinished.clone(), page);
-        let check = |run| found.extend(shared.run_findings(&run));
-        visit_all(runs, check).await?;
-        let count = storage.stats(&Scope::All).await?.unreadable_count;
+        found.extend(shared.runs_findings(scope, runs).await?);
+        let count = storage.stats(scope).await?.unreadable_count;
         if count > 0 {
             let detail = format!("{count} rows cannot be read; the log names each of them");
             found.push(Finding::new("the", "storage", None, detail));
@@ -129,8 +146,37 @@ impl Shared {
         secrets.into_iter().filter_map(check).collect()
     }
 
-    /// Finds what an unfinished run could not open. A finished one needs its secrets only if it is
-    /// repeated, when the caller may give them again.
+    /// Finds what the runs could not open: each unfinished run, which will fail, and how many
+    /// finished ones, which cannot be repeated as they were.
+    async fn runs_findings(&self, scope: &Scope, runs: CheckedRuns) -> Result<Vec<Finding>> {
+        let statuses = match runs {
+            CheckedRuns::All => Vec::new(),
+            CheckedRuns::Unfinished => vec![RunStatus::Pending, RunStatus::Running],
+        };
+        let filter = || RunFilter {
+            scope: scope.clone(),
+            statuses: statuses.clone(),
+            ..RunFilter::default()
+        };
+        let (mut found, mut finished) = (Vec::new(), (0_u64, None));
+        let check = |run: Run| match self.run_findings(&run) {
+            unopened if run.status.is_terminal() => {
+                if !unopened.is_empty() {
+                    finished = (finished.0.saturating_add(1), Some(run.id));
+                }
+            }
+            unopened => found.extend(unopened),
+        };
+        visit_all(|page| self.storage.list_runs(filter(), page), check).await?;
+        if let (count, Some(last)) = finished {
+            let detail = format!(
+                "no key opens the parameters of {count} of them, such as run {last}: a resume or rerun of these needs the values again"
+            );
+            found.push(Finding::new("the", "finished runs", None, detail));
+        }
+        Ok(found)
+    }
+
     fn run_findings(&self, run: &Run) -> Vec<Finding> {
         let (id, owner) = (run.id.to_string(), Owner::of(run));
         let check = |(name, sealed)| {

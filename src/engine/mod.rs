@@ -80,6 +80,7 @@ pub(crate) use backfill_rerun::{BackfillRerun, RepeatedDates};
 pub(crate) use bulk::{BULK_MAX, BulkAction, BulkRerun, BulkRuns};
 pub use bulk::{BulkOutcome, SkippedRun};
 pub(crate) use cancel::CancelCommand;
+pub(crate) use check::CheckedRuns;
 pub use check::Finding;
 pub(crate) use code_pipelines::CodePolicy;
 pub(crate) use connections::CONNECTION_FIELDS;

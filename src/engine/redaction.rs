@@ -2,14 +2,34 @@
 //!
 //! `secret/mask` holds the known secrets and masks texts.
 
+use serde_json::Number;
+
 use crate::error::Result;
 use crate::limits::Limits;
-use crate::model::{ColumnProfile, Dataset, Preview, PreviewBounds, PreviewBuilder, Profile};
+use crate::model::{Cell, ColumnProfile, Dataset, Preview, PreviewBounds, PreviewBuilder, Profile};
 use crate::secret::Mask;
 
 /// Returns whether a dataset contains a known secret. Such a dataset must not be stored.
 pub(super) fn contains_secret(dataset: &Dataset, mask: &Mask) -> bool {
-    !mask.is_empty() && dataset.any_text(|text| mask.matches(text))
+    !mask.is_empty()
+        && (dataset.columns().iter().any(|name| mask.matches(name))
+            || columns_with_secrets(dataset, mask).contains(&true))
+}
+
+/// Returns for each column whether one of its values contains a known secret.
+fn columns_with_secrets(dataset: &Dataset, mask: &Mask) -> Vec<bool> {
+    let has_numbers = mask.has_numbers();
+    let is_secret = |number: Option<Number>| {
+        has_numbers && number.is_some_and(|number| mask.matches_number(&number))
+    };
+    dataset.columns_where(|cell| match cell {
+        Cell::Text(text) => mask.matches(text),
+        Cell::Json(text) => mask.matches(text) || has_numbers && is_secret(text.parse().ok()),
+        Cell::Int(number) => is_secret(Some(number.into())),
+        Cell::UInt(number) => is_secret(Some(number.into())),
+        Cell::Float(number) => is_secret(Number::from_f64(number)),
+        Cell::Missing | Cell::Null | Cell::Bool(_) => false,
+    })
 }
 
 /// Returns the first rows with secrets masked.
@@ -45,8 +65,8 @@ pub(super) fn preview_within(
 
 /// Returns the statistics with secrets masked.
 ///
-/// If the dataset contains a secret, text columns show no values: a value that was cut may start
-/// with half a secret.
+/// A column that contains a secret shows no values, and if the dataset contains one, text columns
+/// show none: a value that was cut may start with half a secret.
 pub(super) fn profile(dataset: &Dataset, mask: &Mask, bytes_max: usize) -> Result<Profile> {
     let profile = dataset.profile()?;
     if mask.is_empty() {
@@ -56,22 +76,25 @@ pub(super) fn profile(dataset: &Dataset, mask: &Mask, bytes_max: usize) -> Resul
 }
 
 fn redact_profile(mut profile: Profile, dataset: &Dataset, mask: &Mask) -> Profile {
-    let contains_secret = contains_secret(dataset, mask);
-    let columns = profile.columns.into_iter();
-    profile.columns = columns
-        .map(|column| redact_column(column, mask, contains_secret))
-        .collect();
+    let secret = columns_with_secrets(dataset, mask);
+    let has_secret =
+        secret.contains(&true) || dataset.columns().iter().any(|name| mask.matches(name));
+    let columns = profile.columns.into_iter().zip(secret);
+    let redact = |(column, is_secret): (ColumnProfile, bool)| {
+        let is_number = matches!(column.kind.as_str(), "integer" | "float");
+        let has_values = !is_secret && (is_number || !has_secret);
+        redact_column(column, mask, has_values)
+    };
+    profile.columns = columns.map(redact).collect();
     profile
 }
 
-fn redact_column(mut column: ColumnProfile, mask: &Mask, contains_secret: bool) -> ColumnProfile {
+fn redact_column(mut column: ColumnProfile, mask: &Mask, has_values: bool) -> ColumnProfile {
     column.name = mask.text(column.name);
-    let has_values = matches!(column.kind.as_str(), "integer" | "float") || !contains_secret;
     let redact = |value: Option<_>| value.filter(|_| has_values).map(|value| mask.value(value));
     column.min_val = redact(column.min_val);
     column.max_val = redact(column.max_val);
-    let is_shown = |mean: &f64| has_values && !mask.matches(&mean.to_string());
-    column.mean_val = column.mean_val.filter(is_shown);
+    column.mean_val = column.mean_val.filter(|_| has_values);
     let samples = column.sample_values.into_iter();
     column.sample_values = samples.filter_map(|value| redact(Some(value))).collect();
     column
@@ -127,6 +150,28 @@ mod tests {
         let shown = format!("{profile:?}");
         assert!(!shown.contains("471147"), "{shown}");
         assert_eq!(profile.columns[1].mean_val, Some(7.0));
+    }
+
+    #[test]
+    fn a_secret_that_is_a_number_is_found_in_every_spelling() {
+        for (secret, rows) in [
+            ("98765432.10", json!([{"a": 98_765_432.1}, {"a": 0.5}])),
+            ("98765432.10", json!([{"a": 98_765_432.1}, {"a": "x"}])),
+            ("9876543210", json!([{"a": 9_876_543_210_i64}, {"a": 0}])),
+            ("9876543210", json!([{"a": 9_876_543_210.0}, {"a": 1.5}])),
+            ("18446744073709551615", json!([{"a": u64::MAX}, {"a": 1}])),
+        ] {
+            let mask = Mask::default();
+            mask.add(secret);
+            let dataset = dataset(rows.as_array().unwrap());
+            assert!(contains_secret(&dataset, &mask), "{rows}");
+            let column = &profile(&dataset, &mask, usize::MAX).unwrap().columns[0];
+            let shown = (&column.min_val, &column.max_val, &column.mean_val);
+            assert_eq!(shown, (&None, &None, &None), "{rows}");
+            assert!(column.sample_values.is_empty(), "{rows}");
+            let preview = preview(&dataset, &mask, &Limits::default()).unwrap();
+            assert_eq!(preview.rows[0]["a"], "***", "{rows}");
+        }
     }
 
     #[test]

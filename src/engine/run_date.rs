@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 
 use crate::cron::start_of_day;
 use crate::error::{Error, Issue, Problem, Result, quote};
-use crate::graph::params::parse_date;
+use crate::graph::params::parse_run_date;
 use crate::model::{DATE_PARAM, Params, Pipeline, Run};
 
 /// Returns the time zone in which the dates of a pipeline begin.
@@ -39,7 +39,7 @@ pub(super) fn run_date(
         None | Some("") => return Ok((now.with_timezone(&zone).date_naive(), None)),
         Some(text) => text,
     };
-    match parse_date(text) {
+    match parse_run_date(text) {
         Some(date) => Ok((date, Some(start_of_day(zone, date)))),
         None => {
             let detail = format!(

@@ -47,7 +47,7 @@ impl UnopenedParam {
     /// Returns the refusal of a run that would have this parameter of an earlier run.
     fn into_refusal(self) -> Error {
         let at = format!("/params/{}", reference_token(&self.name));
-        let detail = format!("{self}; give it a value again");
+        let detail = format!("{self}; or give it a value again");
         Error::invalid(Problem::ParamInvalid, vec![Issue::pointer(at, detail)])
     }
 }

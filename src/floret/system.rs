@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Client;
 use super::paging::within;
 use crate::api::{Capabilities, Permission, document_below};
-use crate::engine::{PURGE_DAYS, PURGE_DAYS_MAX, PurgeMode, PurgeRequest};
+use crate::engine::{CheckedRuns, Finding, PURGE_DAYS, PURGE_DAYS_MAX, PurgeMode, PurgeRequest};
 use crate::error::Result;
 use crate::views::{EngineFacts, SystemInfo};
 
@@ -50,6 +50,19 @@ impl System {
     pub async fn health(&self) -> Result<()> {
         self.client.engine().refuse_in_shutdown()?;
         self.client.views().check_storage().await
+    }
+
+    /// Checks what the storage holds against this host: the pipelines, and the secrets of hooks,
+    /// connections, variables and unfinished runs. It changes nothing.
+    ///
+    /// A host that calls it after its start learns at once that a key is missing, before a run
+    /// fails for it. [`Builder::check`](crate::Builder::check) does the same without a start.
+    ///
+    /// # Errors
+    /// `Unavailable`, and any other error of storage.
+    pub async fn check(&self) -> Result<Vec<Finding>> {
+        let (engine, scope) = (self.client.engine(), self.client.scope());
+        engine.check_stored(scope, CheckedRuns::Unfinished).await
     }
 
     /// Returns figures about storage and the queue.

@@ -42,12 +42,35 @@ pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
     is_canonical.then_some(date)
 }
 
+/// Reads the date of a run: any from 0001-01-01 to 9999-12-30, so that its beginning has a year of
+/// four digits in every time zone, as RFC 3339 wants it.
+pub(crate) fn parse_run_date(text: &str) -> Option<NaiveDate> {
+    let has_instant = |date: &NaiveDate| {
+        let next = date.succ_opt().map(|next| next.year());
+        date.year() >= 1 && next.is_some_and(|year| year <= 9_999)
+    };
+    parse_date(text).filter(has_instant)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::error::Issue;
+
+    #[test]
+    fn the_date_of_a_run_has_an_instant_in_every_zone() {
+        for (text, expected) in [
+            ("0001-01-01", true),
+            ("9999-12-30", true),
+            ("0000-12-31", false),
+            ("9999-12-31", false),
+            ("2024-1-1", false),
+        ] {
+            assert_eq!(parse_run_date(text).is_some(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_date_has_one_form() {

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::issues::Issues;
-use super::params::parse_date;
+use super::params::parse_run_date;
 use super::policy::{self, RetryPolicy, is_timeout_in_range};
 use super::slug::{PIPELINE_ID, SLUG};
 use crate::cron::{self, Schedule};
@@ -243,7 +243,7 @@ impl Rules<'_> {
     fn param(&mut self, name: &str, value: &str) {
         let at = format!("/params/{}", reference_token(name));
         self.param_name(&at, name);
-        if name == DATE_PARAM && !value.is_empty() && parse_date(value).is_none() {
+        if name == DATE_PARAM && !value.is_empty() && parse_run_date(value).is_none() {
             self.issues.push(&at, || {
                 let value = quote(value);
                 format!(

@@ -61,10 +61,10 @@ pub use caller_name::CallerName;
 pub use concurrency::{Concurrency, OnConflict, RunConcurrency};
 pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
-pub(crate) use dataset::Shape;
+pub(crate) use dataset::{Cell, Shape};
 #[cfg(feature = "nodes")]
 pub(crate) use dataset::{
-    Cell, ColumnType, DatasetBuilder, Misfit, OtherColumns, RowError, is_number_text, write_cell,
+    ColumnType, DatasetBuilder, Misfit, OtherColumns, RowError, is_number_text, write_cell,
 };
 pub use definition_node::Node;
 pub use delivery::{Delivery, DeliveryId, DeliveryState};

@@ -29,6 +29,7 @@ mod format;
 mod process;
 mod read;
 mod replacement;
+mod schemas;
 mod sink_file;
 mod source_file;
 #[cfg(test)]

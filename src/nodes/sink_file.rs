@@ -15,6 +15,7 @@ use super::data_dir::{DataDir, asset_name, file_error, read_path};
 use super::encoding::read_output_encoding;
 use super::format::Format;
 use super::read::{self, Bounds, CsvOptions, ReadError};
+use super::schemas;
 use super::write::{self, CsvLayout, Text, WriteError};
 use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, Input, NodeCall, Output};
@@ -134,6 +135,10 @@ impl Executor for SinkFile {
 
     fn config_keys(&self) -> Option<&[&str]> {
         Some(&KEYS)
+    }
+
+    fn config_schema(&self) -> Option<Value> {
+        Some(schemas::sink_file())
     }
 
     fn assets(&self, node: &Node) -> Vec<Asset> {

@@ -16,6 +16,7 @@ use super::data_dir::{DataDir, asset_name, file_error, read_path};
 use super::encoding::read_encoding;
 use super::format::Format;
 use super::read::{self, Bounds, CsvOptions, ReadError, Table, WholeFile};
+use super::schemas;
 use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::limits::DatasetLimits;
@@ -150,6 +151,10 @@ impl Executor for SourceFile {
 
     fn config_keys(&self) -> Option<&[&str]> {
         Some(&KEYS)
+    }
+
+    fn config_schema(&self) -> Option<Value> {
+        Some(schemas::source_file())
     }
 
     fn assets(&self, node: &Node) -> Vec<Asset> {

@@ -8,26 +8,36 @@ use super::escapes::{self, Read};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Plain,
-    Url,
-    /// As [`Url`](Self::Url), with `+` for a space.
+    /// The encoding of URLs, so many times: a URL may be a parameter of another one.
+    Url(u8),
+    /// As `Url(1)`, with `+` for a space.
     Form,
-    /// The string of JSON or Rust, inside so many others.
+    /// The string of JSON or Rust, so many times.
     Escaped(u8),
 }
 
 impl Encoding {
-    /// A program escapes a secret, and an error quotes its output.
-    const CHANGING: [Self; 4] = [Self::Url, Self::Form, Self::Escaped(1), Self::Escaped(2)];
+    /// A program escapes a secret once or twice, and an error quotes its output.
+    const CHANGING: [Self; 6] = [
+        Self::Url(1),
+        Self::Url(2),
+        Self::Form,
+        Self::Escaped(1),
+        Self::Escaped(2),
+        Self::Escaped(3),
+    ];
 
     /// Returns the encodings that read a text differently from what it is.
     pub(super) fn changing(text: &str) -> impl Iterator<Item = Self> {
-        let mark = |encoding: &Self| match encoding {
+        let changes = |encoding: &Self| match encoding {
             Self::Plain => false,
-            Self::Url => text.contains('%'),
+            Self::Url(1) => text.contains('%'),
+            Self::Url(_) => text.contains("%25"),
             Self::Form => text.contains('+'),
-            Self::Escaped(_) => text.contains('\\'),
+            Self::Escaped(1) => text.contains('\\'),
+            Self::Escaped(_) => text.contains(r"\\"),
         };
-        Self::CHANGING.into_iter().filter(mark)
+        Self::CHANGING.into_iter().filter(changes)
     }
 }
 
@@ -41,7 +51,7 @@ pub(super) fn is_encodable(text: &str) -> bool {
 /// Decodes the encoding of URLs, if a text has it.
 pub(super) fn decode_url(text: &str) -> Option<String> {
     let (mut decoded, mut at) = (Vec::new(), 0);
-    while let Unit::Bytes { bytes, count, size } = read_url(text.as_bytes().get(at..)?, false) {
+    while let Unit::Bytes { bytes, count, size } = read_url(text.as_bytes().get(at..)?, 1) {
         decoded.extend(bytes.iter().take(count));
         at += size;
     }
@@ -77,6 +87,24 @@ impl Unit {
         }
     }
 
+    const fn single(self) -> Option<u8> {
+        match self {
+            Self::Bytes {
+                bytes: [byte, ..],
+                count: 1,
+                ..
+            } => Some(byte),
+            Self::Bytes { .. } | Self::Cut | Self::Other => None,
+        }
+    }
+
+    const fn size(self) -> usize {
+        match self {
+            Self::Bytes { size, .. } => size,
+            Self::Cut | Self::Other => 0,
+        }
+    }
+
     fn character(character: char, size: usize) -> Self {
         let mut bytes = [0; 4];
         let count = character.encode_utf8(&mut bytes).len();
@@ -88,8 +116,8 @@ impl Reading {
     pub(super) fn of(text: &str, encoding: Encoding) -> Self {
         let unit = |at: usize| match encoding {
             Encoding::Plain => read_escaped(text, at, 0),
-            Encoding::Url => read_url(&text.as_bytes()[at..], false),
-            Encoding::Form => read_url(&text.as_bytes()[at..], true),
+            Encoding::Url(depth) => read_url(&text.as_bytes()[at..], depth),
+            Encoding::Form => read_form(&text.as_bytes()[at..]),
             Encoding::Escaped(depth) => read_escaped(text, at, depth),
         };
         Self((0..text.len()).map(unit).collect())
@@ -100,23 +128,33 @@ impl Reading {
     }
 }
 
-fn read_url(text: &[u8], is_form: bool) -> Unit {
+fn read_form(text: &[u8]) -> Unit {
     match text {
-        [] => Unit::Cut,
-        [b'%', digits @ ..] if digits.len() < 2 && digits.iter().all(u8::is_ascii_hexdigit) => {
-            Unit::Cut
-        }
-        [b'+', ..] if is_form => Unit::byte(b' ', 1),
-        [first, ..] => percent_byte(text).map_or(Unit::byte(*first, 1), |byte| Unit::byte(byte, 3)),
+        [b'+', ..] => Unit::byte(b' ', 1),
+        _ => read_url(text, 1),
     }
 }
 
-fn percent_byte(text: &[u8]) -> Option<u8> {
-    let [b'%', high, low, ..] = text else {
-        return None;
+/// Reads a byte of a text that was encoded `depth` times.
+fn read_url(text: &[u8], depth: u8) -> Unit {
+    let Some(outer) = depth.checked_sub(1) else {
+        return text.first().map_or(Unit::Cut, |byte| Unit::byte(*byte, 1));
     };
-    let [high, low] = [high, low].map(|digit| char::from(*digit).to_digit(16));
-    u8::try_from(high?.checked_mul(16)?.checked_add(low?)?).ok()
+    let percent = read_url(text, outer);
+    if percent.single() != Some(b'%') {
+        return percent;
+    }
+    let (mut value, mut at) = (0, percent.size());
+    for _ in 0..2 {
+        let digit = read_url(text.get(at..).unwrap_or_default(), outer);
+        match digit.single().map(|byte| char::from(byte).to_digit(16)) {
+            Some(Some(digit)) => value = value * 16 + digit,
+            Some(None) => return percent,
+            None => return digit,
+        }
+        at += digit.size();
+    }
+    u8::try_from(value).map_or(percent, |byte| Unit::byte(byte, at))
 }
 
 fn read_escaped(text: &str, at: usize, depth: u8) -> Unit {
@@ -148,9 +186,18 @@ mod tests {
     fn only_the_encodings_that_change_a_text_are_read() {
         for (text, expected) in [
             ("plain", &[][..]),
-            ("100%", &[Encoding::Url]),
+            ("100%", &[Encoding::Url(1)]),
+            ("100%25", &[Encoding::Url(1), Encoding::Url(2)]),
             ("a+b", &[Encoding::Form]),
-            ("a\\b", &[Encoding::Escaped(1), Encoding::Escaped(2)]),
+            (r"a\b", &[Encoding::Escaped(1)]),
+            (
+                r"a\\b",
+                &[
+                    Encoding::Escaped(1),
+                    Encoding::Escaped(2),
+                    Encoding::Escaped(3),
+                ],
+            ),
         ] {
             let encodings: Vec<_> = Encoding::changing(text).collect();
             assert_eq!(encodings, expected, "{text}");

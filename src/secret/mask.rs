@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::encoded::{self, Encoding, Reading};
 use super::{Secret, search};
@@ -37,6 +37,10 @@ struct MaskedSecret {
     text: Secret<String>,
     /// Whether it looks different in a URL, a form or JSON.
     is_encodable: bool,
+    /// How often it has the mark of a cut itself.
+    cuts: usize,
+    /// The number that it is, if it is one: a dataset may spell it in another way.
+    number: Option<f64>,
 }
 
 impl Mask {
@@ -76,6 +80,27 @@ impl Mask {
         self.0.read().matches(text)
     }
 
+    /// Returns whether a number contains a secret in its digits, or is equal to one.
+    pub(crate) fn matches_number(&self, number: &Number) -> bool {
+        let secrets = self.0.read();
+        let value = number.as_f64();
+        secrets.matches(&number.to_string())
+            || secrets
+                .0
+                .iter()
+                .any(|secret| secret.number.is_some() && secret.number == value)
+    }
+
+    /// Returns whether a number can contain a secret at all.
+    pub(crate) fn has_numbers(&self) -> bool {
+        let in_number = |text: &str| text.bytes().all(|byte| b"0123456789.eE+-".contains(&byte));
+        let secrets = self.0.read();
+        secrets
+            .0
+            .iter()
+            .any(|secret| in_number(secret.text.expose()))
+    }
+
     /// Masks a text: each secret, and the start of one before the mark of a cut.
     pub(crate) fn text(&self, text: String) -> String {
         let found = self.0.read().find(&text);
@@ -89,7 +114,7 @@ impl Mask {
     pub(crate) fn value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(text)),
-            Value::Number(number) if self.matches(&number.to_string()) => Value::from(MASKED),
+            Value::Number(number) if self.matches_number(&number) => Value::from(MASKED),
             // The recursion is bounded: a dataset's values are nested at most 120 levels deep.
             Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
             Value::Object(entries) => Value::Object(self.object(entries)),
@@ -113,6 +138,8 @@ impl SecretList {
         }
         self.0.push(MaskedSecret {
             is_encodable: encoded::is_encodable(text),
+            cuts: text.matches(CUT).count(),
+            number: text.parse().ok().filter(|number: &f64| number.is_finite()),
             text: Secret::new(text.to_owned()),
         });
     }
@@ -134,12 +161,21 @@ impl SecretList {
             let matches = text.match_indices(secret.text.expose());
             found.extend(matches.map(|(start, secret)| start..start + secret.len()));
         }
-        for (end, _) in text.match_indices(CUT) {
-            let start = text[..end].rfind(CUT).map_or(0, |cut| cut + CUT.len_utf8());
-            let part = self.find_start(&text[start..end]);
-            found.extend(part.map(|part| start + part..end));
-        }
+        found.extend(self.find_starts(text));
         found
+    }
+
+    /// Returns what is before the mark of a cut and may be the start of a secret.
+    fn find_starts(&self, text: &str) -> Vec<Range<usize>> {
+        let own_cuts = self.0.iter().map(|secret| secret.cuts).max().unwrap_or(0);
+        let cuts: Vec<_> = text.match_indices(CUT).map(|(at, _)| at).collect();
+        let part = |(index, end): (usize, &usize)| {
+            let before = index.checked_sub(own_cuts + 1);
+            let start = before.map_or(0, |cut| cuts[cut] + CUT.len_utf8());
+            let found = self.find_start(&text[start..*end])?;
+            Some(start + found..*end)
+        };
+        cuts.iter().enumerate().filter_map(part).collect()
     }
 
     fn find_encoded(&self, text: &str) -> Vec<Range<usize>> {
@@ -281,6 +317,14 @@ mod tests {
         ] {
             assert_eq!(mask.text(text.to_owned()), expected);
         }
+        let odd = self::mask(&["ab…SeCrEt…needle"]);
+        for (text, expected) in [
+            ("x ab…SeCrEt…nee… (cut)", "x ***… (cut)"),
+            ("x ab…SeC…", "x ***…"),
+            ("…ab…SeC… ab…S…", "…***… ***…"),
+        ] {
+            assert_eq!(odd.text(text.to_owned()), expected);
+        }
         let quoted = crate::error::quote(&("x".repeat(73) + "hunter2-and-more"));
         assert!(mask.text(quoted).ends_with("x***…\""));
         let cut = crate::error::truncate("x".repeat(90) + "hunter2-and-more", 106);
@@ -307,6 +351,26 @@ mod tests {
             json!({"a": ["x hunter2"], "hunter2": {"b": 912345, "c": 7, "d": null, "e": true}});
         let expected = json!({"a": ["x ***"], "***": {"b": "***", "c": 7, "d": null, "e": true}});
         assert_eq!(mask.value(value), expected);
+    }
+
+    #[test]
+    fn a_secret_number_is_masked_in_every_spelling() {
+        let mask = mask(&["98765432.10", "18446744073709551617", "12345"]);
+        assert!(mask.has_numbers() && !self::mask(&["hunter2"]).has_numbers());
+        for number in [
+            "98765432.1",
+            "9.87654321e7",
+            "1.8446744073709552e19",
+            "912345",
+            "12345.0",
+        ] {
+            let number: Number = serde_json::from_str(number).unwrap();
+            assert!(mask.matches_number(&number), "{number}");
+        }
+        for number in ["98765432.2", "0", "-12.5"] {
+            let number: Number = serde_json::from_str(number).unwrap();
+            assert!(!mask.matches_number(&number), "{number}");
+        }
     }
 
     #[test]

@@ -161,12 +161,14 @@ mod tests {
     use super::super::encoded::Encoding;
     use super::*;
 
-    const ENCODINGS: [Encoding; 5] = [
+    const ENCODINGS: [Encoding; 7] = [
         Encoding::Plain,
-        Encoding::Url,
+        Encoding::Url(1),
+        Encoding::Url(2),
         Encoding::Form,
         Encoding::Escaped(1),
         Encoding::Escaped(2),
+        Encoding::Escaped(3),
     ];
 
     fn find_first(text: &str, secret: &str) -> Option<Range<usize>> {

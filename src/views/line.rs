@@ -49,10 +49,7 @@ impl LogLine {
             ),
             EventKind::NodeCompleted => (
                 Level::Info,
-                completed_message(
-                    event.row_count.unwrap_or_default(),
-                    event.duration_ms.unwrap_or_default(),
-                ),
+                completed_message(event.row_count, event.duration_ms.unwrap_or_default()),
             ),
             EventKind::NodeFailed => (
                 Level::Error,
@@ -145,16 +142,21 @@ fn started_message(node: Option<&NodeId>, definition: &Pipeline) -> String {
     }
 }
 
-/// The rate counts a duration of zero as one millisecond.
-fn completed_message(row_count: u64, duration_ms: u64) -> String {
-    let rate = u128::from(row_count) * 1_000 / u128::from(duration_ms.max(1));
+/// A node without rows of its own, such as a sink, has no rate. The rate counts a duration of zero
+/// as one millisecond.
+fn completed_message(row_count: Option<u64>, duration_ms: u64) -> String {
     let took = seconds(duration_ms);
+    let Some(row_count) = row_count else {
+        return format!("Node completed in {took}s");
+    };
+    let rate = u128::from(row_count) * 1_000 / u128::from(duration_ms.max(1));
     format!("Node completed: {row_count} rows in {took}s ({rate} rows/sec)")
 }
 
-/// Formats milliseconds as seconds with one decimal, rounded down.
+/// Formats milliseconds as seconds, rounded to one decimal.
 fn seconds(ms: u64) -> String {
-    format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
+    let tenths = ms.saturating_add(50) / 100;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]
@@ -217,15 +219,19 @@ mod tests {
     }
 
     #[test]
-    fn a_node_with_a_duration_of_zero_has_a_rate() {
-        assert_eq!(
-            completed_message(5, 0),
-            "Node completed: 5 rows in 0.0s (5000 rows/sec)"
-        );
-        assert_eq!(
-            completed_message(u64::MAX, 0),
-            "Node completed: 18446744073709551615 rows in 0.0s (18446744073709551615000 rows/sec)"
-        );
+    fn a_completed_node_says_its_rows_duration_and_rate() {
+        for (row_count, duration_ms, expected) in [
+            (Some(5), 0, "Node completed: 5 rows in 0.0s (5000 rows/sec)"),
+            (
+                Some(u64::MAX),
+                0,
+                "Node completed: 18446744073709551615 rows in 0.0s (18446744073709551615000 rows/sec)",
+            ),
+            (Some(3), 287, "Node completed: 3 rows in 0.3s (10 rows/sec)"),
+            (None, 59_950, "Node completed in 60.0s"),
+        ] {
+            assert_eq!(completed_message(row_count, duration_ms), expected);
+        }
     }
 
     #[test]

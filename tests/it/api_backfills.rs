@@ -252,7 +252,7 @@ fn bad_ranges() -> Vec<InvalidBody> {
         (dates("2024-01-02", "2024-01-01"), range, "/end_date"),
         (dates("2024-01-01", &later.to_string()), range, "/end_date"),
         (dates("2010-01-01", "2024-01-01"), large, "/end_date"),
-        (dates("0000-01-01", "2024-01-01"), large, "/end_date"),
+        (dates("0001-01-01", "2024-01-01"), large, "/end_date"),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use floret::executor::{Ctx, ExecutorError};
-use floret::query::{NewConnection, NewVariable};
+use floret::query::{Finding, NewConnection, NewVariable};
 use floret::storage::{MemoryStorage, SqliteStorage, Storage};
 use floret::{
     Builder, ErrorKind, Floret, ParamDef, Pipeline, RunStatus, Scope, Secret, SecretKey, TenantId,
@@ -34,8 +34,8 @@ async fn found(builder: Builder) -> Vec<String> {
     found.iter().map(ToString::to_string).collect()
 }
 
-/// Stores a pipeline, two connections and two variables, one of each for a tenant, and a run that
-/// waits.
+/// Stores a pipeline, two connections and two variables, one of each for a tenant, a run that has
+/// finished and one that waits.
 async fn stored() -> MemoryStorage {
     let storage = MemoryStorage::default();
     let floret = host(storage.clone())
@@ -58,6 +58,8 @@ async fn stored() -> MemoryStorage {
     let later = Pipeline::new("later").node("load", "load");
     let later = later.param_def(ParamDef::string("token").secret());
     floret.pipelines().create(later).await.unwrap();
+    let done = floret.run("later").param("token", "canary");
+    done.await.unwrap().finished().await.unwrap();
     floret.pipelines().pause("later").await.unwrap();
     let run = floret.run("later").param("token", "canary");
     run.await.unwrap();
@@ -91,16 +93,35 @@ async fn each_secret_without_its_key_is_found() {
             "connection warehouse: the extra cannot be opened: ",
             "variable TOKEN of the tenant acme: the value cannot be opened: ",
             "run 0",
+            "the finished runs: no key opens the parameters of 1 of them, such as run 0",
         ];
         assert_eq!(lines.len(), subjects.len(), "{lines:?}");
         for (line, subject) in lines.iter().zip(subjects) {
+            assert!(line.starts_with(subject), "{line}");
             assert!(
-                line.starts_with(subject) && line.contains(expected),
+                line.contains(expected) || line.starts_with("the finished runs"),
                 "{line}"
             );
             assert!(!line.contains("canary"), "{line}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_host_that_runs_finds_what_it_cannot_open_in_its_scope() {
+    let storage = stored().await;
+    let floret = host(storage).secret_key(key(2)).start().await.unwrap();
+    let lines = |found: Vec<Finding>| found.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let all = lines(floret.system().check().await.unwrap());
+    assert_eq!(all.len(), 4, "{all:?}");
+    assert!(all[3].starts_with("run 0"), "{all:?}");
+    let acme = floret.scoped(Scope::Tenant(TenantId::new("acme").unwrap()));
+    let own = lines(acme.system().check().await.unwrap());
+    assert_eq!(own.len(), 1, "{own:?}");
+    assert!(
+        own[0].starts_with("variable TOKEN of the tenant acme: "),
+        "{own:?}"
+    );
 }
 
 #[tokio::test]

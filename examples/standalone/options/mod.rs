@@ -94,7 +94,8 @@ pub(crate) struct HostOptions {
     pub(crate) old_secret_key_file: Vec<PathBuf>,
 
     /// Let the hooks of pipelines call addresses of this machine and of private networks, and over
-    /// HTTP without TLS: anyone who may save a pipeline may then send requests there
+    /// HTTP without TLS: anyone who may save a pipeline may then send requests there, and read in
+    /// the deliveries how an answer that is an error begins
     #[arg(
         long,
         value_name = "BOOL",

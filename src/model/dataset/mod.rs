@@ -328,21 +328,12 @@ impl Dataset {
         self.0.row_count
     }
 
-    /// Returns whether a text in the dataset matches `is_match`: a string, the JSON text of a
-    /// nested value, or a column name.
-    pub(crate) fn any_text(&self, is_match: impl Fn(&str) -> bool) -> bool {
-        let in_cell = |cell: Cell<'_>| match cell {
-            Cell::Text(text) | Cell::Json(text) => is_match(text),
-            Cell::Missing
-            | Cell::Null
-            | Cell::Int(_)
-            | Cell::UInt(_)
-            | Cell::Float(_)
-            | Cell::Bool(_) => false,
-        };
-        self.table().iter().any(|column| {
-            is_match(&column.name) || (0..self.len()).any(|row| in_cell(column.cell(row)))
-        })
+    /// Returns for each column whether one of its cells matches `is_match`.
+    pub(crate) fn columns_where(&self, is_match: impl Fn(Cell<'_>) -> bool) -> Vec<bool> {
+        let columns = self.table().iter();
+        columns
+            .map(|column| (0..self.len()).any(|row| is_match(column.cell(row))))
+            .collect()
     }
 
     /// Returns the cells of a row, one per column.

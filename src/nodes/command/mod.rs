@@ -30,6 +30,7 @@ use self::stdout::{EarlyStop, StdoutReader};
 use super::blocking::blocking;
 use super::config::{ConfigFields, config_error, without_template_issues};
 use super::data_dir::DataDir;
+use super::schemas;
 use super::working_dir::WorkingDir;
 use crate::clock::Clock;
 use crate::error::{Issue, IssueLocation};
@@ -232,6 +233,10 @@ impl Executor for CommandNode {
 
     fn config_keys(&self) -> Option<&[&str]> {
         Some(KEYS)
+    }
+
+    fn config_schema(&self) -> Option<Value> {
+        Some(schemas::command())
     }
 
     fn warnings(&self, config: &Map<String, Value>) -> Vec<Issue> {

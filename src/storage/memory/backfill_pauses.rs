@@ -21,14 +21,15 @@ impl State {
         let row = self.backfills.get_mut(id);
         let row = row.filter(|row| scope.admits(row.backfill.tenant.as_ref()));
         let backfill = &mut row.ok_or_else(absent)?.backfill;
+        let tenant = backfill.tenant.clone();
         if rules::changes_pause(backfill, pause.is_some())? {
             backfill.paused.clone_from(pause);
             backfill.status = match pause {
                 Some(_) => BackfillStatus::Paused,
                 None => BackfillStatus::Running,
             };
+            self.settle_keys_of_backfill(*id, pause.is_some());
         }
-        let tenant = backfill.tenant.clone();
         self.audit(audit.clone(), tenant.as_ref());
         self.find_backfill(*id, scope).ok_or_else(absent)
     }

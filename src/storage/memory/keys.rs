@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::key_table::Key;
+use super::key_table::{Key, key_of};
 use super::lane::{Lane, lane_of};
 use super::rules::{self, FirstHeld, KeyStep};
 use super::state::State;
 use crate::error::Result;
-use crate::model::{PipelineId, Qualified, Rank, RunCancel, RunId, RunStatus};
+use crate::model::{BackfillId, PipelineId, Qualified, Rank, RunCancel, RunId, RunStatus};
 use crate::storage::{CreateRuns, NewRun, ReplacedRun};
 
 impl State {
@@ -106,11 +106,29 @@ impl State {
         }
     }
 
+    /// Makes a paused backfill leave its keys to other runs, or lets its runs become ready again.
+    pub(super) fn settle_keys_of_backfill(&mut self, id: BackfillId, is_paused: bool) {
+        let pending = self.index.with_backfill(id, RunStatus::Pending);
+        let pending: Vec<_> = pending.into_iter().flatten().copied().collect();
+        let mut keys = BTreeSet::new();
+        for row in pending.iter().filter_map(|run| self.runs.get(run)) {
+            let Some(key) = key_of(&row.run) else {
+                continue;
+            };
+            keys.insert(key);
+            if is_paused {
+                self.index.hold_back(&row.run);
+            }
+        }
+        keys.iter().for_each(|key| self.settle_key(key));
+    }
+
     fn first_held(&self, key: &Key) -> Option<(Rank, RunId)> {
         let heads = self
             .index
             .keys
             .held(key)
+            .filter(|(lane, _)| !self.is_backfill_paused(lane))
             .filter_map(|(lane, ids)| Some((lane.0, self.head_of(lane, ids)?)));
         heads.min()
     }

@@ -25,6 +25,7 @@ impl Tx {
         let (key, found) = find(&self.conn, *id, scope)?.ok_or_else(absent)?;
         if rules::changes_pause(&found, pause.is_some())? {
             self.write_backfill_pause(key, pause.as_ref())?;
+            self.settle_keys_of_backfill(key, pause.is_some())?;
         }
         // The counts of the current group are not in the rows yet.
         self.write_backfills()?;

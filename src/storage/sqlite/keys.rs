@@ -71,7 +71,39 @@ impl Tx {
     /// Returns whether a new run has to wait for others of its key.
     fn is_key_taken(&self, pipeline: i64, own: &RunConcurrency) -> Result<bool, StoreError> {
         let max = rules::key_max(own);
-        Ok(self.occupied(pipeline, &own.key, max)? >= max || self.has_held(pipeline, &own.key)?)
+        if self.occupied(pipeline, &own.key, max)? >= max {
+            return Ok(true);
+        }
+        // Those of paused backfills do not count.
+        let has_held = self.has_held(pipeline, &own.key)?;
+        Ok(has_held && self.first_held(pipeline, &own.key)?.is_some())
+    }
+
+    /// Makes a paused backfill leave its keys to other runs, or lets its runs become ready again.
+    pub(super) fn settle_keys_of_backfill(
+        &mut self,
+        backfill: i64,
+        is_paused: bool,
+    ) -> Result<(), StoreError> {
+        let pending = self.rows(PENDING_WITH_KEY, [backfill], |row| {
+            let pipeline = row.get(3)?;
+            let run = KeyedRun {
+                id: row.get(0)?,
+                key: row.get(1)?,
+                max: to_u64(row.get(2)?).max(1),
+                lane: LaneKey::read(row.get(4)?, pipeline, Some(backfill))?,
+            };
+            Ok((run, (pipeline, row.get::<_, String>(5)?)))
+        })?;
+        let mut keys = BTreeSet::new();
+        for (run, key) in pending {
+            keys.insert(key);
+            if is_paused && run.lane.held == Held::No {
+                self.move_keyed(&run, Held::ByKey)?;
+            }
+        }
+        let mut keys = keys.into_iter();
+        keys.try_for_each(|(pipeline, text)| self.settle_key(pipeline, &text))
     }
 
     /// Lets the runs of a key become ready as far as it allows, in their order.
@@ -155,6 +187,9 @@ impl Tx {
     ) -> Result<Vec<KeyedRun>, StoreError> {
         let mut found = Vec::new();
         for lane in self.state.lanes.lanes_of(held, rank, pipeline) {
+            if self.state.backfills.is_paused(lane.backfill) {
+                continue;
+            }
             let sql =
                 match (self.state.lanes.order(lane), end) {
                     (BackfillOrder::Ascending, End::First)
@@ -199,6 +234,9 @@ impl Tx {
 pub(super) const READY: &str = "priority IN (0, 1, 2, 16, 17, 18, 32, 33, 34)";
 /// The lanes of runs that their key holds back.
 const HELD: &str = "priority IN (8, 9, 10, 24, 25, 26, 40, 41, 42)";
+/// The pending runs of a backfill that have a key.
+const PENDING_WITH_KEY: &str = "SELECT id, key, concurrency_max, pipeline, priority, concurrency_key FROM runs INDEXED BY runs_of_backfill \
+     WHERE backfill = ? AND status = 0 AND concurrency_key IS NOT NULL ORDER BY id";
 /// The pending run of a key with the smallest id in a lane.
 const LEAST_OF_KEY: &str = "SELECT id, key, concurrency_max FROM runs INDEXED BY runs_of_key WHERE finished_at IS NULL \
      AND pipeline = ? AND concurrency_key = ? AND priority = ? AND backfill IS ? AND status = 0 ORDER BY id LIMIT 1";

@@ -60,6 +60,12 @@ impl OpenBackfills {
         found.map_or_else(BackfillOrder::default, |backfill| backfill.order)
     }
 
+    /// Returns whether the backfill of a lane is paused.
+    pub(super) fn is_paused(&self, backfill: Option<i64>) -> bool {
+        let found = backfill.and_then(|key| self.by_key.get(&key));
+        found.is_some_and(|backfill| backfill.is_paused)
+    }
+
     /// Returns how many runs of a backfill may execute at once.
     pub(super) fn running_max(&self, backfill: i64) -> Option<u64> {
         let found = self.by_key.get(&backfill)?;

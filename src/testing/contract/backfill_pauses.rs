@@ -2,14 +2,16 @@
 //!
 //! `pauses` covers those of pipelines.
 
+use super::concurrency::{finish, keyed};
 use super::fixtures::{
-    Driver, all_backfills, assert_problem, at, backfill_id, claim, claimed_ids, create,
+    Driver, all_backfills, assert_problem, at, backfill_id, claim, claim_one, claimed_ids, create,
     new_backfill, new_run, run_finished, run_id, save, save_for, scope,
 };
 use super::pauses::pause;
 use crate::error::Problem;
 use crate::model::{
-    Backfill, BackfillStatus, Cancel, PageRequest, Pause, RunStatus, Scope, WaitReason,
+    Backfill, BackfillStatus, Cancel, PageRequest, Pause, RunConcurrency, RunStatus, Scope,
+    WaitReason,
 };
 use crate::storage::{BackfillFilter, CancelBackfill, CreateRuns, SetBackfillPause, Storage};
 
@@ -186,4 +188,35 @@ pub async fn only_a_backfill_in_scope_can_be_paused(storage: &dyn Storage) {
     let paused = storage.set_backfill_pause(request).await.unwrap();
     assert_eq!(paused.backfill.paused, Some(pause(7)));
     assert_eq!(paused.runs.len(), 2);
+}
+
+/// A pending run of a paused backfill MUST leave its concurrency key to other runs, those that are
+/// created later and those that wait already. Once the pause has ended, it MUST wait for them.
+pub async fn a_paused_backfill_leaves_its_keys_to_others(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    for (n, first) in [(1, 1), (2, 11)] {
+        let mut create = new_backfill(n, "daily", first, 2);
+        for new in &mut create.runs {
+            new.run.concurrency = Some(RunConcurrency::new("a", 1));
+        }
+        storage.create_runs(create).await.unwrap();
+    }
+    set(storage, Some(pause(7))).await;
+    assert_eq!(reason(storage, 1).await, WaitReason::Paused);
+    let waiting = claim_one(storage, claim(1, 10), run_id(11)).await;
+    finish(storage, &waiting, RunStatus::Success).await;
+    let waiting = claim_one(storage, claim(2, 10), run_id(12)).await;
+    finish(storage, &waiting, RunStatus::Success).await;
+    create(storage, keyed(9, "a")).await.unwrap();
+    let later = claim_one(storage, claim(3, 10), run_id(9)).await;
+    set(storage, None).await;
+    assert_eq!(reason(storage, 1).await, WaitReason::ConcurrencyKey);
+    assert_eq!(claimed_ids(storage, claim(4, 10)).await, []);
+    finish(storage, &later, RunStatus::Success).await;
+    let own = claim_one(storage, claim(5, 10), run_id(1)).await;
+    set(storage, Some(pause(8))).await;
+    finish(storage, &own, RunStatus::Success).await;
+    assert_eq!(claimed_ids(storage, claim(6, 10)).await, []);
+    set(storage, None).await;
+    assert_eq!(claimed_ids(storage, claim(7, 10)).await, [run_id(2)]);
 }

@@ -117,6 +117,7 @@ macro_rules! execution_contract {
                 a_cancel_and_the_end_end_the_pause_of_a_backfill,
                 too_many_failures_end_the_pause_of_a_backfill,
                 a_paused_backfill_finishes_with_its_last_run,
+                a_paused_backfill_leaves_its_keys_to_others,
                 only_an_open_backfill_can_be_paused,
                 only_a_backfill_in_scope_can_be_paused,
             ],

@@ -25,7 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
         list(&many, "/dates"),
         days("1990-01-01", "2024-01-01", "/end_date"),
         days("2010-01-01", "2024-01-01", "/end_date"),
-        days("0000-01-01", "2024-01-01", "/end_date"),
+        days("0001-01-01", "2024-01-01", "/end_date"),
     ];
     let invalid_fields = [
         post(BACKFILL, "{}").at("/start_date"),
