@@ -155,7 +155,7 @@ async fn kill_9_loses_no_call_of_an_acknowledged_run() {
 }
 
 /// Asserts that the numbers show that each run has started before its end. A call that is tried
-/// again may arrive later.
+/// again may arrive later, or, for a run that nobody knows, not before the end of the test.
 fn assert_starts_have_smaller_numbers(received: &[Received]) {
     let number_of = |path: &str| -> HashMap<String, u64> {
         let of_path = received.iter().filter(|it| it.path == path);
@@ -166,6 +166,7 @@ fn assert_starts_have_smaller_numbers(received: &[Received]) {
     };
     let started = number_of("/start");
     for (run, ended) in number_of("/success") {
-        assert!(started[&run] < ended, "{run} ended before it started");
+        let is_before = started.get(&run).is_none_or(|started| *started < ended);
+        assert!(is_before, "{run} ended before it started");
     }
 }

@@ -231,10 +231,12 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// Returns the beginning of a text, up to the end of its line. fn beginning(bytes: &[u8]) -> String
-/// { let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next(); let line =
-/// line.unwrap_or_default(); Longer than what is shown, so that the mark of the cut is there: by it
-/// the mask knows that the text before it may be the start of a secret.
+/// Returns the beginning of a text, up to the end of its line.
+fn beginning(bytes: &[u8]) -> String {
+    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next();
+    let line = line.unwrap_or_default();
+    // Longer than what is shown, so that the mark of the cut is there: by it the mask knows that
+    // the text before it may be the start of a secret.
     let longer = line.get(..SHOWN_BYTES * 2).unwrap_or(line);
     quote(&truncate(
         String::from_utf8_lossy(longer).into_owned(),
