@@ -137,9 +137,12 @@ async fn kill_9_loses_no_call_of_an_acknowledged_run() {
     );
     let floret = start(dir, port).await;
     for _ in 0..3_000 {
-        let finished = runs_of(&receiver.arrived(), "/success");
-        let finished: HashSet<_> = finished.into_iter().collect();
-        if acknowledged.is_subset(&finished) {
+        let arrived = receiver.arrived();
+        let is_complete = ["/start", "/success"].iter().all(|path| {
+            let called: HashSet<_> = runs_of(&arrived, path).into_iter().collect();
+            acknowledged.is_subset(&called)
+        });
+        if is_complete {
             break;
         }
         pause(Duration::from_millis(20)).await;
