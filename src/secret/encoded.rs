@@ -1,6 +1,6 @@
-//! Reads a text in the encodings of URLs, forms, JSON and Rust.
+//! Reads a text in the encodings of URLs, forms, and strings of JSON, Rust and Python.
 //!
-//! `mask` hides what `search` finds in a reading. `escapes` reads the strings of JSON and Rust.
+//! `mask` hides what `search` finds in a reading. `escapes` reads the strings.
 
 use super::escapes::{self, Read};
 
@@ -12,19 +12,20 @@ pub(super) enum Encoding {
     Url(u8),
     /// As `Url(1)`, with `+` for a space.
     Form,
-    /// The string of JSON or Rust, so many times.
+    /// A string of JSON, Rust or Python, so many times.
     Escaped(u8),
 }
 
 impl Encoding {
-    /// A program escapes a secret once or twice, and an error quotes its output.
-    const CHANGING: [Self; 6] = [
+    /// A program escapes a secret up to three times, and an error quotes its output.
+    const CHANGING: [Self; 7] = [
         Self::Url(1),
         Self::Url(2),
         Self::Form,
         Self::Escaped(1),
         Self::Escaped(2),
         Self::Escaped(3),
+        Self::Escaped(4),
     ];
 
     /// Returns the encodings that read a text differently from what it is.
@@ -196,6 +197,7 @@ mod tests {
                     Encoding::Escaped(1),
                     Encoding::Escaped(2),
                     Encoding::Escaped(3),
+                    Encoding::Escaped(4),
                 ],
             ),
         ] {

@@ -1,6 +1,8 @@
-//! Reads the characters of a string of JSON or Rust, which may be inside another such string.
+//! Reads the characters of a string of JSON, Rust or Python, which may be inside another such
+//! string.
 //!
-//! The escapes of Rust are those by which Floret quotes a text in its errors.
+//! The escapes of Rust are those by which Floret quotes a text in its errors. Those of Python are in
+//! the messages of its exceptions.
 
 /// What is at the start of a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,10 +51,20 @@ fn read_escape(text: &str, depth: u8) -> Read {
         'n' => '\n',
         'r' => '\r',
         't' => '\t',
+        'x' => return read_byte(&text[size..], depth).after(size),
         'u' => return read_unicode(&text[size..], depth).after(size),
         _ => return Read::Other,
     };
     Read::Char(character, size)
+}
+
+/// Reads what follows `\x`: two digits.
+fn read_byte(text: &str, depth: u8) -> Read {
+    let mut digits = Digits { text, depth, at: 0 };
+    match digits.number(2) {
+        Ok(number) => digits.character(number),
+        Err(end) => end,
+    }
 }
 
 /// Reads what follows `\u`: four digits, two such escapes of a pair, or digits in braces.
@@ -99,12 +111,17 @@ impl Digits<'_> {
         }
     }
 
-    /// Reads the rest of four digits.
-    fn unit(&mut self, first: char) -> Result<u16, Read> {
-        let mut value = hex(first)?;
-        for _ in 0..3 {
+    fn number(&mut self, count: u8) -> Result<u32, Read> {
+        let mut value = 0;
+        for _ in 0..count {
             value = value * 16 + hex(self.next()?)?;
         }
+        Ok(value)
+    }
+
+    /// Reads the rest of four digits.
+    fn unit(&mut self, first: char) -> Result<u16, Read> {
+        let value = hex(first)? * 0x1000 + self.number(3)?;
         u16::try_from(value).map_err(|_| Read::Other)
     }
 
@@ -166,7 +183,11 @@ mod tests {
             (r"\u00", 1, Read::Cut),
             (r"\u{1f", 1, Read::Cut),
             (r"\ud83d\u", 1, Read::Cut),
-            (r"\x41", 1, Read::Other),
+            (r"\xe9x", 1, Read::Char('é', 4)),
+            (r"\\x1b", 2, Read::Char('\u{1b}', 5)),
+            (r"\x4", 1, Read::Cut),
+            (r"\xg1", 1, Read::Other),
+            (r"\a", 1, Read::Other),
             (r"\ud83dx", 1, Read::Other),
             (r"\u{1234567}", 1, Read::Other),
             (r"\udc00", 1, Read::Other),

@@ -1,7 +1,7 @@
 //! Masks secrets in texts and values: replaces each occurrence with `***`.
 //!
 //! `engine` adds each secret that it opens for a run. `encoded` reads a text in the encodings of
-//! URLs, forms, JSON and Rust, and `search` finds a secret in it. The mask does not find a secret
+//! URLs, forms and strings, and `search` finds a secret in it. The mask does not find a secret
 //! in any other encoding, such as base64.
 
 use std::iter;

@@ -161,7 +161,7 @@ mod tests {
     use super::super::encoded::Encoding;
     use super::*;
 
-    const ENCODINGS: [Encoding; 7] = [
+    const ENCODINGS: [Encoding; 8] = [
         Encoding::Plain,
         Encoding::Url(1),
         Encoding::Url(2),
@@ -169,6 +169,7 @@ mod tests {
         Encoding::Escaped(1),
         Encoding::Escaped(2),
         Encoding::Escaped(3),
+        Encoding::Escaped(4),
     ];
 
     fn find_first(text: &str, secret: &str) -> Option<Range<usize>> {
@@ -251,7 +252,7 @@ mod tests {
             "p@ß/x",
             "xp@ß/w",
             "p@ß%4x",
-            r"p@ß\x",
+            r"p@ß\a",
             "p@ß/w \"d\"…",
         ] {
             assert!(!starts_with_cut(other, secret), "{other}");
