@@ -7,10 +7,10 @@ static ASSETS: &[Asset] = &[
         gzip: include_bytes!("app-6d651184cf.css.gz"),
     },
     Asset {
-        name: "app-UB5GZITW.js",
+        name: "app-WC5NPHJN.js",
         content_type: "text/javascript; charset=utf-8",
-        plain: include_bytes!("app-UB5GZITW.js"),
-        gzip: include_bytes!("app-UB5GZITW.js.gz"),
+        plain: include_bytes!("app-WC5NPHJN.js"),
+        gzip: include_bytes!("app-WC5NPHJN.js.gz"),
     },
     Asset {
         name: "chunk-SI3IHNKV.js",

@@ -25,6 +25,24 @@ test("find why a run failed, and resume it", { skip }, async () => {
   assert.deepEqual(faults, []);
 });
 
+test("the runs that wait for the longest need attention, however many wait", { skip }, async () => {
+  const nodes = [{ id: "only", type: "command", config: { command: ["true"] } }];
+  await own.server.call("POST", "pipelines", { id: "held", name: "Held", nodes });
+  await own.server.call("POST", "pipelines/held/pause", {});
+  const { id: oldest } = await own.server.call("POST", "pipelines/held/run", {});
+  for (let at = 0; at < 25; at += 1) await own.server.call("POST", "pipelines/held/run", {});
+  const { page, faults, context } = await own.open("/overview");
+  await page.clock.install({ time: Date.now() + 11 * 60_000 });
+  await page.reload();
+  const first = page.locator(".card.is-pending").first();
+  await first.getByText("waits since").waitFor();
+  await page.locator(`.card.is-pending a[href*="${oldest}"]`).waitFor();
+  assert.match(await first.getByRole("link").getAttribute("href"), new RegExp(oldest));
+  assert.deepEqual(faults, []);
+  await context.close();
+  await own.server.call("POST", "pipelines/held/unpause", {});
+});
+
 test("trigger with a parameter: a wrong one is refused at its field", { skip }, async () => {
   const { page, faults } = await own.open("/pipelines");
   await page.getByRole("button", { name: "Run Daily orders" }).click();

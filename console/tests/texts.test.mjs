@@ -79,6 +79,15 @@ test("a run that nothing has succeeded after needs attention", async () => {
   assert.deepEqual(unresolved(runs).map((own) => own.id), ["3"]);
 });
 
+test("runs that wait for long are found in what is known and what is older", async () => {
+  const { longWaiting, LONG_MS } = await load("pages/overview/long_waiting.ts");
+  const now = Date.parse("2026-01-01T12:00:00Z");
+  const one = (id, age, more = {}) => ({ id, status: "pending", created_at: new Date(now - age).toISOString(), ...more });
+  const known = [one("1", LONG_MS + 1), one("2", LONG_MS), one("3", LONG_MS * 9, { run_after: "2026-01-01T13:00:00Z" })];
+  const older = [one("1", LONG_MS + 1), one("4", LONG_MS * 3), one("5", LONG_MS * 2), one("6", LONG_MS * 2, { status: "running" })];
+  assert.deepEqual(longWaiting(known, older, now).map((own) => own.id), ["4", "5", "1"]);
+});
+
 test("events change the runs of a day", async () => {
   const { applyToDay, HELD_MAX } = await load("pages/overview/day_events.ts");
   const event = (type, more = {}) => ({ type, seq: 1, run_id: "2", pipeline_id: "p", tenant: "acme", timestamp: "2026-01-01T00:00:05Z", ...more });

@@ -36,8 +36,8 @@ fn reason(rows: &Rows, run: &Run, now: DateTime<Utc>) -> WaitReason {
     let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
     let max_parallel = backfill.map(|row| row.backfill.max_parallel);
     let is_scheduled = |run: &Run| run.trigger.lane_class() == LaneClass::Schedule;
-    let is_paused = pipeline.is_some_and(|pipeline| pipeline.paused.is_some())
-        || backfill.is_some_and(|row| row.backfill.paused.is_some());
+    let is_paused =
+        pipeline.is_some_and(|pipeline| pipeline.paused.is_some()) || is_backfill_paused(rows, run);
     if is_paused {
         WaitReason::Paused
     } else if run.run_after.is_some_and(|after| after > now) {
@@ -63,8 +63,13 @@ fn reason(rows: &Rows, run: &Run, now: DateTime<Utc>) -> WaitReason {
     }
 }
 
+fn is_backfill_paused(rows: &Rows, run: &Run) -> bool {
+    let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
+    backfill.is_some_and(|row| row.backfill.paused.is_some())
+}
+
 /// Returns whether the concurrency key of a pending run holds it back: enough runs of the key
-/// execute or come before it.
+/// execute or come before it. Those of a paused backfill do not count.
 pub(crate) fn is_held(rows: &Rows, run: &Run, now: DateTime<Utc>) -> bool {
     let Some(concurrency) = &run.concurrency else {
         return false;
@@ -74,7 +79,9 @@ pub(crate) fn is_held(rows: &Rows, run: &Run, now: DateTime<Utc>) -> bool {
     let others = others.filter(|other| has_key_of(run, other));
     let before = others.filter(|other| match other.status {
         RunStatus::Running => true,
-        RunStatus::Pending => is_due(other, now) && is_before(rows, other, run),
+        RunStatus::Pending => {
+            is_due(other, now) && !is_backfill_paused(rows, other) && is_before(rows, other, run)
+        }
         _ => false,
     });
     before.count() as u64 >= u64::from(concurrency.max)

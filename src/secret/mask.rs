@@ -1,47 +1,24 @@
 //! Masks secrets in texts and values: replaces each occurrence with `***`.
 //!
-//! `engine` adds each secret that it opens for a run. `encoded` reads a text in the encodings of
-//! URLs, forms and strings, and `search` finds a secret in it. The mask does not find a secret
-//! in any other encoding, such as base64.
+//! `engine` adds each secret that it opens for a run, and `secret_list` finds them.
 
-use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use serde_json::{Map, Number, Value};
 
-use super::encoded::{self, Encoding, Reading};
-use super::{Secret, search};
-
-/// Shorter secrets are not masked, because a text such as `a` or `123` occurs almost everywhere.
-const BYTES_MIN: usize = 4;
+use super::encoded;
+use super::secret_list::SecretList;
 
 /// Shorter lines of a secret are not masked separately: they are usually brackets or plain words.
 const LINE_BYTES_MIN: usize = 8;
 
 const MASKED: &str = "***";
 
-/// The end of a text that was cut. What is before it may be the start of a secret.
-const CUT: char = '…';
-
 /// The secrets that were opened for a run. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mask(Arc<RwLock<SecretList>>);
-
-#[derive(Debug, Default)]
-struct SecretList(Vec<MaskedSecret>);
-
-#[derive(Debug)]
-struct MaskedSecret {
-    text: Secret<String>,
-    /// Whether it looks different in a URL, a form or JSON.
-    is_encodable: bool,
-    /// How often it has the mark of a cut itself.
-    cuts: usize,
-    /// The number that it is, if it is one: a dataset may spell it in another way.
-    number: Option<f64>,
-}
 
 impl Mask {
     /// Adds a secret, what it says if it is a URL or part of one, and each of its longer lines.
@@ -72,7 +49,7 @@ impl Mask {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.read().0.is_empty()
+        self.0.read().is_empty()
     }
 
     /// Returns whether a text contains a secret.
@@ -82,23 +59,12 @@ impl Mask {
 
     /// Returns whether a number contains a secret in its digits, or is equal to one.
     pub(crate) fn matches_number(&self, number: &Number) -> bool {
-        let secrets = self.0.read();
-        let value = number.as_f64();
-        secrets.matches(&number.to_string())
-            || secrets
-                .0
-                .iter()
-                .any(|secret| secret.number.is_some() && secret.number == value)
+        self.0.read().matches_number(number)
     }
 
     /// Returns whether a number can contain a secret at all.
     pub(crate) fn has_numbers(&self) -> bool {
-        let in_number = |text: &str| text.bytes().all(|byte| b"0123456789.eE+-".contains(&byte));
-        let secrets = self.0.read();
-        secrets
-            .0
-            .iter()
-            .any(|secret| in_number(secret.text.expose()))
+        self.0.read().has_numbers()
     }
 
     /// Masks a text: each secret, and the start of one before the mark of a cut.
@@ -128,85 +94,6 @@ impl Mask {
         entries
             .map(|(key, value)| (self.text(key), self.value(value)))
             .collect()
-    }
-}
-
-impl SecretList {
-    fn add(&mut self, text: &str) {
-        if text.len() < BYTES_MIN || self.0.iter().any(|secret| secret.text.expose() == text) {
-            return;
-        }
-        self.0.push(MaskedSecret {
-            is_encodable: encoded::is_encodable(text),
-            cuts: text.matches(CUT).count(),
-            number: text.parse().ok().filter(|number: &f64| number.is_finite()),
-            text: Secret::new(text.to_owned()),
-        });
-    }
-
-    fn matches(&self, text: &str) -> bool {
-        self.0
-            .iter()
-            .any(|secret| text.contains(secret.text.expose()))
-            || !self.find_encoded(text).is_empty()
-    }
-
-    /// Returns where a text has secrets, or the starts of secrets whose ends were cut off.
-    fn find(&self, text: &str) -> Vec<Range<usize>> {
-        if self.0.is_empty() {
-            return Vec::new();
-        }
-        let mut found = self.find_encoded(text);
-        for secret in &self.0 {
-            let matches = text.match_indices(secret.text.expose());
-            found.extend(matches.map(|(start, secret)| start..start + secret.len()));
-        }
-        found.extend(self.find_starts(text));
-        found
-    }
-
-    /// Returns what is before the mark of a cut and may be the start of a secret.
-    fn find_starts(&self, text: &str) -> Vec<Range<usize>> {
-        let own_cuts = self.0.iter().map(|secret| secret.cuts).max().unwrap_or(0);
-        let cuts: Vec<_> = text.match_indices(CUT).map(|(at, _)| at).collect();
-        let part = |(index, end): (usize, &usize)| {
-            let before = index.checked_sub(own_cuts + 1);
-            let start = before.map_or(0, |cut| cuts[cut] + CUT.len_utf8());
-            let found = self.find_start(&text[start..*end])?;
-            Some(start + found..*end)
-        };
-        cuts.iter().enumerate().filter_map(part).collect()
-    }
-
-    fn find_encoded(&self, text: &str) -> Vec<Range<usize>> {
-        let secrets = || self.0.iter().filter(|secret| secret.is_encodable);
-        if secrets().next().is_none() {
-            return Vec::new();
-        }
-        let find = |encoding| {
-            let reading = Reading::of(text, encoding);
-            let find = move |secret: &MaskedSecret| search::find(&reading, secret.bytes());
-            secrets().flat_map(find)
-        };
-        Encoding::changing(text).flat_map(find).collect()
-    }
-
-    /// Returns where a text begins to be the start of a secret.
-    fn find_start(&self, text: &str) -> Option<usize> {
-        let find = |encoding| {
-            let reading = Reading::of(text, encoding);
-            let find =
-                |secret: &MaskedSecret| search::find_start(&reading, secret.bytes(), BYTES_MIN);
-            self.0.iter().filter_map(find).min()
-        };
-        let encodings = iter::once(Encoding::Plain).chain(Encoding::changing(text));
-        encodings.filter_map(find).min()
-    }
-}
-
-impl MaskedSecret {
-    const fn bytes(&self) -> &[u8] {
-        self.text.expose().as_bytes()
     }
 }
 

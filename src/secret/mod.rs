@@ -14,6 +14,7 @@ mod key;
 mod keyring;
 mod mask;
 mod search;
+mod secret_list;
 
 pub use connection::Connection;
 #[cfg(feature = "secrets")]

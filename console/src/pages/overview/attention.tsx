@@ -12,9 +12,9 @@ import { pipelineLink } from "../../router/tenant";
 import { shortId, waitingSentence } from "../../text/words";
 import { qualified } from "../../tenants";
 import { unresolved } from "./unresolved";
+import { useLongWaiting } from "./waiting";
 
 const SHOWN_MAX = 8;
-const LONG_MS = 10 * 60 * 1000;
 
 interface Props {
   runs: readonly Run[];
@@ -25,8 +25,7 @@ export function Attention({ runs, open }: Props) {
   // Read once the figures are there: few look at them for the schedules.
   const schedules = useResource("schedules", schedulesSource);
   const failed = unresolved(runs);
-  const isLong = (run: Run) => run.status === "pending" && run.run_after === undefined && now.value - Date.parse(run.created_at) > LONG_MS;
-  const waiting = open.filter(isLong);
+  const waiting = useLongWaiting(open, now.value);
   const skipped = (schedules.data.value ?? []).filter((own) => own.skipped_reason !== undefined);
   const total = failed.length + waiting.length + skipped.length;
   return (
@@ -57,6 +56,7 @@ export function Attention({ runs, open }: Props) {
         ))}
       </ul>
       {failed.length > SHOWN_MAX && <p><a href={link(["runs"], { status: "failed" })}>All failed runs</a></p>}
+      {waiting.length > SHOWN_MAX && <p><a href={link(["runs"], { status: "pending" })}>All waiting runs</a></p>}
     </section>
   );
 }
