@@ -140,7 +140,8 @@ test("see which day has failed, repair it, and run the failures again", { skip }
 });
 
 test("a backfill that ends while its page loads is shown as it has ended", { skip }, async () => {
-  await own.server.call("POST", "pipelines", { id: "brief", name: "Brief", nodes: [node("wait", "sleep 1")] });
+  const gate = join(own.server.folder, "gate");
+  await own.server.call("POST", "pipelines", { id: "brief", name: "Brief", nodes: [node("wait", `until [ -e "${gate}" ]; do sleep 0.05; done`)] });
   await own.server.call("POST", "pipelines/brief/backfill", { start_date: "2024-01-01", end_date: "2024-01-02", max_parallel: 2 });
   const [made] = await backfillsOf("brief");
   const { page, faults } = await own.open("/overview");
@@ -150,6 +151,7 @@ test("a backfill that ends while its page loads is shown as it has ended", { ski
     if (isFirst) {
       isFirst = false;
       assert.equal((await answer.json()).status, "running");
+      writeFileSync(gate, "");
       for (const id of made.run_ids) await own.server.call("GET", `runs/${id}?wait=30`);
       await page.waitForTimeout(1000);
     }
