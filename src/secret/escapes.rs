@@ -1,8 +1,8 @@
 //! Reads the characters of a string of JSON, Rust or Python, which may be inside another such
 //! string.
 //!
-//! The escapes of Rust are those by which Floret quotes a text in its errors. Those of Python are in
-//! the messages of its exceptions.
+//! The escapes of Rust are those by which Floret quotes a text in its errors. Those of Python are
+//! in the messages of its exceptions.
 
 /// What is at the start of a text.
 #[derive(Debug, PartialEq, Eq)]
